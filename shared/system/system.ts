@@ -1,0 +1,149 @@
+import type { Millis } from '../core/time.ts';
+import type { InstanceName, Mode, PersonId, RunbookName } from './names.ts';
+
+// What we protect, for whom, and how far we may go: `dr.yaml`, parsed. Nothing here names a product; the reference system is
+// the file `dr.yaml` at the top of the checkout (decisions.md 30).
+
+/** The protected system and our policy for it. Immutable for the life of a process. */
+export interface System {
+  readonly name: string;
+  readonly project: string;
+  readonly protectedRegions: readonly string[];
+  readonly controlRegions: readonly string[];
+  readonly objectives: Objectives;
+  readonly mode: { readonly default: Mode; readonly perRunbook: Readonly<Partial<Record<RunbookName, Mode>>> };
+  readonly people: readonly Person[];
+  readonly approvals: Approvals;
+  readonly databases: readonly Database[];
+  readonly applications: readonly Application[];
+  readonly alerts: readonly AlertPolicy[];
+  readonly guards: Guards;
+  readonly notifications: readonly Destination[];
+  readonly endpoints: Endpoints;
+}
+
+/** Runbook chapter 1. */
+export interface Objectives {
+  readonly rto: Millis;
+  readonly rpo: Millis;
+  readonly maximumDowntime: Millis;
+}
+
+/** Somebody who can be told, and perhaps may decide. `role` is free text for people (`on-call`, `engineering-lead`, …). */
+export interface Person {
+  readonly id: PersonId;
+  readonly name: string | undefined;
+  readonly role: string;
+  readonly email: string;
+  readonly phone: string | undefined;
+}
+
+/** Who decides on what. `link` is the named weaker mode: the link alone decides, quorum 1 only (design.md section 7). */
+export interface Approvals {
+  readonly identity: 'iap' | 'oidc' | 'link';
+  readonly perRunbook: Readonly<Partial<Record<RunbookName, ApprovalPolicy>>>;
+}
+
+/** The decision that one runbook's destructive steps need. */
+export interface ApprovalPolicy {
+  readonly approvers: readonly PersonId[];
+  /** Distinct approvers needed; at least 1 and at most the number of approvers. */
+  readonly quorum: number;
+  /** Limits the time of the decision. */
+  readonly expiresIn: Millis;
+  /** After the decision, the time in which the destructive work must have begun. */
+  readonly startWithin: Millis;
+}
+
+/** A Cloud SQL primary and the replicas that might take its place. Roles are those of the file; the topology is read at run time. */
+export interface Database {
+  readonly instance: InstanceName;
+  readonly region: string;
+  readonly replicas: readonly { readonly instance: InstanceName; readonly region: string }[];
+  /** The most that a promotion may lose without a verb of its own. */
+  readonly lossBudget: Millis;
+  /** Remedies that may be tried, the least first. `failover` is the HA failover of a REGIONAL instance. */
+  readonly remedies: readonly ('wait' | 'failover' | 'restart' | 'promote')[];
+}
+
+/** A consumer of a database. Every consumer is listed, or it would be left on a stale primary. */
+export type Application = GkeApplication | CloudRunApplication;
+
+interface ApplicationBase {
+  /** Its own name in this file, e.g. `api-gke`. */
+  readonly id: string;
+  /** The Secret Manager secret from which an instance of it reads its database URL when it starts; `undefined` if it has no database. */
+  readonly databaseSecret: string | undefined;
+  /** Targets in this file that it can't work without: a database's instance name, or another application's id. */
+  readonly dependsOn: readonly string[];
+  readonly probes: Probes;
+}
+
+/** A Deployment on GKE. */
+export interface GkeApplication extends ApplicationBase {
+  readonly kind: 'gke';
+  readonly cluster: string;
+  readonly location: string;
+  readonly namespace: string;
+  readonly deployment: string;
+  readonly container: string;
+  /** Replicas that heal may at most ask for. */
+  readonly maxReplicas: number;
+}
+
+/** A Cloud Run service. */
+export interface CloudRunApplication extends ApplicationBase {
+  readonly kind: 'cloudRun';
+  readonly service: string;
+  readonly region: string;
+  readonly maxInstances: number;
+}
+
+/** Where to ask an application how it is (the contract is in docs/configuration.md). */
+export interface Probes {
+  /** `GET`: deep health of one instance of it, with the database it is on. */
+  readonly deepHealth: string;
+  /** `POST {token}` writes a canary row, `GET …/{token}` reads it. */
+  readonly canary: string;
+  /** A prober that runs in the same place as the application and never writes by itself; needed to prove a fence after the consumers were held. */
+  readonly vantage: string | undefined;
+}
+
+/** An alert policy that feeds us. `scenario` is a hint for people; a diagnosis is never taken from it. */
+export interface AlertPolicy {
+  readonly policy: string;
+  readonly runbook: RunbookName;
+  /** A database's instance name or an application's id. */
+  readonly target: string;
+}
+
+/** Numbers of the guards (design.md section 6). */
+export interface Guards {
+  readonly confirmationWindow: Millis;
+  readonly holdTime: Millis;
+  readonly budgets: readonly { readonly runs: number; readonly window: Millis }[];
+  readonly cooldown: Millis;
+  readonly massFailure: { readonly targets: number; readonly window: Millis };
+  readonly lease: Millis;
+  readonly clockSkew: Millis;
+  readonly lateArrival: Millis;
+}
+
+/** Where notices go. `may decide` is a matter of `approvals`; this only says who is told. */
+export type Destination =
+  | { readonly kind: 'terminal'; readonly id: string; readonly person: PersonId | undefined }
+  | { readonly kind: 'webhook'; readonly id: string; readonly url: string; readonly person: PersonId | undefined };
+
+/** Addresses that differ from the vendors' own; empty in the cloud. Never a credential. */
+export interface Endpoints {
+  /** API name (`sqladmin`, `run`, `secretmanager`, `monitoring`, `dns`, `container`, `pubsub`, …) to base URL. */
+  readonly google: Readonly<Record<string, string>>;
+  /** Cluster name to API server URL. */
+  readonly kubernetes: Readonly<Record<string, string>>;
+  /** Host name of a probe or webhook URL to the base URL that is called instead. */
+  readonly hosts: Readonly<Record<string, string>>;
+  /** Instance to the base URL of its data plane. */
+  readonly dataPlane: Readonly<Record<string, string>>;
+  /** Public base URLs of `approve`, one for each control region; they stand in the links. */
+  readonly approve: readonly string[];
+}
