@@ -1,0 +1,33 @@
+import type { Applications } from './applications.ts';
+import type { Chance, Clock } from './clock.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { DatabaseRedundancy, Databases } from './databases.ts';
+import type { Messages } from './messages.ts';
+import type { Metrics } from './metrics.ts';
+import type { Secrets } from './secrets.ts';
+import type { Services } from './services.ts';
+import type { Store } from './store.ts';
+import type { Workloads } from './workloads.ts';
+
+/**
+ * All that the product can ask of other people's systems: the table of contents of our power over them, and the first file
+ * that a security reviewer reads. Permissions of each function's identity narrow it further (docs/security.md).
+ */
+export interface World {
+  readonly databases: Databases;
+  readonly redundancy: DatabaseRedundancy;
+  readonly dataPlane: DataPlane;
+  readonly applications: Applications;
+  readonly workloads: Workloads;
+  readonly services: Services;
+  readonly secrets: Secrets;
+  readonly metrics: Metrics;
+}
+
+/** What a function needs to run at all, whatever it may touch. */
+export interface Home {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly store: Store;
+  readonly messages: Messages;
+}

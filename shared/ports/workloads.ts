@@ -1,0 +1,51 @@
+import type { Instant } from '../core/time.ts';
+
+/** A Deployment, by its `dr.yaml` application id. */
+export type WorkloadId = string;
+
+/** A Deployment as its API server describes it. */
+export interface WorkloadStatus {
+  /** `spec.replicas`. */
+  readonly replicas: number;
+  readonly ready: number;
+  readonly available: number;
+  readonly updated: number;
+  /** Whether the controller has seen the newest generation and the rollout is complete. */
+  readonly settled: boolean;
+  readonly version: string;
+  readonly autoscaler: { readonly min: number; readonly max: number } | undefined;
+}
+
+/** A pod of a Deployment. */
+export interface PodStatus {
+  readonly name: string;
+  readonly uid: string;
+  readonly version: string;
+  readonly node: string | undefined;
+  readonly startedAt: Instant | undefined;
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  readonly restarts: number;
+  /** `waiting` carries Kubernetes' reason: CrashLoopBackOff, ImagePullBackOff, CreateContainerConfigError, … */
+  readonly container: { readonly kind: 'running' } | { readonly kind: 'waiting'; readonly reason: string } | { readonly kind: 'terminated'; readonly reason: string } | { readonly kind: 'unknown' };
+  /** Reason of the last termination, e.g. OOMKilled. */
+  readonly lastTermination: string | undefined;
+  /** Template hash: pods of one ReplicaSet share it. */
+  readonly template: string | undefined;
+}
+
+/** What an eviction met. A refusal by a PodDisruptionBudget is an ordinary answer, not an error. */
+export type EvictionOutcome = { readonly kind: 'evicted' } | { readonly kind: 'budgetWouldBreak'; readonly detail: string } | { readonly kind: 'gone' };
+
+/** What the product asks of a cluster. Rejects with `PortError`. */
+export interface Workloads {
+  inspect(workload: WorkloadId): Promise<WorkloadStatus>;
+  pods(workload: WorkloadId): Promise<readonly PodStatus[]>;
+  /** The describe output with events, and logs; raw text, which the caller redacts before it keeps it. */
+  describePod(workload: WorkloadId, pod: string): Promise<string>;
+  podLog(workload: WorkloadId, pod: string, options: { readonly previous: boolean; readonly lines: number }): Promise<string | undefined>;
+  /** Respects the PodDisruptionBudget and evicts only the pod with that uid. */
+  evict(workload: WorkloadId, pod: string, uid: string): Promise<EvictionOutcome>;
+  /** Refused with `conflict` when `version` is stale. */
+  scale(workload: WorkloadId, replicas: number, version: string): Promise<void>;
+}
