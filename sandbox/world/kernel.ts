@@ -1,4 +1,4 @@
-import type { Instant } from '../../shared/core/time.ts';
+import type { Instant, Millis } from '../../shared/core/time.ts';
 
 // What every part of the simulated cloud shares: time, chance, the network, identities, the audit and the one door through
 // which an API call passes. One model, two faces: the HTTP face and the in-process face both call `ApiDoor.call`, so that
@@ -82,10 +82,13 @@ export class ApiError extends Error {
   }
 }
 
-/** What a caller of the door gets. `silence`: no answer ever comes (the face lets the caller time out); the effect may have happened. */
+/**
+ * What a caller of the door gets. `silence`: no answer ever comes (the face lets the caller time out); the effect may have
+ * happened. `delay`: the clock time that the answer takes to come back, when a fault makes it slow.
+ */
 export type ApiOutcome<T> =
-  | { readonly kind: 'answer'; readonly value: T }
-  | { readonly kind: 'error'; readonly error: ApiError }
+  | { readonly kind: 'answer'; readonly value: T; readonly delay?: Millis }
+  | { readonly kind: 'error'; readonly error: ApiError; readonly delay?: Millis }
   | { readonly kind: 'silence' };
 
 /**

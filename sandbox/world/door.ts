@@ -1,0 +1,96 @@
+import { unreachable } from '../../shared/core/assert.ts';
+import { type Millis, after } from '../../shared/core/time.ts';
+import type { AuditLog } from './audit.ts';
+import type { ApiFaultKind, Faults } from './faults.ts';
+import { type ApiCall, type ApiDoor, ApiError, type ApiOutcome, type Iam, type Network, type Place, type WorldClock } from './kernel.ts';
+
+/** What the door is made of. `placeOf` says where the API that a call addresses is to be reached. */
+export interface DoorParts {
+  readonly clock: WorldClock;
+  readonly network: Network;
+  readonly iam: Iam;
+  readonly faults: Faults;
+  readonly audit: AuditLog;
+  readonly placeOf: (call: ApiCall) => Place;
+}
+
+/** `lost`: the status that the audit gives to a call which never arrived. */
+const NO_STATUS = 0;
+
+/** The one door of every API (kernel.ts). */
+export function createDoor(parts: DoorParts): ApiDoor {
+  const { clock, network, iam, faults, audit, placeOf } = parts;
+
+  /** The call as the API sees it once it has arrived: permission, effect, audit. */
+  const arrive = <T>(call: ApiCall, effect: () => T): ApiOutcome<T> => {
+    try {
+      if (!iam.allows(call.principal, call.permission)) throw forbidden(call);
+      const value = effect();
+      audit.record(call, 'effect', 200);
+      return { kind: 'answer', value };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      audit.record(call, 'refused', error.status);
+      return { kind: 'error', error };
+    }
+  };
+
+  const refuse = <T>(call: ApiCall, error: ApiError): ApiOutcome<T> => {
+    audit.record(call, 'refused', error.status);
+    return { kind: 'error', error };
+  };
+
+  const lose = <T>(call: ApiCall): ApiOutcome<T> => {
+    audit.record(call, 'lost', NO_STATUS);
+    return { kind: 'silence' };
+  };
+
+  const struck = <T>(fault: ApiFaultKind, call: ApiCall, effect: () => T): ApiOutcome<T> => {
+    switch (fault.kind) {
+      case 'down':
+      case 'loseReplyBefore':
+        return lose(call);
+      case 'throttled':
+        return refuse(call, throttled());
+      case 'serverError':
+        return refuse(call, unavailable());
+      case 'serverErrorAfter':
+        arrive(call, effect);
+        return { kind: 'error', error: unavailable() };
+      case 'loseReplyAfter':
+        arrive(call, effect);
+        return { kind: 'silence' };
+      case 'slow':
+        return slowed(arrive(call, effect), fault.delay);
+      case 'arriveLate':
+        clock.schedule(after(clock.now(), fault.delay), () => arrive(call, effect));
+        return { kind: 'silence' };
+      default:
+        return unreachable(fault);
+    }
+  };
+
+  return {
+    call(call, effect) {
+      if (!network.reaches(call.from, placeOf(call))) return lose(call);
+      const fault = faults.strike(call, clock.now());
+      return fault === undefined ? arrive(call, effect) : struck(fault, call, effect);
+    },
+  };
+}
+
+function slowed<T>(outcome: ApiOutcome<T>, delay: Millis): ApiOutcome<T> {
+  return outcome.kind === 'silence' ? outcome : { ...outcome, delay };
+}
+
+function forbidden(call: ApiCall): ApiError {
+  if (call.api === 'kubernetes') {
+    return new ApiError(403, 'Forbidden', `User "${call.principal}" cannot ${call.permission} on ${call.resource}`);
+  }
+  const reason = call.api === 'sqladmin' ? 'notAuthorized' : 'PERMISSION_DENIED';
+  return new ApiError(403, reason, `Permission '${call.permission}' denied on resource '${call.resource}' (or it may not exist).`);
+}
+
+const throttled = (): ApiError => new ApiError(429, 'rateLimitExceeded', "Quota exceeded for quota metric 'Queries'.");
+
+const unavailable = (): ApiError => new ApiError(503, 'backendError', 'The service is currently unavailable.');

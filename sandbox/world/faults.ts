@@ -1,0 +1,106 @@
+import type { Instant, Millis } from '../../shared/core/time.ts';
+import { covers } from './iam.ts';
+import type { Api, ApiCall, Chance, Principal } from './kernel.ts';
+
+// What can go wrong between a caller and an API. A fault changes how a call is answered and whether its effect happens; it
+// never changes the world behind the API (that is disasters.ts).
+
+/**
+ * `down`: nothing answers, nothing happens. `throttled`: 429, nothing happens. `serverError`: 503, nothing happens.
+ * `serverErrorAfter`: 503 although it happened. `loseReplyBefore`: the request is lost. `loseReplyAfter`: it happens and the
+ * answer is lost. `slow`: it happens, and the answer takes `delay`. `arriveLate`: the caller hears nothing, and it happens
+ * `delay` later.
+ */
+export type ApiFaultKind =
+  | { readonly kind: 'down' | 'throttled' | 'serverError' | 'serverErrorAfter' | 'loseReplyBefore' | 'loseReplyAfter' }
+  | { readonly kind: 'slow' | 'arriveLate'; readonly delay: Millis };
+
+/** Which calls a fault strikes: those that agree with every given member. `permission` may end in `*`. */
+export interface ApiFaultTarget {
+  readonly api?: Api;
+  readonly permission?: string;
+  readonly principal?: Principal;
+  readonly writes?: boolean;
+}
+
+/** One fault: what happens, to which calls, and how often (`count` times, until a moment, or until it is taken away). */
+export interface ApiFault {
+  readonly what: ApiFaultKind;
+  readonly on: ApiFaultTarget;
+  readonly count?: number;
+  readonly until?: Instant;
+}
+
+/** How often faults strike by chance: probabilities in [0, 1] for each call that `on` selects. */
+export interface ApiFaultRates {
+  readonly on: ApiFaultTarget;
+  readonly rates: readonly (readonly [ApiFaultKind, number])[];
+}
+
+/** The faults at the door. */
+export interface Faults {
+  /** Adds a fault; returns a function that takes it away. An earlier fault strikes before a later one. */
+  inject(fault: ApiFault): () => void;
+  /** Draws faults by chance from now on, besides the injected ones; returns a function that ends it. */
+  draw(rates: ApiFaultRates): () => void;
+  /** What strikes this call, used up by asking. */
+  strike(call: ApiCall, now: Instant): ApiFaultKind | undefined;
+  /** Takes every fault away. */
+  clear(): void;
+}
+
+function strikes(on: ApiFaultTarget, call: ApiCall): boolean {
+  return (
+    (on.api === undefined || on.api === call.api) &&
+    (on.permission === undefined || covers(on.permission, call.permission)) &&
+    (on.principal === undefined || on.principal === call.principal) &&
+    (on.writes === undefined || on.writes === call.writes)
+  );
+}
+
+/** No faults yet. */
+export function createFaults(chance: Chance): Faults {
+  const injected: { readonly fault: ApiFault; left: number }[] = [];
+  const drawn: ApiFaultRates[] = [];
+
+  const remove = <T>(list: T[], item: T): void => {
+    const index = list.indexOf(item);
+    if (index >= 0) list.splice(index, 1);
+  };
+
+  const byChance = (call: ApiCall): ApiFaultKind | undefined => {
+    for (const { on, rates } of drawn) {
+      if (!strikes(on, call)) continue;
+      let roll = chance.next();
+      for (const [kind, rate] of rates) {
+        if (roll < rate) return kind;
+        roll -= rate;
+      }
+    }
+    return undefined;
+  };
+
+  return {
+    inject(fault) {
+      const entry = { fault, left: fault.count ?? Number.POSITIVE_INFINITY };
+      injected.push(entry);
+      return () => remove(injected, entry);
+    },
+    draw(rates) {
+      drawn.push(rates);
+      return () => remove(drawn, rates);
+    },
+    strike(call, now) {
+      const entry = injected.find(
+        ({ fault, left }) => left > 0 && (fault.until === undefined || now < fault.until) && strikes(fault.on, call),
+      );
+      if (entry === undefined) return byChance(call);
+      entry.left -= 1;
+      return entry.fault.what;
+    },
+    clear() {
+      injected.length = 0;
+      drawn.length = 0;
+    },
+  };
+}

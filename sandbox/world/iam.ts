@@ -1,0 +1,29 @@
+import type { Iam, Principal } from './kernel.ts';
+
+interface Rule {
+  readonly permission: string;
+  readonly allows: boolean;
+}
+
+/** Whether a granted name covers a permission: it is the same, or ends in `*` and what precedes it is a prefix. */
+export function covers(granted: string, permission: string): boolean {
+  return granted.endsWith('*') ? permission.startsWith(granted.slice(0, -1)) : granted === permission;
+}
+
+/** Permissions with default deny. A grant or revocation may end in `*`; of two that touch the same permission the later one counts. */
+export function createIam(): Iam {
+  const rules = new Map<Principal, Rule[]>();
+
+  const add = (principal: Principal, permissions: readonly string[], allows: boolean): void => {
+    // What the new rules cover entirely can never decide again.
+    const kept = (rules.get(principal) ?? []).filter((rule) => !permissions.some((name) => covers(name, rule.permission)));
+    rules.set(principal, [...kept, ...permissions.map((permission) => ({ permission, allows }))]);
+  };
+
+  return {
+    allows: (principal, permission) =>
+      rules.get(principal)?.findLast((rule) => covers(rule.permission, permission))?.allows ?? false,
+    grant: (principal, permissions) => add(principal, permissions, true),
+    revoke: (principal, permissions) => add(principal, permissions, false),
+  };
+}
