@@ -1,3 +1,5 @@
+import './cli/require-node.js';
+
 /** Runs the TypeScript sources as ES modules, types stripped by Node itself: tests execute what production executes. */
 export default {
   testEnvironment: 'node',
