@@ -5,6 +5,8 @@ export interface Clock {
   now(): Instant;
   /** Never goes back; its zero means nothing. For what remains of a lease. */
   monotonic(): Millis;
+  /** How much clock time passes while `wall` of wall time does: call deadlines are wall time, leases are clock time. */
+  spanOf(wall: Millis): Millis;
   /** Resolves after `length`, or at once when `signal` fires. Never rejects. */
   sleep(length: Millis, signal?: AbortSignal): Promise<void>;
 }

@@ -1,0 +1,138 @@
+import { unreachable } from '../core/assert.ts';
+import { after, type Instant, minutes, seconds } from '../core/time.ts';
+import type { StepFailure } from '../incident/events.ts';
+import { currentApproval, type IncidentState, insideCommittedSection, passedNoReturn, type RunState, standing, type StepProgress } from '../incident/state.ts';
+import type { PlannedStep } from '../plan/plan.ts';
+
+// The heart of the engine: what has to be done next, from the state alone. Pure, so that a lost message, a crash or a second
+// worker can at most make somebody ask again.
+//
+// M1. A destructive plan is performed only by `recover` and only after its approval.
+// M2. Committed steps run one after the other; everything else runs as soon as its needs are done.
+// M3. A stop inside the committed section has a landing: back while nothing is promoted, else people go on.
+
+/** Who performs a plan: safe ones `heal`, all others `recover`. */
+export type Role = 'heal' | 'recover';
+
+/** What has to be done next. */
+export type Move =
+  | { readonly kind: 'look' }
+  | { readonly kind: 'startRun'; readonly role: Role }
+  | { readonly kind: 'perform'; readonly role: Role; readonly steps: readonly PlannedStep[]; readonly direction: 'do' | 'undo' }
+  /** A step failed where nothing has to be taken back. */
+  | { readonly kind: 'stop'; readonly role: Role; readonly because: StepFailure }
+  | { readonly kind: 'land'; readonly role: Role; readonly landing: 'unfence' | 'hold'; readonly because: StepFailure }
+  | { readonly kind: 'landed'; readonly role: Role }
+  | { readonly kind: 'finish'; readonly role: Role }
+  | { readonly kind: 'closeApproval'; readonly standing: 'denied' | 'expired' }
+  | { readonly kind: 'wait'; readonly until: Instant | undefined }
+  | { readonly kind: 'none' };
+
+/** How often a held incident is looked at again. */
+const LOOK_AGAIN = minutes(1);
+
+/** The role that performs this run. */
+export const roleOf = (run: RunState): Role => (run.needsApproval || run.plan.steps.some((step) => step.risk === 'destructive') ? 'recover' : 'heal');
+
+/** What has to be done next, and by whom. */
+export function nextMove(state: IncidentState, now: Instant): Move {
+  const { phase, run } = state;
+  switch (phase.kind) {
+    case 'suspected':
+    case 'waiting':
+      return state.unseen > 0 || now >= phase.lookAt ? { kind: 'look' } : { kind: 'wait', until: phase.lookAt };
+    case 'ready':
+      return run === undefined ? { kind: 'look' } : { kind: 'startRun', role: roleOf(run) };
+    case 'held': {
+      const until = phase.until ?? after(state.lastAt, LOOK_AGAIN);
+      return now >= until || state.unseen > 0 ? { kind: 'look' } : { kind: 'wait', until };
+    }
+    case 'awaitingApproval': {
+      const approval = currentApproval(state);
+      if (approval === undefined || run === undefined) return { kind: 'look' };
+      const stands = standing(approval, now);
+      if (stands === 'approved') return { kind: 'startRun', role: 'recover' };
+      if (stands === 'open') return { kind: 'wait', until: approval.expiresAt };
+      return stands === 'voided' ? { kind: 'look' } : { kind: 'closeApproval', standing: stands };
+    }
+    case 'running':
+      return run === undefined ? { kind: 'look' } : moveOfRun(run);
+    case 'landing':
+      return run === undefined ? { kind: 'none' } : moveOfLanding(run);
+    case 'needsPerson':
+      // New signals may mean that it healed or changed; people are told either way.
+      return state.unseen > 0 && run?.landing === undefined ? { kind: 'look' } : { kind: 'wait', until: undefined };
+    case 'takenOver':
+      return { kind: 'wait', until: undefined };
+    case 'resolved':
+    case 'dismissed':
+      return { kind: 'none' };
+    default:
+      return unreachable(phase);
+  }
+}
+
+/** When somebody must look at this incident again if no message does: the index that `tick` sweeps (decisions.md 8). */
+export function dueAt(state: IncidentState, now: Instant, lease: number): Instant | undefined {
+  const pending = [...state.notices.values()].filter((notice) => notice.delivered.length === 0);
+  const retry = pending.map((notice) => after(notice.dueAt, seconds(30)));
+  const move = nextMove(state, now);
+  const own: Instant | undefined = move.kind === 'wait' ? move.until : move.kind === 'none' ? undefined : after(now, lease);
+  return [...retry, ...(own === undefined ? [] : [own])].sort((a, b) => a - b)[0];
+}
+
+function moveOfRun(run: RunState): Move {
+  const role = roleOf(run);
+  const broken = run.plan.steps.map((step) => ({ step, progress: run.steps.get(step.id) })).find(({ step, progress }) => progress?.kind === 'failed' && !step.optional);
+  if (broken?.progress?.kind === 'failed') {
+    const { failure } = broken.progress;
+    if (passedNoReturn(run) && (insideCommittedSection(run) || !allCommittedDone(run))) return { kind: 'land', role, landing: 'hold', because: failure };
+    if (insideCommittedSection(run) && !allCommittedDone(run)) return { kind: 'land', role, landing: 'unfence', because: failure };
+    return { kind: 'stop', role, because: failure };
+  }
+  const steps = readySteps(run);
+  return steps.length > 0 ? { kind: 'perform', role, steps, direction: 'do' } : { kind: 'finish', role };
+}
+
+function moveOfLanding(run: RunState): Move {
+  const role = roleOf(run);
+  if (run.landing === undefined || run.landing.landed) return { kind: 'none' };
+  if (run.landing.kind === 'hold') return { kind: 'landed', role };
+  const step = toUndo(run);
+  return step === undefined ? { kind: 'landed', role } : { kind: 'perform', role, steps: [step], direction: 'undo' };
+}
+
+/** The next step to take back: the last one that began and is not yet undone. A failed undo stays: a person sees it. */
+function toUndo(run: RunState): PlannedStep | undefined {
+  return run.plan.steps.findLast((step) => {
+    const progress = run.steps.get(step.id);
+    return step.undo.kind === 'action' && progress !== undefined && progress.kind !== 'undone' && progress.kind !== 'undoFailed';
+  });
+}
+
+/** Steps that can be worked on now: begun ones to resume, and fresh ones whose needs are met (M2). */
+export function readySteps(run: RunState): readonly PlannedStep[] {
+  const settled = (step: PlannedStep) => isSettled(run.steps.get(step.id)) || isSkipped(run, step);
+  const byId = new Map(run.plan.steps.map((step) => [step.id, step]));
+  const open = run.plan.steps.filter((step) => !settled(step));
+  const firstCommitted = open.find((step) => step.committed);
+  return open.filter((step) => {
+    if (step.committed && step !== firstCommitted) return false;
+    return step.needs.every((need) => {
+      const needed = byId.get(need);
+      return needed === undefined || settled(needed);
+    });
+  });
+}
+
+const isSettled = (progress: StepProgress | undefined): boolean => progress?.kind === 'done' || progress?.kind === 'failed';
+
+/** A step is left out when an optional step that it needs has failed or was left out itself. */
+function isSkipped(run: RunState, step: PlannedStep): boolean {
+  return step.needs.some((need) => {
+    const needed = run.plan.steps.find((other) => other.id === need);
+    return needed !== undefined && (run.steps.get(need)?.kind === 'failed' || isSkipped(run, needed));
+  });
+}
+
+const allCommittedDone = (run: RunState): boolean => run.plan.steps.filter((step) => step.committed).every((step) => run.steps.get(step.id)?.kind === 'done');

@@ -1,0 +1,192 @@
+import { unreachable } from '../core/assert.ts';
+import { after, instant, millis } from '../core/time.ts';
+import { stepId } from '../plan/plan.ts';
+import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
+import type { IncidentEvent } from './events.ts';
+import type { ApprovalState, IncidentState, Phase, RunState, StepProgress } from './state.ts';
+
+// evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
+//
+// V1. It never refuses: what stands in the log happened. Deciding whether something may happen is `decide`'s work.
+// V2. Ended incidents stay ended: nothing but notices and audit entries changes them.
+
+/** The state after the first event, which must be `opened`. */
+export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
+  if (event.kind !== 'opened') throw new Error(`a log begins with opened, not ${event.kind}`);
+  const at = instant(event.at);
+  return {
+    id,
+    sequence: event.sequence,
+    lastAt: at,
+    openedAt: at,
+    headline: event.data.headline,
+    drill: event.data.drill,
+    target: targetId(event.data.target),
+    targets: [targetId(event.data.target)],
+    requested: event.data.runbook,
+    signals: 0,
+    unseen: 0,
+    firstSignalAt: undefined,
+    rounds: 0,
+    diagnosis: undefined,
+    diagnosedAt: undefined,
+    phase: { kind: 'suspected', lookAt: at },
+    run: undefined,
+    approvals: [],
+    notices: new Map(),
+    evidence: [],
+    foreignWork: [],
+    measures: undefined,
+  };
+}
+
+/** The state after one more event. */
+export function evolve(before: IncidentState, event: IncidentEvent): IncidentState {
+  const at = instant(event.at);
+  const state = { ...before, sequence: event.sequence, lastAt: at };
+  switch (event.kind) {
+    case 'opened':
+      throw new Error('a log is opened once');
+    case 'signalsAbsorbed': {
+      const { signals } = event.data;
+      const named = signals.flatMap((signal) => (signal.target === null ? [] : [targetId(signal.target)]));
+      const first = Math.min(...signals.filter((signal) => signal.relation !== 'closed').map((signal) => signal.at), state.firstSignalAt ?? Number.POSITIVE_INFINITY);
+      return {
+        ...state,
+        signals: state.signals + signals.length,
+        unseen: state.unseen + signals.length,
+        targets: [...new Set([...state.targets, ...named])],
+        firstSignalAt: Number.isFinite(first) ? instant(first) : undefined,
+      };
+    }
+    case 'looked':
+      return { ...state, rounds: event.data.round, unseen: 0, evidence: [...state.evidence, { what: `look ${event.data.round}`, digest: event.data.facts }] };
+    case 'diagnosed': {
+      const { diagnosis } = event.data;
+      const lookAt = after(at, diagnosis.lookAgainInMs ?? 0);
+      const phase: Phase =
+        diagnosis.conclusion === 'wait' ? { kind: 'waiting', lookAt } : diagnosis.conclusion === 'act' ? state.phase : { kind: 'suspected', lookAt: at };
+      return { ...state, diagnosis, diagnosedAt: state.diagnosis?.scenario === diagnosis.scenario ? state.diagnosedAt : at, target: targetId(diagnosis.target), phase };
+    }
+    case 'held':
+      return { ...state, phase: { kind: 'held', until: event.data.until === null ? undefined : instant(event.data.until) } };
+    case 'planDrawn': {
+      const { plan, digest, evidence, needsApproval, performed } = event.data;
+      const run: RunState = { plan, digest, evidence, needsApproval, performed, drawnAt: at, startedAt: undefined, steps: new Map(), landing: undefined };
+      return { ...state, run, phase: { kind: 'ready' } };
+    }
+    case 'approvalAsked': {
+      const { data } = event;
+      const approval: ApprovalState = {
+        id: approvalId(data.approval),
+        planDigest: data.planDigest,
+        evidence: data.evidence,
+        lossLimitMs: data.lossLimitMs,
+        approvers: data.approvers.map(personId),
+        quorum: data.quorum,
+        askedAt: at,
+        expiresAt: instant(data.expiresAt),
+        startWithin: millis(data.startWithinMs),
+        opens: data.opens,
+        links: [],
+        decisions: [],
+        voided: undefined,
+      };
+      return { ...state, approvals: [...state.approvals, approval], phase: { kind: 'awaitingApproval', approval: approval.id } };
+    }
+    case 'linkIssued': {
+      const { approval, approver, keyId, opaqueHash, tokenIds, expiresAt } = event.data;
+      const link = { approver: personId(approver), keyId, opaqueHash, tokenIds, expiresAt: instant(expiresAt) };
+      return withApproval(state, approval, (known) => ({ ...known, links: [...known.links, link] }));
+    }
+    case 'decided': {
+      const { approval, approver, decision, token, identity } = event.data;
+      const given = { approver: personId(approver), decision, token, identity, at };
+      return withApproval(state, approval, (known) => ({ ...known, decisions: [...known.decisions, given] }));
+    }
+    case 'approvalVoided': {
+      const voided = withApproval(state, event.data.approval, (known) => ({ ...known, voided: event.data.because }));
+      return voided.phase.kind === 'awaitingApproval' ? { ...voided, phase: { kind: 'suspected', lookAt: at } } : voided;
+    }
+    case 'attemptRefused':
+    case 'handedOver':
+      return state;
+    case 'runStarted':
+      return withRun({ ...state, phase: { kind: 'running' } }, (run) => ({ ...run, startedAt: run.startedAt ?? at }));
+    case 'stepStarted': {
+      const { step, direction, attempt, version } = event.data;
+      return withStep(state, step, (known) => ({ kind: 'started', direction, at, startedAt: startOf(known, direction) ?? at, attempt, version }));
+    }
+    case 'stepWaiting': {
+      const { step, direction, handle, detail } = event.data;
+      return withStep(state, step, (known) => ({ kind: 'waiting', direction, at, startedAt: startOf(known, direction) ?? at, attempt: attemptOf(known), handle, detail }));
+    }
+    case 'stepDone': {
+      const { step, direction, already, detail, output } = event.data;
+      if (direction === 'undo') return withStep(state, step, () => ({ kind: 'undone', at, detail }));
+      return withStep(state, step, (known) => ({ kind: 'done', startedAt: startOf(known, direction) ?? at, at, already, detail, output }));
+    }
+    case 'stepFailed': {
+      const { step, direction, failure } = event.data;
+      return withStep(state, step, () => (direction === 'undo' ? { kind: 'undoFailed', at, failure } : { kind: 'failed', at, failure }));
+    }
+    case 'evidenceKept':
+      return { ...state, evidence: [...state.evidence, event.data] };
+    case 'landingStarted':
+      return withRun({ ...state, phase: { kind: 'landing' } }, (run) => ({ ...run, landing: { kind: event.data.landing, because: event.data.because, landed: false } }));
+    case 'landed':
+      return withRun({ ...state, phase: { kind: 'needsPerson', because: event.data.position } }, (run) => ({ ...run, landing: run.landing && { ...run.landing, landed: true } }));
+    case 'foreignWork':
+      return { ...state, foreignWork: [...state.foreignWork, { ...event.data, when: instant(event.data.when) }] };
+    case 'takenOver':
+      return { ...state, phase: { kind: 'takenOver', by: event.data.by } };
+    case 'resumed':
+      return { ...state, run: undefined, phase: { kind: 'suspected', lookAt: at } };
+    case 'cancelled':
+      return { ...state, phase: { kind: 'dismissed', because: `cancelled by ${event.data.by}: ${event.data.reason}` } };
+    case 'noticeDue': {
+      const notices = new Map(state.notices);
+      if (!notices.has(event.data.notice.id)) notices.set(event.data.notice.id, { notice: event.data.notice, dueAt: at, delivered: [], attempts: 0 });
+      return { ...state, notices };
+    }
+    case 'noticeDelivered':
+      return withNotice(state, event.data.notice, (known) => ({ ...known, delivered: [...new Set([...known.delivered, event.data.destination])] }));
+    case 'noticeFailed':
+      return withNotice(state, event.data.notice, (known) => ({ ...known, attempts: Math.max(known.attempts, event.data.attempt), dueAt: at }));
+    case 'needsPerson':
+      return { ...state, phase: { kind: 'needsPerson', because: event.data.because } };
+    case 'resolved':
+      return { ...state, measures: event.data.measures, phase: { kind: 'resolved' } };
+    case 'dismissed':
+      return { ...state, phase: { kind: 'dismissed', because: event.data.because } };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** The state that a whole log folds to; `undefined` for an empty one. A check, not the way (decisions.md 10). */
+export function replay(id: IncidentId, events: readonly IncidentEvent[]): IncidentState | undefined {
+  return events.reduce<IncidentState | undefined>((state, event) => (state === undefined ? begin(id, event) : evolve(state, event)), undefined);
+}
+
+const startOf = (progress: StepProgress | undefined, direction: 'do' | 'undo') =>
+  (progress?.kind === 'started' || progress?.kind === 'waiting') && progress.direction === direction ? progress.startedAt : undefined;
+
+const attemptOf = (progress: StepProgress | undefined) => (progress?.kind === 'started' || progress?.kind === 'waiting' ? progress.attempt : 1);
+
+function withApproval(state: IncidentState, id: string, change: (known: ApprovalState) => ApprovalState): IncidentState {
+  return { ...state, approvals: state.approvals.map((known) => (known.id === id ? change(known) : known)) };
+}
+
+function withRun(state: IncidentState, change: (run: RunState) => RunState): IncidentState {
+  return state.run === undefined ? state : { ...state, run: change(state.run) };
+}
+
+function withStep(state: IncidentState, id: string, change: (known: StepProgress | undefined) => StepProgress): IncidentState {
+  return withRun(state, (run) => ({ ...run, steps: new Map(run.steps).set(stepId(id), change(run.steps.get(stepId(id)))) }));
+}
+
+function withNotice(state: IncidentState, id: string, change: (known: NonNullable<ReturnType<IncidentState['notices']['get']>>) => NonNullable<ReturnType<IncidentState['notices']['get']>>): IncidentState {
+  const known = state.notices.get(id);
+  return known === undefined ? state : { ...state, notices: new Map(state.notices).set(id, change(known)) };
+}
