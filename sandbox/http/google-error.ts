@@ -1,4 +1,5 @@
 import { unreachable } from '../../shared/core/assert.ts';
+import type { Millis } from '../../shared/core/time.ts';
 import { ApiError, type ApiOutcome } from '../world/kernel.ts';
 import { type HttpReply, json } from './router.ts';
 
@@ -49,14 +50,18 @@ export function googleError(error: ApiError): HttpReply {
 export function answer<T>(outcome: ApiOutcome<T>, render: (value: T) => unknown): HttpReply {
   switch (outcome.kind) {
     case 'answer':
-      return json(render(outcome.value));
+      return late(json(render(outcome.value)), outcome.delay);
     case 'error':
-      return googleError(outcome.error);
+      return late(googleError(outcome.error), outcome.delay);
     case 'silence':
       return { kind: 'silence' };
     default:
       return unreachable(outcome);
   }
+}
+
+function late(reply: HttpReply, delay: Millis | undefined): HttpReply {
+  return reply.kind === 'json' && delay !== undefined ? { ...reply, delay } : reply;
 }
 
 /** 400 `INVALID_ARGUMENT`. */

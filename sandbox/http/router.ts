@@ -1,3 +1,4 @@
+import type { Millis } from '../../shared/core/time.ts';
 import type { Place, Principal } from '../world/kernel.ts';
 
 /** One HTTP request as the faces see it: authenticated, its body parsed, nothing else judged. */
@@ -27,6 +28,8 @@ export type HttpReply =
       readonly status: number;
       readonly body: unknown;
       readonly headers?: Readonly<Record<string, string>>;
+      /** Clock time that the answer takes to come back, when a fault makes it slow. */
+      readonly delay?: Millis;
     }
   | {
       readonly kind: 'text';

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { unreachable } from '../../shared/core/assert.ts';
-import { ApiError, type Place, type Principal } from '../world/kernel.ts';
+import { assert, unreachable } from '../../shared/core/assert.ts';
+import { after } from '../../shared/core/time.ts';
+import { ApiError, type Place, type Principal, type WorldClock } from '../world/kernel.ts';
 import { googleError, invalidArgument, notFound } from './google-error.ts';
 import { type HttpReply, type HttpRequest, matchRoute, type Route } from './router.ts';
 
@@ -23,6 +24,8 @@ export type ServerOptions = {
   readonly from?: (principal: Principal | undefined) => Place;
   /** The form of the kernel's own refusals, and of an `ApiError` that a route throws; Google's by default. */
   readonly refuse?: (error: ApiError) => HttpReply;
+  /** By which a delayed answer waits; a server whose routes pass the door needs one. */
+  readonly clock?: WorldClock;
   /** A free port by default. */
   readonly port?: number;
   /** Hears of bugs: whatever a route throws that is no `ApiError`. The caller gets a 500. Writes to stderr by default. */
@@ -60,7 +63,7 @@ function closed(server: Server): Promise<void> {
 async function exchange(options: ServerOptions, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const refuse = options.refuse ?? googleError;
   try {
-    send(await reply(options, incoming), response);
+    await sendLate(options.clock, await reply(options, incoming), response);
   } catch (error) {
     if (error instanceof ClientLeft) return;
     if (!(error instanceof ApiError)) (options.onBug ?? printBug)(error);
@@ -157,6 +160,15 @@ function parsed(text: string, contentType: string | undefined): unknown {
     throw new ApiError(400, 'parseError', 'Invalid JSON payload received.');
   }
   return value === '' ? undefined : value;
+}
+
+async function sendLate(clock: WorldClock | undefined, outgoing: HttpReply, response: ServerResponse): Promise<void> {
+  const delay = outgoing.kind === 'json' ? outgoing.delay : undefined;
+  if (delay !== undefined) {
+    assert(clock, 'a server whose answers may be slow is started with a clock');
+    await new Promise<void>((resolve) => clock.schedule(after(clock.now(), delay), resolve));
+  }
+  send(outgoing, response);
 }
 
 function send(outgoing: HttpReply, response: ServerResponse): void {

@@ -6,7 +6,8 @@ import { json, type Route } from '../../sandbox/http/router.ts';
 import { type RunningServer, startServer } from '../../sandbox/http/server.ts';
 import { issueToken, principalOf } from '../../sandbox/http/tokens.ts';
 import { ApiError } from '../../sandbox/world/kernel.ts';
-import { after, instant } from '../../shared/core/time.ts';
+import { createVirtualClock } from '../../sandbox/world/clock.ts';
+import { after, instant, seconds } from '../../shared/core/time.ts';
 
 const heal = 'dr-heal@coditect-prod.iam.gserviceaccount.com';
 const token = 'a-token';
@@ -23,6 +24,11 @@ const routes: readonly Route[] = [
     method: 'GET',
     pattern: /\/v1\/busy/,
     handle: () => answer({ kind: 'error', error: new ApiError(409, 'operationInProgress', 'busy', 7) }, String),
+  },
+  {
+    method: 'GET',
+    pattern: /\/v1\/slow/,
+    handle: () => answer({ kind: 'answer', value: 'late', delay: seconds(5) }, String),
   },
   { method: 'GET', pattern: /\/v1\/silent/, handle: () => ({ kind: 'silence' }) },
   {
@@ -57,9 +63,12 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
+const clock = createVirtualClock(instant(1_790_000_000_000));
+
 async function started(bugs: unknown[] = []): Promise<string> {
   const server = await startServer({
     routes,
+    clock,
     principals: (text) => (text === token ? heal : undefined),
     onBug: (bug) => bugs.push(bug),
   });
@@ -163,6 +172,23 @@ describe('the HTTP kernel', () => {
 
     expect((await fetch(`${await started(bugs)}/v1/broken`, authorized)).status).toBe(500);
     expect(bugs).toEqual([expect.any(TypeError)]);
+  });
+
+  it('sends a slow answer only after its delay in clock time', async () => {
+    const base = await started();
+    let answered = false;
+    const reply = fetch(`${base}/v1/slow`, authorized).then((response) => {
+      answered = true;
+      return response.json();
+    });
+    while (clock.nextAt() === undefined) await fetch(`${base}/healthz`);
+
+    clock.advanceBy(seconds(4));
+    await fetch(`${base}/healthz`);
+    expect(answered).toBe(false);
+    clock.advanceBy(seconds(1));
+
+    expect(await reply).toBe('late');
   });
 
   it('streams what a route writes', async () => {
