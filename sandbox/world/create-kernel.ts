@@ -28,5 +28,13 @@ export function createKernel(options: {
   const audit = createAudit(clock);
   const faults = createFaults(chance.fork('faults'));
   const placeOf = (call: ApiCall): Place => (call.api === 'kubernetes' ? `kubernetes/${cluster}` : 'google');
-  return { clock, chance, network, iam, audit, faults, door: createDoor({ clock, network, iam, faults, audit, placeOf }) };
+  return {
+    clock,
+    chance,
+    network,
+    iam,
+    audit,
+    faults,
+    door: createDoor({ clock, network, iam, faults, audit, placeOf }),
+  };
 }

@@ -2,7 +2,16 @@ import { unreachable } from '../../shared/core/assert.ts';
 import { type Millis, after } from '../../shared/core/time.ts';
 import type { AuditLog } from './audit.ts';
 import type { ApiFaultKind, Faults } from './faults.ts';
-import { type ApiCall, type ApiDoor, ApiError, type ApiOutcome, type Iam, type Network, type Place, type WorldClock } from './kernel.ts';
+import {
+  type ApiCall,
+  type ApiDoor,
+  ApiError,
+  type ApiOutcome,
+  type Iam,
+  type Network,
+  type Place,
+  type WorldClock,
+} from './kernel.ts';
 
 /** What the door is made of. `placeOf` says where the API that a call addresses is to be reached. */
 export interface DoorParts {
@@ -88,7 +97,11 @@ function forbidden(call: ApiCall): ApiError {
     return new ApiError(403, 'Forbidden', `User "${call.principal}" cannot ${call.permission} on ${call.resource}`);
   }
   const reason = call.api === 'sqladmin' ? 'notAuthorized' : 'PERMISSION_DENIED';
-  return new ApiError(403, reason, `Permission '${call.permission}' denied on resource '${call.resource}' (or it may not exist).`);
+  return new ApiError(
+    403,
+    reason,
+    `Permission '${call.permission}' denied on resource '${call.resource}' (or it may not exist).`,
+  );
 }
 
 const throttled = (): ApiError => new ApiError(429, 'rateLimitExceeded', "Quota exceeded for quota metric 'Queries'.");

@@ -16,7 +16,9 @@ export function createIam(): Iam {
 
   const add = (principal: Principal, permissions: readonly string[], allows: boolean): void => {
     // What the new rules cover entirely can never decide again.
-    const kept = (rules.get(principal) ?? []).filter((rule) => !permissions.some((name) => covers(name, rule.permission)));
+    const kept = (rules.get(principal) ?? []).filter(
+      (rule) => !permissions.some((name) => covers(name, rule.permission)),
+    );
     rules.set(principal, [...kept, ...permissions.map((permission) => ({ permission, allows }))]);
   };
 

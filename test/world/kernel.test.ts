@@ -169,8 +169,16 @@ describe('the door', () => {
   it('passes on what the effect refuses with, and no bug of ours', () => {
     const { kernel } = setUp();
     const refusal = new ApiError(409, 'operationInProgress', 'busy');
-    expect(kernel.door.call(CALL, () => { throw refusal; })).toEqual({ kind: 'error', error: refusal });
-    expect(() => kernel.door.call(CALL, () => { throw new TypeError('bug'); })).toThrow('bug');
+    expect(
+      kernel.door.call(CALL, () => {
+        throw refusal;
+      }),
+    ).toEqual({ kind: 'error', error: refusal });
+    expect(() =>
+      kernel.door.call(CALL, () => {
+        throw new TypeError('bug');
+      }),
+    ).toThrow('bug');
   });
 
   it('is silent when the network does not reach the API', () => {
@@ -203,7 +211,11 @@ describe('the door', () => {
 
   it('lets a late request take effect when it arrives, if it is still allowed then', () => {
     const { clock, kernel, call, effects } = setUp();
-    kernel.faults.inject({ what: { kind: 'arriveLate', delay: seconds(30) }, on: { permission: 'cloudsql.*' }, count: 2 });
+    kernel.faults.inject({
+      what: { kind: 'arriveLate', delay: seconds(30) },
+      on: { permission: 'cloudsql.*' },
+      count: 2,
+    });
     call();
     call();
     clock.advanceBy(seconds(29));
@@ -224,7 +236,13 @@ describe('the door', () => {
 
   it('draws faults by chance at about the given rate', () => {
     const { kernel, call } = setUp();
-    const stop = kernel.faults.draw({ on: {}, rates: [[{ kind: 'throttled' }, 0.2], [{ kind: 'down' }, 0.1]] });
+    const stop = kernel.faults.draw({
+      on: {},
+      rates: [
+        [{ kind: 'throttled' }, 0.2],
+        [{ kind: 'down' }, 0.1],
+      ],
+    });
     const kinds = Array.from({ length: 2000 }, () => call().kind);
     expect(kinds.filter((kind) => kind === 'error').length / 2000).toBeCloseTo(0.2, 1);
     expect(kinds.filter((kind) => kind === 'silence').length / 2000).toBeCloseTo(0.1, 1);

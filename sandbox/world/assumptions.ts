@@ -1,0 +1,52 @@
+import type { Chance } from './kernel.ts';
+
+// What we don't know about the real cloud and yet build a safety argument on. Each is one named assumption, both of whose
+// values the model implements: a world is made with one set of values, and the simulation draws them.
+
+/** One thing that `facts.md` marks as known by experience only, or open. */
+interface Assumption {
+  /** What is so when the value is `true`. */
+  readonly statement: string;
+  /** Where it comes from. */
+  readonly source: string;
+  /** What breaks, or must be done differently, when it is not so. */
+  readonly ifFalse: string;
+}
+
+/** The assumptions, by name. */
+export const ASSUMPTIONS = {
+  stopPrimaryWithReplicas: {
+    statement: 'Cloud SQL for PostgreSQL lets a primary that has read replicas be stopped (activationPolicy NEVER).',
+    source:
+      'Open: the reference documents only that a replica itself can not be stopped; other engines are said to refuse.',
+    ifFalse:
+      'The stop is refused with 400; the fence has to be proved by refusals from every vantage point, or by people.',
+  },
+  stoppedInstanceRefuses: {
+    statement: 'A connection to a stopped instance is refused at once.',
+    source: 'Experience with hosts whose server is down; the address of a stopped instance stays reserved.',
+    ifFalse:
+      'Connections to a stopped instance time out, which proves nothing by itself: only the stop, done and read back, does.',
+  },
+  settingsVersionChecked: {
+    statement: 'A patch that carries a stale settings.settingsVersion is refused with 412.',
+    source: 'The field is documented as needed for optimistic locking on updates.',
+    ifFalse: 'A stop decided on old settings overwrites newer ones; the read-back afterwards must notice.',
+  },
+} as const satisfies Readonly<Record<string, Assumption>>;
+
+/** The value of each assumption in one world. */
+export type Assumptions = { readonly [Name in keyof typeof ASSUMPTIONS]: boolean };
+
+/** The values that we believe. */
+export const BELIEVED: Assumptions = {
+  stopPrimaryWithReplicas: true,
+  stoppedInstanceRefuses: true,
+  settingsVersionChecked: true,
+};
+
+/** Values drawn by chance, each `true` half of the time. */
+export function drawAssumptions(chance: Chance): Assumptions {
+  const draw = (): boolean => chance.next() < 0.5;
+  return { stopPrimaryWithReplicas: draw(), stoppedInstanceRefuses: draw(), settingsVersionChecked: draw() };
+}
