@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import type { Json } from '../core/json.ts';
 import { guardBlockWire, planWire } from '../plan/plan.ts';
 import { diagnosisWire } from './diagnosis.ts';
 
 // All that can happen in the life of an incident. The log stores these; `evolve` folds them; everything else is a projection.
 // A new kind may be added; the meaning of an old one never changes (a run stays on the plan it started with).
 
+const json: z.ZodType<Json> = z.json();
 const at = z.number(); // milliseconds since the epoch, clock time
 
 /** A signal as the log remembers it. The raw message is evidence, kept outside. */
@@ -61,9 +63,9 @@ export const eventWires = {
   attemptRefused: z.strictObject({ approval: z.string().nullable(), because: z.string() }),
   approvalVoided: z.strictObject({ approval: z.string(), because: z.string() }),
   runStarted: z.strictObject({ run: z.string(), planDigest: z.string(), leaseToken: z.number(), worker: z.string() }),
-  stepStarted: z.strictObject({ step: z.string(), direction, attempt: z.number().int(), version: z.json() }),
-  stepWaiting: z.strictObject({ step: z.string(), direction, handle: z.json(), detail: z.string() }),
-  stepDone: z.strictObject({ step: z.string(), direction, already: z.boolean(), detail: z.string(), output: z.json() }),
+  stepStarted: z.strictObject({ step: z.string(), direction, attempt: z.number().int(), version: json }),
+  stepWaiting: z.strictObject({ step: z.string(), direction, handle: json, detail: z.string() }),
+  stepDone: z.strictObject({ step: z.string(), direction, already: z.boolean(), detail: z.string(), output: json }),
   stepFailed: z.strictObject({ step: z.string(), direction, failure: failureWire }),
   evidenceKept: z.strictObject({ what: z.string(), digest: z.string() }),
   /** A stop inside the run: what is taken back and why (design.md section 8). */

@@ -103,8 +103,10 @@ export interface Plan {
   readonly failback: string;
 }
 
+const json: z.ZodType<Json> = z.json();
+
 const undoWire = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('action'), action: z.string(), input: z.record(z.string(), z.json()), title: z.string() }),
+  z.strictObject({ kind: z.literal('action'), action: z.string(), input: z.record(z.string(), json), title: z.string() }),
   z.strictObject({ kind: z.literal('nothing') }),
   z.strictObject({ kind: z.literal('pointOfNoReturn'), because: z.string() }),
 ]);
@@ -112,7 +114,7 @@ const undoWire = z.discriminatedUnion('kind', [
 const stepWire = z.strictObject({
   id: z.string().transform(stepId),
   action: z.string(),
-  input: z.record(z.string(), z.json()),
+  input: z.record(z.string(), json),
   title: z.string(),
   target: z.string().transform(targetId),
   risk: z.enum(RISKS),
@@ -160,7 +162,7 @@ export const planWire = z.strictObject({
   lossBound: lossBoundWire,
   alternatives: z.array(alternativeWire),
   warnings: z.array(guardBlockWire),
-  bounds: z.record(z.string(), z.json()),
+  bounds: z.record(z.string(), json),
   failback: z.string(),
 });
 

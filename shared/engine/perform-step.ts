@@ -1,0 +1,238 @@
+import { unreachable } from '../core/assert.ts';
+import type { Json } from '../core/json.ts';
+import { after, type Instant, type Millis, millis, seconds, showDuration } from '../core/time.ts';
+import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
+import type { IncidentState, RunState, StepProgress } from '../incident/state.ts';
+import type { Journal } from '../log/journal.ts';
+import type { PlannedStep } from '../plan/plan.ts';
+import type { Chance, Clock } from '../ports/clock.ts';
+import { isPortError } from '../ports/port-error.ts';
+import { type Action, type ActionContext, type Catalogue, failure, type Progress } from './action.ts';
+
+// One step, from looking to verified. Every pass begins with what the log says, so a worker that died anywhere is continued.
+//
+//   look ──▶ intent ──▶ start ──▶ poll … ──▶ verify ──▶ done
+//    ▲          │ crash, lost reply    │
+//    └──────────┴──────── look again ──┘
+//
+// S1. Intent is in the log before the effect, the outcome after it.
+// S2. After an unknown outcome the world is looked at before anything is repeated, as the repeat class says.
+// S3. A conflict is a new observation, never a blind repeat.
+// S4. Time limits count from the first intent, whoever the worker was.
+
+/** Between two polls of a long operation; Cloud SQL asks for no more than one in five seconds (facts.md 3.6). */
+const POLL = seconds(5);
+
+/** Starts of one step before it counts as failed. The time limit ends a step that meets a busy instance; this ends a loop. */
+const ATTEMPTS_MAX = 40;
+
+/** What a worker lends to its steps. */
+export interface Worker {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly catalogue: Catalogue;
+  readonly lateArrival: Millis;
+  /** Wall time that a call may take. */
+  readonly deadline: Millis;
+  /** `false` when the lease is lost or too short for another call. */
+  ready(): Promise<boolean>;
+  /** Whether the time budget is used up. */
+  spent(): boolean;
+  context(state: IncidentState, run: RunState, intentAt: Instant | undefined): ActionContext;
+  /** Why a destructive call may not be made now, looked at anew before each one. */
+  refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
+}
+
+/** Why working on a step ended. `settled`: its outcome is in the log. */
+export type StepOutcome = 'settled' | 'leaseLost' | 'spent' | 'interrupted';
+
+/** What to perform: a step itself, or the action that takes it back. */
+export interface Task {
+  readonly step: PlannedStep;
+  readonly direction: 'do' | 'undo';
+}
+
+/** Works on one step until its outcome is in the log, or until the worker must stop. */
+export async function performStep(task: Task, journal: Journal, worker: Worker): Promise<StepOutcome> {
+  const { step, direction } = task;
+  const call = deed(task);
+  const action = worker.catalogue[call.action];
+  if (action === undefined) {
+    await settle(journal, task, () => event('stepFailed', { step: step.id, direction, failure: failure('permanent', 'unknownAction', `${call.action} is not in this function's catalogue`) }));
+    return 'settled';
+  }
+  const memory: Memory = { rejectedAttempt: undefined };
+  for (let pass = 0; ; pass += 1) {
+    const state = pass === 0 ? journal.state() : await journal.refresh();
+    const run = state.run;
+    if (run === undefined || !isActive(state)) return 'interrupted';
+    const progress = ownProgress(run, task);
+    if (progress !== undefined && progress.kind !== 'started' && progress.kind !== 'waiting') return 'settled';
+    if (worker.spent()) return 'spent';
+    if (!(await worker.ready())) return 'leaseLost';
+    const overdue = progress !== undefined && worker.clock.now() >= after(progress.startedAt, step.timeLimitMs);
+    if (overdue) {
+      await settle(journal, task, (now) => event('stepFailed', { step: step.id, direction, failure: timeLimit(step, progress, now) }));
+      return 'settled';
+    }
+    const pause = await advance(task, action, call.input, { state, run, progress }, memory, journal, worker);
+    if (pause > 0) await worker.clock.sleep(pause);
+  }
+}
+
+interface Position {
+  readonly state: IncidentState;
+  readonly run: RunState;
+  readonly progress: (StepProgress & { readonly kind: 'started' | 'waiting' }) | undefined;
+}
+
+/** What only this worker can know: that its last attempt was refused, so that nothing of it can arrive late. */
+interface Memory {
+  rejectedAttempt: number | undefined;
+}
+
+/** One pass: at most one effect. Returns how long to wait before the next. */
+async function advance(task: Task, action: Action, input: PlannedStep['input'], position: Position, memory: Memory, journal: Journal, worker: Worker): Promise<Millis> {
+  const { progress, state, run } = position;
+  const context = worker.context(state, run, progress?.kind === 'started' ? progress.at : progress?.startedAt);
+  try {
+    if (progress?.kind === 'waiting') {
+      if (action.risk === 'destructive') {
+        const refused = await worker.refusal(task.step, state, run);
+        if (refused?.kind === 'foreignWork') return await fail(journal, task, refused);
+      }
+      return await record(await action.poll(progress.handle, input, context), task, action, input, journal, context);
+    }
+    return await lookAndStart(task, action, input, position, memory, context, journal, worker);
+  } catch (error) {
+    if (!isPortError(error)) throw error;
+    if (error.kind === 'permanent') return await fail(journal, task, failure('permanent', error.code, error.message));
+    return backoff(progress?.attempt ?? 1, worker.chance);
+  }
+}
+
+async function lookAndStart(task: Task, action: Action, input: PlannedStep['input'], position: Position, memory: Memory, context: ActionContext, journal: Journal, worker: Worker): Promise<Millis> {
+  const { step, direction } = task;
+  const { progress, state, run } = position;
+  const seen = await action.observe(input, context);
+  switch (seen.kind) {
+    case 'already':
+      await settle(journal, task, () => event('stepDone', { step: step.id, direction, already: progress === undefined, detail: seen.detail, output: seen.output ?? null }));
+      return millis(0);
+    case 'refused':
+      return await fail(journal, task, seen.failure);
+    case 'inProgress':
+      await settle(journal, task, () => event('stepWaiting', { step: step.id, direction, handle: seen.handle, detail: seen.detail }));
+      return POLL;
+    case 'toDo':
+      break;
+    default:
+      unreachable(seen);
+  }
+  const attempt = (progress?.attempt ?? 0) + 1;
+  if (progress !== undefined) {
+    const wait = memory.rejectedAttempt === progress.attempt ? millis(0) : repeatAfter(action, progress.at, worker);
+    if (wait === 'never') return await fail(journal, task, failure('exhausted', 'unknownOutcome', `${step.title}: it is not known whether the first try took effect, and it must not be repeated`));
+    if (wait > 0) return millis(Math.min(wait, POLL));
+    if (attempt > ATTEMPTS_MAX) return await fail(journal, task, failure('exhausted', 'attempts', `${step.title}: ${ATTEMPTS_MAX} tries without effect`));
+  }
+  if (action.risk !== 'observe') {
+    const refused = await worker.refusal(step, state, run);
+    if (refused !== undefined) return await fail(journal, task, refused);
+  }
+  const intent = await settle(journal, task, () => event('stepStarted', { step: step.id, direction, attempt, version: seen.version }));
+  if (!intent) return millis(0);
+  // The intent is written; the lease is looked at once more, since the append took time (L1).
+  if (!(await worker.ready())) return millis(0);
+  try {
+    return await record(await action.start(input, seen.version, { ...context, intentAt: worker.clock.now() }), task, action, input, journal, context);
+  } catch (error) {
+    if (isPortError(error) && (error.kind === 'retryable' || error.kind === 'conflict')) memory.rejectedAttempt = attempt;
+    throw error;
+  }
+}
+
+/** How long a repeat must still wait after an intent of unknown outcome (design.md section 5). */
+function repeatAfter(action: Action, intentAt: Instant, worker: Worker): Millis | 'never' {
+  switch (action.repeat) {
+    case 'terminal':
+    case 'conditional':
+    case 'named':
+      return millis(0);
+    case 'serialised':
+      return millis(Math.max(0, after(intentAt, worker.lateArrival) - worker.clock.now()));
+    case 'never':
+      return 'never';
+    default:
+      return unreachable(action.repeat);
+  }
+}
+
+async function record(progress: Progress, task: Task, action: Action, input: PlannedStep['input'], journal: Journal, context: ActionContext): Promise<Millis> {
+  const { step, direction } = task;
+  switch (progress.kind) {
+    case 'running':
+      await settle(journal, task, (_now, known) => (sameWait(known, progress) ? undefined : event('stepWaiting', { step: step.id, direction, handle: progress.handle, detail: progress.detail })));
+      return POLL;
+    case 'failed':
+      return await fail(journal, task, progress.failure);
+    case 'done': {
+      const verdict = await action.verify(input, context);
+      if (!verdict.ok) return POLL;
+      await settle(journal, task, () => event('stepDone', { step: step.id, direction, already: false, detail: verdict.detail === '' ? progress.detail : verdict.detail, output: progress.output ?? null }));
+      return millis(0);
+    }
+    default:
+      return unreachable(progress);
+  }
+}
+
+async function fail(journal: Journal, task: Task, because: StepFailure): Promise<Millis> {
+  await settle(journal, task, () => event('stepFailed', { step: task.step.id, direction: task.direction, failure: because }));
+  return millis(0);
+}
+
+/** Appends an event of this step unless the run has moved on meanwhile; says whether it did. */
+async function settle(journal: Journal, task: Task, make: (now: Instant, known: StepProgress | undefined) => NewEvent | undefined): Promise<boolean> {
+  let written = false;
+  await journal.append((state, now) => {
+    written = false;
+    const run = state.run;
+    if (run === undefined || !isActive(state)) return [];
+    const known = ownProgress(run, task);
+    if (known !== undefined && known.kind !== 'started' && known.kind !== 'waiting') return [];
+    const made = make(now, known);
+    written = made !== undefined;
+    return made === undefined ? [] : [made];
+  });
+  return written;
+}
+
+const isActive = (state: IncidentState): boolean => state.phase.kind === 'running' || state.phase.kind === 'landing';
+
+/** What an undo performs is the action that the plan names; its progress begins where the step itself ended. */
+function deed({ step, direction }: Task): { readonly action: string; readonly input: PlannedStep['input'] } {
+  return direction === 'undo' && step.undo.kind === 'action' ? { action: step.undo.action, input: step.undo.input } : { action: step.action, input: step.input };
+}
+
+function ownProgress(run: RunState, { step, direction }: Task): (StepProgress & { readonly kind: 'started' | 'waiting' }) | Exclude<StepProgress, { readonly kind: 'started' | 'waiting' }> | undefined {
+  const progress = run.steps.get(step.id);
+  if (progress === undefined || direction === 'do') return progress;
+  if (progress.kind === 'undone' || progress.kind === 'undoFailed') return progress;
+  return (progress.kind === 'started' || progress.kind === 'waiting') && progress.direction === 'undo' ? progress : undefined;
+}
+
+const sameWait = (known: StepProgress | undefined, next: { readonly handle: Json; readonly detail: string }): boolean =>
+  known?.kind === 'waiting' && known.detail === next.detail && JSON.stringify(known.handle) === JSON.stringify(next.handle);
+
+function timeLimit(step: PlannedStep, progress: Position['progress'], now: Instant): StepFailure {
+  const took = progress === undefined ? millis(0) : millis(now - progress.startedAt);
+  const last = progress?.kind === 'waiting' ? `; last seen: ${progress.detail}` : '';
+  return failure('timeLimit', 'timeLimit', `${step.title}: not done after ${showDuration(took)}, the limit is ${showDuration(millis(step.timeLimitMs))}${last}`);
+}
+
+/** Doubles from two seconds up to half a minute, with jitter so that two workers don't march in step. */
+function backoff(attempt: number, chance: Chance): Millis {
+  const base = Math.min(30_000, 2_000 * 2 ** Math.min(attempt, 6));
+  return millis(base * (0.5 + chance.fraction() / 2));
+}
