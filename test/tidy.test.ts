@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { readRooms } from './tidy/rooms.ts';
 import {
   importComplaints,
@@ -13,7 +12,7 @@ import {
 } from './tidy/rules.ts';
 import { readSource } from './tidy/source.ts';
 
-const TOP = fileURLToPath(new URL('../', import.meta.url));
+const TOP = dirname(import.meta.dirname);
 
 /** What Git ignores, and Git itself. */
 const IGNORED: ReadonlySet<string> = new Set(['.git', 'node_modules', '.dr', 'coverage']);

@@ -12,10 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { complaintAbout } from '../../cli/require-node.js';
 
-const DR = fileURLToPath(new URL('../../dr', import.meta.url));
+const DR = join(import.meta.dirname, '../../dr');
 
 describe('the dr command', () => {
   let folder: string;
