@@ -3,7 +3,7 @@ import { after, instant, millis } from '../core/time.ts';
 import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
 import type { IncidentEvent } from './events.ts';
-import type { ApprovalState, IncidentState, Phase, RunState, StepProgress } from './state.ts';
+import { type ApprovalState, type IncidentState, insideCommittedSection, type Phase, type RunState, type StepProgress } from './state.ts';
 
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
@@ -106,7 +106,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     }
     case 'approvalVoided': {
       const voided = withApproval(state, event.data.approval, (known) => ({ ...known, voided: event.data.because }));
-      return voided.phase.kind === 'awaitingApproval' ? { ...voided, phase: { kind: 'suspected', lookAt: at } } : voided;
+      return voided.phase.kind === 'awaitingApproval' || (voided.phase.kind === 'running' && !insideCommittedSectionOf(voided)) ? { ...voided, phase: { kind: 'suspected', lookAt: at } } : voided;
     }
     case 'attemptRefused':
     case 'handedOver':
@@ -163,6 +163,8 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return unreachable(event);
   }
 }
+
+const insideCommittedSectionOf = (state: IncidentState): boolean => state.run !== undefined && insideCommittedSection(state.run);
 
 /** The state that a whole log folds to; `undefined` for an empty one. A check, not the way (decisions.md 10). */
 export function replay(id: IncidentId, events: readonly IncidentEvent[]): IncidentState | undefined {

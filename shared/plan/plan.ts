@@ -151,7 +151,7 @@ export const guardBlockWire = z.strictObject({
 });
 
 /** A plan as it is stored; strict, since its digest is what people approve. */
-export const planWire = z.strictObject({
+export const planWire: z.ZodType<Plan> = z.strictObject({
   version: z.literal(1),
   incident: z.string(),
   runbook: z.enum(RUNBOOKS),

@@ -1,0 +1,192 @@
+import { unreachable } from '../core/assert.ts';
+import { type Instant, type Millis, millis } from '../core/time.ts';
+import { decideFinish, decideLanded, decideLanding, decideStop } from '../incident/decide.ts';
+import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
+import type { IncidentState, RunState } from '../incident/state.ts';
+import type { Journal } from '../log/journal.ts';
+import type { PlannedStep } from '../plan/plan.ts';
+import type { Chance, Clock } from '../ports/clock.ts';
+import type { LeaseStore } from '../ports/store.ts';
+import type { Guards } from '../system/system.ts';
+import type { ActionContext, Catalogue } from './action.ts';
+import { callDeadline, type Holding, takeLeases } from './leases.ts';
+import { nextMove, type Role } from './next-move.ts';
+import { performStep, type StepOutcome, type Worker } from './perform-step.ts';
+
+// Drives one incident's run for as long as the worker may: takes the leases, asks `nextMove`, performs, and hands over.
+//
+// D1. Nothing is done without the incident's lease and a lock on every target of the plan, for as long as the run lasts.
+// D2. Independent steps run side by side; the worker never waits for one while another could begin.
+// D3. When the time budget is used up, or the lease is lost, the worker stops between two calls. The log says all that a
+//     successor needs.
+
+/** Why a worker stopped. `again`: work is left and should be continued at once; `later`: `tick` will find it when it is due. */
+export type DriveOutcome =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'later'; readonly because: string };
+
+/** What one function lends to the engine. */
+export interface Driver {
+  readonly role: Role;
+  /** Unique to this invocation; names the holder of the leases. */
+  readonly worker: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly leases: LeaseStore;
+  readonly guards: Guards;
+  readonly catalogue: Catalogue;
+  /** Clock time that this invocation may use. */
+  readonly budget: Millis;
+  context(state: IncidentState, run: RunState, intentAt: Instant | undefined): ActionContext;
+  /** Whether the run may begin now: approval verified, guards asked, bounds still true. Events say why not. */
+  mayStart(state: IncidentState, run: RunState): Promise<{ readonly kind: 'go' } | { readonly kind: 'no'; readonly events: (state: IncidentState, now: Instant) => readonly NewEvent[] }>;
+  /** Looked at anew before each call that changes something. */
+  refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
+  /** Told when a run begins and ends, for budgets and cooldowns. */
+  began(run: RunState, state: IncidentState): Promise<void>;
+  ended(run: RunState, state: IncidentState): Promise<void>;
+}
+
+/** Works on the incident until there is nothing left for this role, or no time or right to do it. */
+export async function drive(journal: Journal, driver: Driver): Promise<DriveOutcome> {
+  const run = journal.state().run;
+  const first = nextMove(journal.state(), driver.clock.now());
+  if (run === undefined || !('role' in first) || first.role !== driver.role) return { kind: 'idle' };
+  const { leases, clock, worker, guards } = driver;
+  const keys = [`incident/${journal.id}`, ...run.plan.holds.map((target) => `target/${target}`)];
+  const taken = await takeLeases(keys, { leases, clock, holder: worker, length: guards.lease, skew: guards.clockSkew });
+  if (taken.kind === 'taken') return { kind: 'later', because: `${taken.key} is held by ${taken.by}` };
+  try {
+    return await new Drive(journal, driver, taken.holding).run();
+  } finally {
+    await taken.holding.release();
+  }
+}
+
+class Drive {
+  readonly #journal: Journal;
+  readonly #driver: Driver;
+  readonly #holding: Holding;
+  readonly #stopAt: Millis;
+  readonly #deadline: Millis;
+  readonly #active = new Map<string, Promise<{ readonly key: string; readonly outcome: StepOutcome }>>();
+
+  constructor(journal: Journal, driver: Driver, holding: Holding) {
+    this.#journal = journal;
+    this.#driver = driver;
+    this.#holding = holding;
+    this.#stopAt = millis(driver.clock.monotonic() + driver.budget);
+    this.#deadline = callDeadline(driver.guards.lease, driver.guards.clockSkew, driver.clock);
+  }
+
+  async run(): Promise<DriveOutcome> {
+    for (;;) {
+      const state = await this.#journal.refresh();
+      const move = nextMove(state, this.#driver.clock.now());
+      if (!('role' in move) || move.role !== this.#driver.role || state.run === undefined) return await this.#rest({ kind: move.kind === 'none' ? 'ended' : 'idle' });
+      if (!(await this.#holding.ready(this.#deadline))) return await this.#rest({ kind: 'later', because: 'the lease is lost' });
+      switch (move.kind) {
+        case 'startRun':
+          if (!(await this.#start(state, state.run))) return { kind: 'idle' };
+          break;
+        case 'perform': {
+          const outcome = await this.#perform(move.steps, move.direction);
+          if (outcome !== undefined) return await this.#rest(outcome);
+          break;
+        }
+        case 'stop':
+          await this.#conclude(state, () => decideStop(state, move.because));
+          break;
+        case 'land':
+          await this.#drain();
+          await this.#journal.append((now) => decideLanding(now, move.landing, move.because));
+          break;
+        case 'landed':
+          await this.#conclude(state, (now) => decideLanded(now, state.run?.landing?.kind ?? 'hold'));
+          break;
+        case 'finish':
+          await this.#conclude(state, decideFinish);
+          break;
+        default:
+          unreachable(move);
+      }
+    }
+  }
+
+  async #start(state: IncidentState, run: RunState): Promise<boolean> {
+    const verdict = await this.#driver.mayStart(state, run);
+    if (verdict.kind === 'no') {
+      await this.#journal.append((now, at) => (now.run?.digest === run.digest ? verdict.events(now, at) : []));
+      return false;
+    }
+    await this.#driver.began(run, state);
+    const started = event('runStarted', { run: run.digest, planDigest: run.digest, leaseToken: this.#holding.token, worker: this.#driver.worker });
+    await this.#journal.append((now, at) => (nextMove(now, at).kind === 'startRun' && now.run?.digest === run.digest ? [started] : []));
+    return true;
+  }
+
+  /** Begins what can begin and waits until one step ends (D2). Returns an outcome when the worker must stop. */
+  async #perform(steps: readonly PlannedStep[], direction: 'do' | 'undo'): Promise<DriveOutcome | undefined> {
+    for (const step of steps) {
+      const key = `${direction}:${step.id}`;
+      if (this.#active.has(key)) continue;
+      this.#active.set(
+        key,
+        performStep({ step, direction }, this.#journal, this.#worker()).then((outcome) => ({ key, outcome })),
+      );
+    }
+    const { key, outcome } = await Promise.race(this.#active.values());
+    this.#active.delete(key);
+    switch (outcome) {
+      case 'settled':
+      case 'interrupted':
+        return undefined;
+      case 'leaseLost':
+        return { kind: 'later', because: 'the lease is lost' };
+      case 'spent':
+        return { kind: 'again' };
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  async #conclude(before: IncidentState, decide: (state: IncidentState) => readonly NewEvent[]): Promise<void> {
+    await this.#drain();
+    const digest = before.run?.digest;
+    await this.#journal.append((state) => (state.run?.digest === digest && (state.phase.kind === 'running' || state.phase.kind === 'landing') ? decide(state) : []));
+    if (before.run !== undefined) await this.#driver.ended(before.run, this.#journal.state());
+  }
+
+  /** Lets steps that are under way come to their next stop, so that no call of ours outlives the decision. */
+  async #drain(): Promise<void> {
+    await Promise.all(this.#active.values());
+    this.#active.clear();
+  }
+
+  async #rest(outcome: DriveOutcome): Promise<DriveOutcome> {
+    if (outcome.kind === 'again' || outcome.kind === 'later') this.#spentNow = true;
+    await this.#drain();
+    if (outcome.kind === 'again') await this.#journal.append((state) => (state.phase.kind === 'running' || state.phase.kind === 'landing' ? [event('handedOver', { worker: this.#driver.worker, because: 'the time budget is used up' })] : []));
+    return outcome;
+  }
+
+  #spentNow = false;
+
+  #worker(): Worker {
+    const { clock, chance, catalogue, guards } = this.#driver;
+    return {
+      clock,
+      chance,
+      catalogue,
+      lateArrival: guards.lateArrival,
+      deadline: this.#deadline,
+      ready: () => this.#holding.ready(this.#deadline),
+      spent: () => this.#spentNow || clock.monotonic() >= this.#stopAt,
+      context: (state, run, intentAt) => this.#driver.context(state, run, intentAt),
+      refusal: (step, state, run) => this.#driver.refusal(step, state, run),
+    };
+  }
+}
+

@@ -1,0 +1,202 @@
+import { type Instant, millis, showDuration } from '../core/time.ts';
+import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
+import { criticalPath, type GuardBlock, type Plan, planDigest } from '../plan/plan.ts';
+import type { ApprovalPolicy } from '../system/system.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { event, type NewEvent, type Notice, type StepFailure } from './events.ts';
+import { measure } from './measures.ts';
+import { currentApproval, hasEnded, type IncidentState, passedNoReturn, standing } from './state.ts';
+
+// What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
+// reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
+//
+// D1. An ended incident gets no new plan, no approval and no run.
+// D2. Each thing a person must know is one notice with a stable id, so that deciding twice tells once.
+
+/** Something people must know, said once for `id`. */
+export function tell(id: string, kind: Notice['kind'], subject: string, text: string, options: { readonly urgent?: boolean; readonly approval?: string } = {}): NewEvent {
+  return event('noticeDue', { notice: { id, kind, urgent: options.urgent ?? false, subject, text, approval: options.approval ?? null } });
+}
+
+/** What a look concluded. `plan` when there is something to do; `brakes` hold what nobody asked for; `walls` hold everything. */
+export interface Conclusion {
+  readonly round: number;
+  readonly facts: string;
+  readonly summary: readonly string[];
+  readonly diagnosis: Diagnosis;
+  readonly plan: Plan | undefined;
+  readonly mode: 'observe' | 'approve' | 'auto';
+  readonly brakes: readonly GuardBlock[];
+  readonly walls: readonly GuardBlock[];
+  readonly policy: ApprovalPolicy | undefined;
+  /** Chosen before, so that a repeat names the same approval. */
+  readonly approval: string;
+}
+
+/** Events of one look at the world: diagnosis, plan, what holds it back, or whom to ask. */
+export function decideLook(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
+  if (hasEnded(state) || state.phase.kind === 'running' || state.phase.kind === 'landing' || state.phase.kind === 'takenOver') return [];
+  const { diagnosis } = look;
+  const head: NewEvent[] = [event('looked', { round: look.round, facts: look.facts, summary: [...look.summary] })];
+  const isNews = state.diagnosis?.scenario !== diagnosis.scenario || state.diagnosis.conclusion !== diagnosis.conclusion;
+  const named = event('diagnosed', { diagnosis });
+  const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
+  switch (diagnosis.conclusion) {
+    case 'nothing':
+      return [...head, named, ...voidOpen(state, `${diagnosis.scenario}: ${reasons}`), event('dismissed', { because: `${diagnosis.scenario}: ${reasons}` }), tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons)];
+    case 'wait':
+      return [...head, named, ...(isNews ? [...voidOpen(state, `now ${diagnosis.scenario}`), tell(`diagnosed/${diagnosis.scenario}`, 'diagnosed', `${state.headline}: ${diagnosis.scenario}, waiting`, reasons)] : [])];
+    case 'person':
+      if (!isNews && state.phase.kind === 'needsPerson') return head;
+      return [...head, named, ...voidOpen(state, `now ${diagnosis.scenario}`), ...forPeople(`diagnosed/${diagnosis.scenario}`, state, `${diagnosis.scenario}: ${reasons}`, [], diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`))];
+    case 'act':
+      return [...head, named, ...decidePlan(state, look, now)];
+  }
+}
+
+function decidePlan(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
+  const { plan, diagnosis } = look;
+  const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
+  if (plan === undefined) return forPeople(`noPlan/${diagnosis.scenario}`, state, `${diagnosis.scenario}: no plan can be drawn for it`, [], []);
+  const digest = planDigest(plan);
+  const open = currentApproval(state);
+  if (open !== undefined && standing(open, now) === 'open' && samePlan(state, plan)) return [];
+  const needsApproval = look.mode === 'approve' || plan.steps.some((step) => step.risk === 'destructive');
+  const performed = look.mode !== 'observe';
+  const drawn = event('planDrawn', { plan, digest, evidence: look.facts, needsApproval, performed });
+  const said = `${diagnosis.scenario} on ${diagnosis.target}: ${reasons}`;
+  const stale = open === undefined ? [] : voidOpen(state, 'the plan has changed');
+  if (!performed) {
+    const known = state.run?.performed === false && samePlan(state, plan);
+    const mode: GuardBlock = { guard: 'mode', kind: 'brake', code: 'modeObserve', observed: 'mode observe', limit: 'approve or auto', clearsAtMs: null, openedBy: 'dr mode' };
+    const would = tell(`wouldDo/${plan.runbook}`, 'wouldDo', `${state.headline}: would run ${plan.runbook}`, `${said}. It would take about ${showDuration(criticalPath(plan))}: ${plan.steps.map((step) => step.title).join(' → ')}`);
+    return known ? [] : [drawn, event('held', { blocks: [mode], until: null }), would];
+  }
+  if (look.walls.length > 0) return [drawn, ...held(state, look.walls, now)];
+  if (!needsApproval) return look.brakes.length > 0 ? [drawn, ...held(state, look.brakes, now)] : [...stale, drawn];
+  if (look.policy === undefined) return [drawn, ...forPeople('noPolicy', state, `${plan.runbook} needs an approval and dr.yaml names no approvers for it`, [], [])];
+  const text = `${said}. Plan ${plan.runbook}, about ${showDuration(criticalPath(plan))}; ${showLossBound(plan.lossBound)}. Don't run the runbook by hand beside it: press takeover.`;
+  return [
+    ...stale,
+    drawn,
+    event('approvalAsked', {
+      approval: look.approval,
+      planDigest: digest,
+      evidence: look.facts,
+      lossLimitMs: approvedLimitMs(plan.lossBound),
+      approvers: [...look.policy.approvers],
+      quorum: look.policy.quorum,
+      expiresAt: now + look.policy.expiresIn,
+      startWithinMs: look.policy.startWithin,
+      opens: [],
+    }),
+    tell(`approval/${look.approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, { urgent: true, approval: look.approval }),
+  ];
+}
+
+/** A plan asked for already stays asked for when only the figures that grow by themselves have moved. */
+function samePlan(state: IncidentState, plan: Plan): boolean {
+  const known = state.run?.plan;
+  return known !== undefined && known.runbook === plan.runbook && known.target === plan.target && JSON.stringify(known.steps.map((step) => [step.action, step.input])) === JSON.stringify(plan.steps.map((step) => [step.action, step.input]));
+}
+
+function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
+  const clears = blocks.map((block) => block.clearsAtMs);
+  const until = clears.every((at) => at !== null) ? Math.max(now + 1_000, ...clears.filter((at) => at !== null)) : null;
+  const text = blocks.map((block) => `${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${new Date(block.clearsAtMs).toISOString()}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`).join('; ');
+  const codes = blocks.map((block) => block.code).join('+');
+  const known = state.phase.kind === 'held' && state.notices.has(`blocked/${codes}`);
+  const said = tell(`blocked/${codes}`, 'blocked', `${state.headline}: held back (${codes})`, text, { urgent: until === null });
+  return [event('held', { blocks: [...blocks], until }), ...(known ? [] : [said])];
+}
+
+function voidOpen(state: IncidentState, because: string): readonly NewEvent[] {
+  const approval = currentApproval(state);
+  return approval === undefined ? [] : [event('approvalVoided', { approval: approval.id, because })];
+}
+
+/** The incident goes to people, with what was tried and what they can do. */
+export function forPeople(id: string, state: IncidentState, because: string, tried: readonly string[], next: readonly string[]): readonly NewEvent[] {
+  const text = [because, ...tried.map((what) => `tried: ${what}`), ...next].join('\n');
+  return [event('needsPerson', { because, tried: [...tried], next: [...next] }), tell(`person/${id}`, 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true })];
+}
+
+/** A run whose step failed where nothing has to be taken back. */
+export function decideStop(state: IncidentState, because: StepFailure): readonly NewEvent[] {
+  if (because.kind === 'voided') {
+    const approval = currentApproval(state);
+    const said = tell(`voided/${state.sequence}`, 'approvalDecided', `${state.headline}: the plan is void`, because.detail);
+    return approval === undefined ? [event('resumed', { by: `dr-autopilot: ${because.detail}` }), said] : [event('approvalVoided', { approval: approval.id, because: because.detail }), said];
+  }
+  return forPeople(`stop/${because.code}`, state, because.detail, position(state), nextCommands(state));
+}
+
+/** A stop inside the committed section begins its landing and pages at once (design.md section 8). */
+export function decideLanding(state: IncidentState, landing: 'unfence' | 'hold', because: StepFailure): readonly NewEvent[] {
+  const what = landing === 'unfence' ? 'taking back what was done' : 'nothing can be taken back: a person decides how to go on';
+  return [
+    event('landingStarted', { landing, because }),
+    tell(`landing/${because.code}`, 'landing', `${state.headline}: stopped inside the committed section, ${landing}`, `${because.detail}\n${what}\n${position(state).join('\n')}`, { urgent: true }),
+  ];
+}
+
+/** The end of a landing: where things stand and what people can do. */
+export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'): readonly NewEvent[] {
+  const where = position(state).join('; ');
+  const next = nextCommands(state);
+  return [event('landed', { landing, position: where, next: [...next] }), tell('landed', 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), { urgent: true })];
+}
+
+/** Every step is done: the incident is measured and resolved. */
+export function decideFinish(state: IncidentState): readonly NewEvent[] {
+  const measures = measure(state);
+  const failed = [...(state.run?.steps.entries() ?? [])].flatMap(([step, progress]) => (progress.kind === 'failed' ? [`${step}: ${progress.failure.detail}`] : []));
+  const took = measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
+  const text = `${state.run?.plan.runbook ?? 'recovery'} done and verified.${took}${failed.length === 0 ? '' : ` Left to do by hand: ${failed.join('; ')}.`} ${state.run?.plan.failback ?? ''}`.trim();
+  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${state.headline}: resolved`, text)];
+}
+
+/** An approval that came to nothing. */
+export function decideClosedApproval(state: IncidentState, how: 'denied' | 'expired'): readonly NewEvent[] {
+  const approval = currentApproval(state);
+  if (approval === undefined) return [];
+  const by = approval.decisions.find((decision) => decision.decision === 'deny')?.approver;
+  const because = how === 'denied' ? `the plan was denied by ${by ?? 'an approver'}` : 'nobody decided in time';
+  return [event('approvalVoided', { approval: approval.id, because }), ...forPeople(`approval/${how}/${approval.id}`, state, because, [], nextCommands(state))];
+}
+
+/** People take the run over: observing and recording go on, acting stops. */
+export function decideTakeover(state: IncidentState, by: string): readonly NewEvent[] {
+  if (hasEnded(state) || state.phase.kind === 'takenOver') return [];
+  const where = position(state);
+  const next = nextCommands(state);
+  return [...voidOpen(state, `taken over by ${by}`), event('takenOver', { by, position: where.join('; '), next: [...next] }), tell(`takeover/${state.sequence}`, 'takeover', `${state.headline}: taken over by ${by}`, [...where, ...next].join('\n'))];
+}
+
+/** Hands a run back: the old plan is dropped and a new one drawn from a new look. */
+export function decideResume(state: IncidentState, by: string): readonly NewEvent[] {
+  if (state.phase.kind !== 'takenOver' && state.phase.kind !== 'needsPerson') return [];
+  return [...voidOpen(state, `resumed by ${by}`), event('resumed', { by })];
+}
+
+/** Ends an incident on a person's word, unless a committed section is under way. */
+export function decideCancel(state: IncidentState, by: string, reason: string): readonly NewEvent[] {
+  if (hasEnded(state) || state.phase.kind === 'running' || state.phase.kind === 'landing') return [];
+  return [...voidOpen(state, `cancelled by ${by}`), event('cancelled', { by, reason }), tell('dismissed', 'dismissed', `${state.headline}: cancelled by ${by}`, reason)];
+}
+
+/** What has been done and what is under way, one line for each step that began. */
+export function position(state: IncidentState): readonly string[] {
+  return (state.run?.plan.steps ?? []).flatMap((step) => {
+    const progress = state.run?.steps.get(step.id);
+    if (progress === undefined) return [];
+    const detail = progress.kind === 'failed' || progress.kind === 'undoFailed' ? `: ${progress.failure.detail}` : progress.kind === 'waiting' || progress.kind === 'done' || progress.kind === 'undone' ? `: ${progress.detail}` : '';
+    return [`${step.title} (${progress.kind}${detail})`];
+  });
+}
+
+/** What a person can type next. */
+export function nextCommands(state: IncidentState): readonly string[] {
+  const further = state.run !== undefined && passedNoReturn(state.run) ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`] : [`./dr resume ${state.id} (looks again and draws a new plan)`];
+  return [`./dr show ${state.id}`, ...further];
+}
