@@ -33,6 +33,23 @@ export const ASSUMPTIONS = {
     source: 'The field is documented as needed for optimistic locking on updates.',
     ifFalse: 'A stop decided on old settings overwrites newer ones; the read-back afterwards must notice.',
   },
+  dnsPatchKeepsTtl: {
+    statement: 'A record set that is patched without a ttl keeps the one that it had.',
+    source: 'The reference says "according to the rules of patch semantics"; the runbook\'s own command sends no ttl.',
+    ifFalse: 'The record gets a ttl of 0; whoever patches must send the ttl that is wanted.',
+  },
+  manualZeroHoldsService: {
+    statement:
+      'A Cloud Run service that is scaled manually to 0 has no instance, and none starts when a request comes.',
+    source:
+      'Manual scaling: revisions without an instance answer "as if disabled"; proto HEALTH_CHECK_SKIPPED names 0 instances.',
+    ifFalse: 'It scales from zero on a request as with a minimum of 0: the hold must be proved by asking the service.',
+  },
+  runEtagChecked: {
+    statement: 'A Cloud Run service update that carries a stale etag is refused with 409 ABORTED.',
+    source: 'The field "may be used to detect modification conflict"; the API guidelines demand ABORTED (AIP-154).',
+    ifFalse: 'An update decided on an old state overwrites a newer one; the read-back afterwards must notice.',
+  },
 } as const satisfies Readonly<Record<string, Assumption>>;
 
 /** The value of each assumption in one world. */
@@ -43,10 +60,20 @@ export const BELIEVED: Assumptions = {
   stopPrimaryWithReplicas: true,
   stoppedInstanceRefuses: true,
   settingsVersionChecked: true,
+  dnsPatchKeepsTtl: true,
+  manualZeroHoldsService: true,
+  runEtagChecked: true,
 };
 
 /** Values drawn by chance, each `true` half of the time. */
 export function drawAssumptions(chance: Chance): Assumptions {
   const draw = (): boolean => chance.next() < 0.5;
-  return { stopPrimaryWithReplicas: draw(), stoppedInstanceRefuses: draw(), settingsVersionChecked: draw() };
+  return {
+    stopPrimaryWithReplicas: draw(),
+    stoppedInstanceRefuses: draw(),
+    settingsVersionChecked: draw(),
+    dnsPatchKeepsTtl: draw(),
+    manualZeroHoldsService: draw(),
+    runEtagChecked: draw(),
+  };
 }
