@@ -1,0 +1,26 @@
+import type { Millis } from '../core/time.ts';
+import { minutes, seconds } from '../core/time.ts';
+import type { RunbookName } from './names.ts';
+
+// Times that are fixed in the code and that the numbers of `dr.yaml` must fit to. Nobody varies them per system.
+
+/**
+ * Longest a call to an API may take before we give up on its reply. A request is sent only if what remains of the lease
+ * exceeds it (design.md section 5); Google's own clients default to 30 s and more.
+ */
+export const CALL_DEADLINE_MAX: Millis = seconds(30);
+
+/** Time between two ticks: Cloud Scheduler knows nothing shorter. Worst-case resume = lease + one tick (decisions.md 7). */
+export const TICK_PERIOD: Millis = minutes(1);
+
+/** Longest a runbook takes until there are measurements of our own: the upper end of the human runbook's estimates. */
+export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
+  'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
+  'pod-heal': minutes(5),
+};
+
+/** Whether a runbook has destructive steps, which nothing but an approval allows, whatever the mode (design.md section 5). */
+export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
+  'database-failover': true,
+  'pod-heal': false,
+};

@@ -1,0 +1,136 @@
+import type { Document, Node, YAMLError } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import { redact } from '../core/redact.ts';
+import type { ConfigFault, ConfigPath } from './config-fault.ts';
+
+/** A line and a column, both from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A YAML text as plain data that still knows where everything stands. */
+export interface YamlSource {
+  readonly value: unknown;
+  /** Where a key or its value stands; for what is missing, the nearest thing around it that is there. */
+  positionOf(path: ConfigPath, part: 'key' | 'value'): Position;
+}
+
+/** `source` is `undefined` when the faults leave nothing that could be read on. */
+export interface YamlReading {
+  readonly source: YamlSource | undefined;
+  readonly faults: readonly ConfigFault[];
+}
+
+/** A `dr.yaml` of a large system has some 20 KiB; more is a wrong file. */
+const TEXT_MAX = 262_144;
+
+/** Levels of nodes: the deepest place of the schema has 12 (each key and its map count). */
+const DEPTH_MAX = 32;
+
+const WANTED: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'each key once in its map',
+  TAB_AS_INDENT: 'spaces before the first word of a line',
+  MULTIPLE_DOCS: 'one document in the file',
+  NON_STRING_KEY: 'a plain word as a key',
+};
+
+/** Reads a YAML 1.2 text. Anchors, aliases and tags are refused: what people decide by stands there in full. Never throws. */
+export function readYaml(text: string): YamlReading {
+  if (text.length > TEXT_MAX) {
+    return unreadable(`has more than ${TEXT_MAX} characters`, 'one system for each file');
+  }
+  try {
+    return readDocument(text);
+  } catch (error) {
+    // The parser recurses, so thousands of open brackets exhaust the stack. Any other error is a bug and passes.
+    if (!(error instanceof RangeError)) throw error;
+    return unreadable('is nested too deep to be read', 'maps and lists as docs/configuration.md shows them');
+  }
+}
+
+function readDocument(text: string): YamlReading {
+  const document = parseDocument(text, { prettyErrors: false, stringKeys: true, resolveKnownTags: false });
+  const refused = refusedNodes(document, text);
+  const faults = [...[...document.errors, ...document.warnings].map((error) => syntaxFault(error, text)), ...refused];
+  // A key that stands there twice is a fault, and the rest of the file can be judged all the same.
+  const readable = document.errors.every((error) => error.code === 'DUPLICATE_KEY') && refused.length === 0;
+  if (!readable) return { source: undefined, faults };
+  const value: unknown = document.toJS();
+  return { faults, source: { value, positionOf: (path, part) => positionAt(text, offsetOf(document, path, part)) } };
+}
+
+function syntaxFault(error: YAMLError, text: string): ConfigFault {
+  return {
+    ...positionAt(text, error.pos[0]),
+    path: '',
+    value: '',
+    problem: `is not YAML: ${redact(error.message)}`,
+    wanted: WANTED[error.code] ?? 'YAML 1.2: `key: value`, lists with `- `, the same indentation within a map',
+  };
+}
+
+function refusedNodes(document: Document, text: string): readonly ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const refuse = (offset: number | undefined, problem: string, wanted: string): void => {
+    faults.push({ ...positionAt(text, offset ?? 0), path: '', value: '', problem, wanted });
+  };
+  visit(document, {
+    Alias: (_, node) => refuse(node.range?.[0], 'is an alias of another place', 'the value itself, written out'),
+    Node: (_, node, ancestors) => {
+      if (ancestors.length <= DEPTH_MAX) return undefined;
+      refuse(node.range?.[0], 'is nested too deep', 'maps and lists as docs/configuration.md shows them');
+      return visit.BREAK;
+    },
+  });
+  return faults;
+}
+
+function offsetOf(document: Document, path: ConfigPath, part: 'key' | 'value'): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [index, step] of path.entries()) {
+    const found = childOf(node, step);
+    if (found === undefined) return offset;
+    const isLast = index === path.length - 1;
+    const value = isEmpty(found.value) ? undefined : startOf(found.value);
+    // Inside the file's tree a place is named by its key; a value's own position is asked for at the end only.
+    offset = (isLast && part === 'value' ? (value ?? found.key) : (found.key ?? value)) ?? offset;
+    node = found.value;
+  }
+  return offset;
+}
+
+function childOf(
+  node: unknown,
+  step: string | number,
+): { readonly key: number | undefined; readonly value: unknown } | undefined {
+  if (isMap(node)) {
+    // The last of two equal keys is the one whose value counts.
+    const pair = node.items.findLast(
+      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
+    );
+    return pair === undefined ? undefined : { key: startOf(pair.key), value: pair.value };
+  }
+  if (!isSeq(node) || typeof step !== 'number' || step >= node.items.length) return undefined;
+  return { key: undefined, value: node.items[step] };
+}
+
+function isEmpty(node: unknown): boolean {
+  return node === null || (isScalar(node) && (node.source ?? '') === '' && node.value === null);
+}
+
+function startOf(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
+  return (node as Node).range?.[0]; // only nodes of the parser have a `range`
+}
+
+function positionAt(text: string, offset: number): Position {
+  // The end of a file, after its last line break, is no line that anybody could look at.
+  const before = text.slice(0, Math.min(offset, text.trimEnd().length));
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
+}
+
+function unreadable(problem: string, wanted: string): YamlReading {
+  return { source: undefined, faults: [{ line: 1, column: 1, path: '', value: '', problem, wanted }] };
+}

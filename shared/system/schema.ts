@@ -1,0 +1,208 @@
+import { z } from 'zod';
+import { instanceName, MODES, personId, RUNBOOKS } from './names.ts';
+import type { RunbookName } from './names.ts';
+import {
+  addresses,
+  budget,
+  count,
+  duration,
+  line,
+  list,
+  map,
+  massFailure,
+  oneOf,
+  optional,
+  text,
+  url,
+} from './schema-parts.ts';
+
+// The form of `dr.yaml`, key by key. It says what one value may be; what values may be together stands in contradictions.ts.
+// The descriptions are what an editor shows; docs/configuration.md has the reasons.
+
+const id = (what: string) =>
+  text(`${what}: lower-case letters, digits and dashes, such as api-gke`, /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
+const region = () => text('a region of Google Cloud, such as us-central1', /^[a-z]+-[a-z]+[0-9]+$/);
+const location = () => text('a region or a zone, such as us-central1-a', /^[a-z]+-[a-z]+[0-9]+(-[a-z])?$/);
+const kubernetesName = (what: string) => text(`the name of ${what}`, /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/);
+const instance = () =>
+  text('a Cloud SQL instance without its project, such as orders-db', /^[a-z][a-z0-9-]{0,97}$/).transform(instanceName);
+const person = () => id('the id of a person of `people`').transform(personId);
+
+/** The same part for each runbook, each key optional. */
+function perRunbook<Item extends z.ZodType>(item: Item) {
+  const entries = RUNBOOKS.map((name) => [name, z.exactOptional(item)] as const);
+  // `fromEntries` forgets its keys, and the keys are exactly the registry's.
+  return Object.fromEntries(entries) as Record<RunbookName, z.ZodExactOptional<Item>>;
+}
+
+const system = map({
+  name: line('the name of the system').describe('What people call the protected system.'),
+  project: text('a project id, such as acme-prod', /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/).describe(
+    'The Google Cloud project that holds it.',
+  ),
+  protectedRegions: list(region(), 'regions').describe('Every region in which something of the system runs.'),
+  controlRegions: list(region(), 'regions').describe(
+    'Regions in which dr-autopilot itself runs: at least two, at least one of them not protected.',
+  ),
+});
+
+const objectives = map({
+  rto: duration().describe('Recovery time objective: from the failure to verified service.'),
+  rpo: duration().describe('Recovery point objective: the most work that may be lost, as time.'),
+  maximumDowntime: duration().describe('Maximum tolerable downtime: after it the business itself is in danger.'),
+});
+
+const people = map({
+  id: id('an id').transform(personId).describe('How the rest of this file names this person.'),
+  name: optional(line('a name')).describe('The name, for pages and messages.'),
+  role: line('a role').describe('What the person is to the system, in words for people: on-call, security-lead, …'),
+  email: text('an e-mail address', /^[^\s@]+@[^\s@]+\.[^\s@]+$/).describe('The identity by which a person decides.'),
+  phone: optional(line('a telephone number in quotes')).describe('For the break-glass kit; nothing calls it.'),
+});
+
+const policy = map({
+  approvers: list(person(), 'ids of people').describe('Who may decide. An empty list is refused: it means nobody.'),
+  quorum: count(0).describe('How many of them must approve.'),
+  expiresIn: duration().prefault('15m').describe('How long a decision may be made after it was asked for.'),
+  startWithin: duration().prefault('10m').describe('How long after the decision the destructive work may still begin.'),
+});
+
+const approvals = map({
+  identity: oneOf(['iap', 'oidc', 'link']).describe(
+    'Who vouches for an approver: Identity-Aware Proxy, OIDC, or the link alone (sandbox, quorum 1).',
+  ),
+  ...perRunbook(policy.describe('Who decides on the destructive steps of this runbook.')),
+});
+
+const database = map({
+  instance: instance().describe('The primary, by its Cloud SQL instance name.'),
+  region: region().describe('The region of the primary.'),
+  replicas: list(
+    map({
+      instance: instance().describe('The replica, by its Cloud SQL instance name.'),
+      region: region().describe('The region of the replica.'),
+    }),
+    'replicas',
+  )
+    .prefault([])
+    .describe('Read replicas that might take its place. Which one fits is observed at run time.'),
+  lossBudget: duration().describe('The most that a promotion may lose without a verb of its own.'),
+  remedies: list(oneOf(['wait', 'failover', 'restart', 'promote']), 'remedies').describe(
+    'What may be tried, the least first: wait, failover (REGIONAL instances), restart, promote.',
+  ),
+});
+
+const application = {
+  id: id('an id').describe('How the rest of this file names this application.'),
+  databaseSecret: optional(text('the name of a secret in Secret Manager', /^[\w-]{1,255}$/)).describe(
+    'The Secret Manager secret from which it reads its database URL when it starts. A name, never the URL.',
+  ),
+  dependsOn: list(text('an instance or an application of this file', /^[a-z][a-z0-9-]{0,97}$/), 'names')
+    .prefault([])
+    .describe('What it cannot work without: databases and applications of this file.'),
+  probes: map({
+    deepHealth: url().describe('GET: how one copy of it is, and which database it is on.'),
+    canary: url().describe('POST writes a canary row through it, GET …/{token} reads it.'),
+    vantage: optional(url()).describe('A prober in the same place, which proves a fence once the consumers are held.'),
+  }).describe('Where to ask the application how it is (contract: docs/configuration.md).'),
+};
+
+const applications = z.discriminatedUnion(
+  'kind',
+  [
+    map({
+      kind: z.literal('gke').describe('A Deployment on GKE.'),
+      ...application,
+      cluster: kubernetesName('a GKE cluster').describe('The GKE cluster.'),
+      location: location().describe('The zone or region of the cluster.'),
+      namespace: kubernetesName('a namespace').describe('The namespace of the Deployment.'),
+      deployment: kubernetesName('a Deployment').describe('The Deployment.'),
+      container: kubernetesName('a container').describe('The container that serves.'),
+      maxReplicas: count(1).describe('Replicas that heal may at most ask for.'),
+    }),
+    map({
+      kind: z.literal('cloudRun').describe('A Cloud Run service.'),
+      ...application,
+      service: kubernetesName('a Cloud Run service').describe('The Cloud Run service.'),
+      region: region().describe('The region of the service.'),
+      maxInstances: count(1).describe('Instances that heal may at most ask for.'),
+    }),
+  ],
+  { error: 'an application of kind gke or cloudRun' },
+);
+
+const alert = map({
+  policy: line("a policy's display name").describe('Display name of the alert policy in Cloud Monitoring.'),
+  runbook: oneOf(RUNBOOKS).describe('The runbook that it may lead to. A hint: a diagnosis is never taken from it.'),
+  target: text('an instance or an application of this file', /^[a-z][a-z0-9-]{0,97}$/).describe(
+    'What it watches, for alerts whose resource names nothing that we know.',
+  ),
+});
+
+const guards = map({
+  confirmationWindow: duration().prefault('60s').describe('How long observers must agree before a failure counts.'),
+  holdTime: duration().prefault('2m').describe('How long a target must stay well before it counts as recovered.'),
+  budgets: list(budget(), 'budgets, such as 3/1h')
+    .prefault(['3/1h', '7/1d'])
+    .describe('Runs per target that nobody asked for, at most, for each window.'),
+  cooldown: duration().prefault('10m').describe('Time from the end of a run to the next one on the same target.'),
+  massFailure: massFailure()
+    .prefault('5 targets/2m')
+    .describe('More failing targets than this within the window freeze everything until people resume.'),
+  lease: duration().prefault('60s').describe('How long the right to act lasts without being renewed.'),
+  clockSkew: duration().prefault('5s').describe('How far two clocks may be apart.'),
+  lateArrival: duration().prefault('5m').describe('How late a lost request may still take effect.'),
+});
+
+const sharedDestination = {
+  id: id('an id').describe('How messages and logs name this destination.'),
+  person: optional(person()).describe(
+    'Whose it is. Approval links go only to destinations that belong to the approver.',
+  ),
+};
+
+const destination = z.discriminatedUnion(
+  'kind',
+  [
+    map({ kind: z.literal('terminal').describe('Prints on the terminal.'), ...sharedDestination }),
+    map({
+      kind: z.literal('webhook').describe('POSTs JSON to an address.'),
+      ...sharedDestination,
+      url: url().describe('The receiver. It carries no credential.'),
+    }),
+  ],
+  { error: 'a destination of kind terminal or webhook' },
+);
+
+const endpoints = map({
+  google: addresses('names of Google APIs, such as sqladmin', /^[a-z][a-z0-9]{0,62}$/).describe('API to base URL.'),
+  kubernetes: addresses('names of clusters', /^[a-z0-9-]{1,63}$/).describe('Cluster to the URL of its API server.'),
+  hosts: addresses('host names', /^[a-z0-9.-]{1,253}$/).describe(
+    'Host of a probe or webhook to what is called instead.',
+  ),
+  dataPlane: addresses('Cloud SQL instances', /^[a-z][a-z0-9-]{0,97}$/).describe('Instance to its data plane.'),
+  approve: list(url(), 'addresses')
+    .prefault([])
+    .describe('Public addresses of the approve function, one for each control region.'),
+});
+
+/** The form of `dr.yaml`. Only parse-system.ts reads with it, and json-schema.ts shows it to editors. */
+export const wire = map({
+  version: z.literal(1, { error: 'version: 1' }).describe('The form of this file.'),
+  system: system.describe('What is protected, and from where.'),
+  objectives: objectives.describe('What a recovery is measured against.'),
+  mode: map({
+    default: oneOf(MODES).describe('For every runbook that is not named.'),
+    perRunbook: map(perRunbook(oneOf(MODES).describe('For this runbook.')))
+      .prefault({})
+      .describe('For one runbook.'),
+  }).describe('How far the product may go without being asked: observe says, approve asks, auto acts.'),
+  people: list(people, 'people').describe('Who can be told, and perhaps may decide.'),
+  approvals: approvals.describe('Who decides on what.'),
+  databases: list(database, 'databases').describe('Cloud SQL primaries and their replicas.'),
+  applications: list(applications, 'applications').describe('Every consumer of a database, and what else is healed.'),
+  alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
+  guards: guards.prefault({}).describe('Numbers of the guards.'),
+  notifications: list(destination, 'destinations').describe('Where notices go.'),
+  endpoints: endpoints.prefault({}).describe("Addresses that differ from the vendors' own. Empty in the cloud."),
+});

@@ -1,0 +1,251 @@
+import type { ConfigPath, Contradiction } from './config-fault.ts';
+import { nearestWord } from './nearest-word.ts';
+import { repeated } from './repeated.ts';
+import type { Application, Database, System } from './system.ts';
+import { consumersOf, databaseOf, dependenciesOf, instancesOf, targetNamed } from './topology.ts';
+import { writeDuration } from './write-duration.ts';
+
+/** What regions, databases, applications and alerts can't be together. */
+export function targetContradictions(system: System): readonly Contradiction[] {
+  return [
+    ...regions(system),
+    ...names(system),
+    ...system.databases.flatMap((database, index) => [
+      ...remedies(database, ['databases', index]),
+      ...losses(system, database, ['databases', index]),
+    ]),
+    ...system.applications.flatMap((application, index) => [
+      ...dependencies(system, application, ['applications', index]),
+      ...secrets(system, application, ['applications', index]),
+    ]),
+    ...alerts(system),
+  ];
+}
+
+function regions(system: System): readonly Contradiction[] {
+  const { protectedRegions, controlRegions } = system;
+  const place = (key: string): ConfigPath => ['system', key];
+  const found: Contradiction[] = [];
+  if (new Set(controlRegions).size < 2) {
+    const problem = 'has fewer than two regions, so the loss of one is the loss of dr-autopilot';
+    found.push({ path: place('controlRegions'), problem, wanted: 'two regions' });
+  }
+  if (controlRegions.length > 0 && controlRegions.every((region) => protectedRegions.includes(region))) {
+    found.push({
+      path: place('controlRegions'),
+      problem: 'lies wholly in protected regions: what destroys the system would destroy its recovery',
+      wanted: `at least one region that is none of ${protectedRegions.join(', ')}`,
+      involves: [place('protectedRegions')],
+    });
+  }
+  const unprotected = ({ region, path }: { readonly region: string; readonly path: ConfigPath }): Contradiction => ({
+    path,
+    problem: `puts something of the system into ${region}, which is not listed as protected`,
+    wanted: `${region} in system.protectedRegions`,
+    involves: [place('protectedRegions')],
+  });
+  return [
+    ...found,
+    ...placesOf(system)
+      .filter(({ region }) => !protectedRegions.includes(region))
+      .map(unprotected),
+  ];
+}
+
+function placesOf(system: System): readonly { readonly region: string; readonly path: ConfigPath }[] {
+  return [
+    ...system.databases.flatMap(({ region, replicas }, index) => [
+      { region, path: ['databases', index, 'region'] },
+      ...replicas.map((replica, of) => ({
+        region: replica.region,
+        path: ['databases', index, 'replicas', of, 'region'],
+      })),
+    ]),
+    ...system.applications.map((application, index) =>
+      application.kind === 'gke'
+        ? { region: application.location.replace(/-[a-z]$/, ''), path: ['applications', index, 'location'] }
+        : { region: application.region, path: ['applications', index, 'region'] },
+    ),
+  ];
+}
+
+function names(system: System): readonly Contradiction[] {
+  const named = [
+    ...system.databases.flatMap((database, index) =>
+      instancesOf(database).map((name, of) => ({
+        name: String(name),
+        path: of === 0 ? ['databases', index, 'instance'] : ['databases', index, 'replicas', of - 1, 'instance'],
+      })),
+    ),
+    ...system.applications.map(({ id }, index) => ({ name: id, path: ['applications', index, 'id'] })),
+  ];
+  const found: Contradiction[] = repeated(named, ({ name }) => name).map(({ item }) => ({
+    path: item.path,
+    problem: `is a name that stands here twice, so nobody knows what "${item.name}" means`,
+    wanted: 'a name of its own for each instance and application',
+  }));
+  for (const { index, first } of repeated(system.applications, thingOf)) {
+    found.push({
+      path: ['applications', index],
+      problem: `is the same thing as applications[${first}], and two runs could hold it at once`,
+      wanted: 'one entry for each Deployment or service',
+    });
+  }
+  if (named.length > 0) return found;
+  const problem = 'is empty, and so are the applications: there is nothing to protect';
+  return [{ path: ['databases'], problem, wanted: 'a database or an application', involves: [['applications']] }];
+}
+
+function thingOf(application: Application): string {
+  return application.kind === 'gke'
+    ? `gke ${application.location} ${application.cluster} ${application.namespace} ${application.deployment}`
+    : `cloudRun ${application.region} ${application.service}`;
+}
+
+/** From the least to the most (design.md section 8). */
+const ORDER = ['wait', 'failover', 'restart', 'promote'] as const;
+
+function remedies(database: Database, path: ConfigPath): readonly Contradiction[] {
+  const listed = database.remedies;
+  const place = [...path, 'remedies'];
+  const inOrder = ORDER.filter((remedy) => listed.includes(remedy));
+  const found: Contradiction[] = [];
+  if (listed.every((remedy) => remedy === 'wait')) {
+    const problem = 'lists nothing that could bring the database back';
+    found.push({ path: place, problem, wanted: 'at least one of failover, restart, promote' });
+  }
+  if (inOrder.join() !== listed.join()) {
+    const problem = 'is not in the order in which they are tried, the least first';
+    found.push({ path: place, problem, wanted: `[${inOrder.join(', ')}]` });
+  }
+  if (listed.includes('promote') && database.replicas.length === 0) {
+    const problem = 'lists promote, and there is no replica to promote';
+    found.push({ path: place, problem, wanted: 'a replica, or no promote', involves: [[...path, 'replicas']] });
+  }
+  return found;
+}
+
+function losses(system: System, database: Database, path: ConfigPath): readonly Contradiction[] {
+  const found: Contradiction[] = [];
+  const { rpo } = system.objectives;
+  const place = [...path, 'lossBudget'];
+  if (database.lossBudget === 0) {
+    const problem = 'is zero: replication always lags a little, so no promotion could ever be within it';
+    found.push({ path: place, problem, wanted: 'more than 0s, at most the rpo' });
+  }
+  if (database.lossBudget > rpo) {
+    const problem = `is above the rpo of ${writeDuration(rpo)}: the objective would be missed without anybody being asked`;
+    found.push({ path: place, problem, wanted: `at most ${writeDuration(rpo)}`, involves: [['objectives', 'rpo']] });
+  }
+  if (consumersOf(system, database.instance).length === 0) {
+    found.push({
+      path: [...path, 'instance'],
+      problem: 'has no consumer here: whoever connects to it would be left on a stale primary',
+      wanted: `every consumer under applications, with dependsOn: [${database.instance}]`,
+      involves: [['applications']],
+    });
+  }
+  return found;
+}
+
+function dependencies(system: System, application: Application, path: ConfigPath): readonly Contradiction[] {
+  const known = [...system.databases.map(({ instance }) => instance), ...system.applications.map(({ id }) => id)];
+  const place = [...path, 'dependsOn'];
+  const found: Contradiction[] = application.dependsOn.flatMap((name, index) => {
+    if (targetNamed(system, name) !== undefined) return [];
+    const owner = system.databases.find((database) => instancesOf(database).some((instance) => instance === name));
+    const problem = owner === undefined ? 'is no target of this file' : 'is a replica, and replicas come and go';
+    const wanted = owner?.instance ?? nearestWord(name, known) ?? `one of: ${known.join(', ')}`;
+    return [{ path: [...place, index], problem, wanted, involves: [['databases'], ['applications']] }];
+  });
+  const self = application.dependsOn.includes(application.id);
+  const onItself = (needed: string): boolean => {
+    const ref = targetNamed(system, needed);
+    const further = ref === undefined ? [] : dependenciesOf(system, ref);
+    return further.some((other) => other.kind === 'application' && other.id === application.id);
+  };
+  if (self || application.dependsOn.some(onItself)) {
+    const problem =
+      'leads back to itself: a failure would be a symptom of its own symptom, and nothing would be its cause';
+    found.push({ path: place, problem, wanted: 'dependencies in one direction', involves: [['applications']] });
+  }
+  return found;
+}
+
+function secrets(system: System, application: Application, path: ConfigPath): readonly Contradiction[] {
+  const databases = system.databases.filter(({ instance }) => application.dependsOn.includes(instance));
+  const place = [...path, 'databaseSecret'];
+  const involves = [[...path, 'dependsOn'], ['databases']];
+  const found: Contradiction[] = [];
+  const { databaseSecret, probes } = application;
+  if (databaseSecret !== undefined && databases.length === 0) {
+    const problem = 'is said to hold a database URL, but the application depends on no database of this file';
+    found.push({ path: place, problem, wanted: 'the database in dependsOn, or no databaseSecret', involves });
+  }
+  if (databases.length > 1) {
+    const problem = 'names two databases, and one secret holds one URL';
+    found.push({ path: [...path, 'dependsOn'], problem, wanted: 'one database for each application', involves });
+  }
+  if (!databases.some((database) => database.remedies.includes('promote'))) return found;
+  if (databaseSecret === undefined) {
+    const problem = 'is missing: after a promotion nothing could move the application to the new primary';
+    found.push({ path: place, problem, wanted: 'the secret that holds its database URL', involves });
+  }
+  if (probes.vantage === undefined) {
+    const problem = 'is missing: with the consumers held, no fence could be proved from where they connect';
+    found.push({
+      path: [...path, 'probes', 'vantage'],
+      problem,
+      wanted: 'the address of a prober in the same place',
+      involves,
+    });
+  }
+  const other = system.applications.find(
+    (candidate) =>
+      databaseSecret !== undefined &&
+      candidate.databaseSecret === databaseSecret &&
+      databaseOf(system, { kind: 'application', id: candidate.id }) !== databases[0],
+  );
+  if (other !== undefined) {
+    const problem = `is shared with ${other.id}, which depends on another database: one secret holds one URL`;
+    found.push({
+      path: place,
+      problem,
+      wanted: 'a secret for each database',
+      involves: [['applications'], ['databases']],
+    });
+  }
+  return found;
+}
+
+function alerts(system: System): readonly Contradiction[] {
+  const known = [...system.databases.map(({ instance }) => instance), ...system.applications.map(({ id }) => id)];
+  const found: Contradiction[] = repeated(system.alerts, ({ policy }) => policy).map(({ index, first }) => ({
+    path: ['alerts', index, 'policy'],
+    problem: `is the policy of alerts[${first}] too, and a notification carries nothing but its name`,
+    wanted: 'each policy once',
+  }));
+  system.alerts.forEach(({ target, runbook }, index) => {
+    const ref = targetNamed(system, target);
+    const path = ['alerts', index, 'target'];
+    if (ref === undefined) {
+      const owner = system.databases.find((database) => instancesOf(database).some((instance) => instance === target));
+      const wanted = owner?.instance ?? nearestWord(target, known) ?? `one of: ${known.join(', ')}`;
+      found.push({ path, problem: 'is no target of this file', wanted, involves: [['databases'], ['applications']] });
+      return;
+    }
+    const isFor =
+      runbook === 'pod-heal'
+        ? system.applications.some(({ kind, id }) => kind === 'gke' && id === target)
+        : [ref, ...dependenciesOf(system, ref)].some(({ kind }) => kind === 'database');
+    if (isFor) return;
+    const wanted = runbook === 'pod-heal' ? 'an application of kind gke' : 'a database, or what depends on one';
+    found.push({
+      path,
+      problem: `is nothing that ${runbook} could recover`,
+      wanted,
+      involves: [['alerts', index, 'runbook'], ['databases'], ['applications']],
+    });
+  });
+  return found;
+}

@@ -1,0 +1,210 @@
+import type { InstanceName, Mode, RunbookName, TargetId } from './names.ts';
+import { instanceName, targetId } from './names.ts';
+import type { AlertPolicy, Application, Database, GkeApplication, System } from './system.ts';
+
+// Questions about the system as the file states it. The topology as it is now (which instance is the primary) is read at
+// run time; nothing here knows it.
+
+/** Something that is watched, recovered and locked as one. */
+export type TargetRef =
+  | { readonly kind: 'database'; readonly instance: InstanceName }
+  | { readonly kind: 'application'; readonly id: string };
+
+/** How a target stands in leases, logs and commands: `database/<primary>`, `application/<id>`. */
+export function targetIdOf(ref: TargetRef): TargetId {
+  return targetId(ref.kind === 'database' ? `database/${ref.instance}` : `application/${ref.id}`);
+}
+
+/** The target that an id stands for; `undefined` when this system has none of that id. */
+export function targetOf(system: System, id: TargetId): TargetRef | undefined {
+  return targetsOf(system).find((ref) => targetIdOf(ref) === id);
+}
+
+/** Every target: databases first, both in the order of the file. */
+export function targetsOf(system: System): readonly TargetRef[] {
+  return [
+    ...system.databases.map(({ instance }) => ({ kind: 'database', instance }) as const),
+    ...system.applications.map(({ id }) => ({ kind: 'application', id }) as const),
+  ];
+}
+
+/** The target that a name of the file means, as in `dependsOn` and `alerts[].target`. A replica's name is none. */
+export function targetNamed(system: System, name: string): TargetRef | undefined {
+  return targetsOf(system).find((ref) => (ref.kind === 'database' ? ref.instance : ref.id) === name);
+}
+
+/** The application of that id. */
+export function applicationOf(system: System, id: string): Application | undefined {
+  return system.applications.find((application) => application.id === id);
+}
+
+/** The database that an instance belongs to, as its primary or as a replica. */
+export function databaseWith(system: System, instance: InstanceName): Database | undefined {
+  return system.databases.find(
+    (database) => database.instance === instance || database.replicas.some((replica) => replica.instance === instance),
+  );
+}
+
+/** A database target's database, or the one that an application reads from its secret; an application has at most one. */
+export function databaseOf(system: System, target: TargetRef): Database | undefined {
+  if (target.kind === 'database') return databaseWith(system, target.instance);
+  const dependsOn = applicationOf(system, target.id)?.dependsOn ?? [];
+  return system.databases.find((database) => dependsOn.includes(database.instance));
+}
+
+/** Every application that connects to the database of this instance: all of them must move when another is promoted. */
+export function consumersOf(system: System, instance: InstanceName): readonly Application[] {
+  const database = databaseWith(system, instance);
+  return database === undefined
+    ? []
+    : system.applications.filter(({ dependsOn }) => dependsOn.includes(database.instance));
+}
+
+/** What a target can't work without, directly or through others; never itself. Nearest first. */
+export function dependenciesOf(system: System, target: TargetRef): readonly TargetRef[] {
+  return reachedFrom(target, (ref) => neededBy(system, ref));
+}
+
+/** What can't work without a target, directly or through others; never itself. A signal on one of them may be its symptom. */
+export function dependentsOf(system: System, target: TargetRef): readonly TargetRef[] {
+  const needs = (other: TargetRef, ref: TargetRef): boolean =>
+    neededBy(system, other).some((needed) => targetIdOf(needed) === targetIdOf(ref));
+  return reachedFrom(target, (ref) => targetsOf(system).filter((other) => needs(other, ref)));
+}
+
+function neededBy(system: System, target: TargetRef): readonly TargetRef[] {
+  const names = target.kind === 'application' ? (applicationOf(system, target.id)?.dependsOn ?? []) : [];
+  return names.flatMap((name) => targetNamed(system, name) ?? []);
+}
+
+/** Breadth first; ends also on a circle, since every target is followed once. */
+function reachedFrom(start: TargetRef, next: (ref: TargetRef) => readonly TargetRef[]): readonly TargetRef[] {
+  const seen = new Set([targetIdOf(start)]);
+  const found: TargetRef[] = [];
+  for (let queue = next(start); queue.length > 0; ) {
+    const fresh = queue.filter((ref) => !seen.has(targetIdOf(ref)) && seen.add(targetIdOf(ref)));
+    found.push(...fresh);
+    queue = fresh.flatMap(next);
+  }
+  return found;
+}
+
+/** The alert policy of that display name, as `policy_name` of a notification carries it. */
+export function policyFor(system: System, policyName: string): AlertPolicy | undefined {
+  return system.alerts.find(({ policy }) => policy === policyName);
+}
+
+/** How far a runbook may go without being asked. */
+export function modeFor(system: System, runbook: RunbookName): Mode {
+  return system.mode.perRunbook[runbook] ?? system.mode.default;
+}
+
+/** The primary and the replicas of a database, the primary first. */
+export function instancesOf(database: Database): readonly InstanceName[] {
+  return [database.instance, ...database.replicas.map(({ instance }) => instance)];
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** The identity of what an alert is about, as a notification carries it (facts.md 1.1). Free texts in it are never read. */
+export interface MonitoredResource {
+  /** `cloudsql_database`, `k8s_container`, … */
+  readonly type: string;
+  readonly labels: Labels;
+  /** `metadata.system_labels`: for pods `top_level_controller_name` and `top_level_controller_type`. */
+  readonly systemLabels?: Labels;
+  /** `metric.labels`: kube-state metrics name their `deployment` and `pod` here. */
+  readonly metricLabels?: Labels;
+}
+
+/** A target, and the part of it that the alert is about. */
+export interface AlertTarget {
+  readonly target: TargetRef;
+  readonly part:
+    | { readonly kind: 'whole' }
+    | { readonly kind: 'instance'; readonly instance: InstanceName; readonly role: 'primary' | 'replica' }
+    | { readonly kind: 'pod'; readonly pod: string };
+}
+
+/**
+ * The target that an alert's resource names. `undefined` when it names none of ours, belongs to another project, or could
+ * mean two: then the policy's own `target` is what is left. A name is no proof: the target is probed before anything is done.
+ */
+export function resolveAlertTarget(system: System, resource: MonitoredResource): AlertTarget | undefined {
+  const project = resource.labels['project_id'];
+  if (project !== undefined && project !== system.project) return undefined;
+  switch (resource.type) {
+    case 'cloudsql_database':
+      return databaseTarget(system, resource.labels['database_id'] ?? '');
+    case 'k8s_container':
+    case 'k8s_pod':
+    case 'prometheus_target':
+      return podTarget(system, resource);
+    case 'cloud_run_revision':
+      return serviceTarget(system, resource.labels);
+    case 'uptime_url':
+      return hostTarget(system, resource.labels['host'] ?? '');
+    default:
+      return undefined;
+  }
+}
+
+/** `database_id` is `PROJECT:INSTANCE`, and a domain-scoped project has a colon of its own: the last one divides (facts.md 1.4). */
+function databaseTarget(system: System, databaseId: string): AlertTarget | undefined {
+  const colon = databaseId.lastIndexOf(':');
+  if (databaseId.slice(0, Math.max(colon, 0)) !== system.project) return undefined;
+  const instance = instanceName(databaseId.slice(colon + 1));
+  const database = databaseWith(system, instance);
+  if (database === undefined) return undefined;
+  const role = instance === database.instance ? 'primary' : 'replica';
+  return { target: { kind: 'database', instance: database.instance }, part: { kind: 'instance', instance, role } };
+}
+
+function podTarget(system: System, resource: MonitoredResource): AlertTarget | undefined {
+  // Prometheus has `cluster` and `namespace` where the other types say `cluster_name` and `namespace_name`.
+  const { labels, systemLabels = {}, metricLabels = {} } = resource;
+  const namespace = labels['namespace_name'] ?? labels['namespace'] ?? metricLabels['namespace'];
+  const cluster = labels['cluster_name'] ?? labels['cluster'];
+  const pod = labels['pod_name'] ?? labels['pod'] ?? metricLabels['pod'];
+  if ((systemLabels['top_level_controller_type'] ?? 'Deployment') !== 'Deployment') return undefined;
+  const owner = systemLabels['top_level_controller_name'] ?? metricLabels['deployment'] ?? labels['deployment'];
+  const found = system.applications
+    .filter((application) => application.kind === 'gke')
+    .filter((application) => application.namespace === namespace)
+    .filter((application) => cluster === undefined || application.cluster === cluster)
+    .filter(({ location }) => labels['location'] === undefined || labels['location'] === location)
+    .filter((application) =>
+      owner === undefined ? isPodOf(application, pod ?? '') : owner === application.deployment,
+    );
+  const application = onlyOne(found);
+  if (application === undefined) return undefined;
+  const target = { kind: 'application', id: application.id } as const;
+  return { target, part: pod === undefined ? { kind: 'whole' } : { kind: 'pod', pod } };
+}
+
+/** A Deployment's pod is `<deployment>-<hash of its template>-<five characters>`. */
+function isPodOf({ deployment }: GkeApplication, pod: string): boolean {
+  return pod.startsWith(`${deployment}-`) && /^[a-z0-9]{1,10}-[a-z0-9]{5}$/.test(pod.slice(deployment.length + 1));
+}
+
+function serviceTarget(system: System, labels: Labels): AlertTarget | undefined {
+  const found = system.applications
+    .filter((application) => application.kind === 'cloudRun')
+    .filter((application) => application.service === labels['service_name'])
+    .filter(({ region }) => labels['location'] === undefined || labels['location'] === region);
+  return wholeOf(onlyOne(found)?.id);
+}
+
+function hostTarget(system: System, host: string): AlertTarget | undefined {
+  const asked = host.toLowerCase();
+  const found = system.applications.filter(({ probes }) => new URL(probes.deepHealth).hostname === asked);
+  return wholeOf(onlyOne(found)?.id);
+}
+
+function wholeOf(id: string | undefined): AlertTarget | undefined {
+  return id === undefined ? undefined : { target: { kind: 'application', id }, part: { kind: 'whole' } };
+}
+
+function onlyOne<T>(found: readonly T[]): T | undefined {
+  return found.length === 1 ? found[0] : undefined;
+}
