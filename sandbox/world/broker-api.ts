@@ -1,13 +1,8 @@
 import type { Broker } from './broker.ts';
 import type { Draft, SubscriptionConfig } from './broker-message.ts';
 import type { PulledMessage } from './broker-subscription.ts';
-import { type ApiDoor, ApiError, type ApiOutcome, type Place, type Principal } from './kernel.ts';
-
-/** Who calls, and from where. */
-export interface Caller {
-  readonly principal: Principal;
-  readonly from: Place;
-}
+import type { Caller } from './caller.ts';
+import { type ApiDoor, ApiError, type ApiOutcome, type Principal } from './kernel.ts';
 
 /** Who may publish to each topic, by its short name. A topic that isn't listed takes messages from nobody but the broker itself. */
 export type Publishers = Readonly<Record<string, readonly Principal[]>>;

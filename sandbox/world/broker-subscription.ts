@@ -65,7 +65,8 @@ export function balances(ledger: Ledger): boolean {
 export interface PulledMessage {
   readonly ackId: string;
   readonly message: Message;
-  readonly attempt: number;
+  /** Counted only with a dead-letter policy. */
+  readonly attempt: number | undefined;
 }
 
 /** What a queue is made with. */
@@ -131,7 +132,7 @@ export class SubscriptionQueue {
       const ackId = `${this.config.name}:${due.held.message.id}:${this.#leaseNumber}`;
       this.#lease(ackId, due, this.config.ackDeadline);
       this.#count(due);
-      return { ackId, message: due.held.message, attempt: due.attempt };
+      return { ackId, message: due.held.message, attempt: this.config.deadLetter && due.attempt };
     });
   }
 
@@ -221,12 +222,14 @@ export class SubscriptionQueue {
     const end = (answer: DeliveryAnswer): void => {
       if (!this.#pushes.delete(push)) return; // Q4
       cancelDeadline();
-      push.abort();
       if (this.#stopped) return;
       this.#settle(due, answer);
       this.#pump();
     };
-    const cancelDeadline = this.#at(this.config.ackDeadline, () => end('timeout'));
+    const cancelDeadline = this.#at(this.config.ackDeadline, () => {
+      push.abort();
+      end('timeout');
+    });
     this.#options
       .deliver({ subscription: this.config, message: due.held.message, attempt: due.attempt, signal: push.signal })
       .then(end, () => end('nack'));

@@ -1,6 +1,7 @@
 import { after, instant, type Millis, minutes } from '../../shared/core/time.ts';
-import type { Caller, PubsubApi } from './broker-api.ts';
+import type { PubsubApi } from './broker-api.ts';
 import { dataOf } from './broker-message.ts';
+import type { Caller } from './caller.ts';
 import type { Chance, WorldClock } from './kernel.ts';
 
 // Cloud Scheduler's job: a message on a topic at every full minute of clock time.

@@ -1,0 +1,80 @@
+import { request } from 'node:http';
+import type { DeliveryConfig, SubscriptionConfig } from '../world/broker-message.ts';
+import type { Deliver, Delivery, DeliveryAnswer } from '../world/broker-subscription.ts';
+import type { Network } from '../world/kernel.ts';
+import { messageJson, resource } from './broker-json.ts';
+import type { IdTokenClaims } from './oidc.ts';
+
+/** What a pusher is made with. */
+export interface PusherOptions {
+  readonly project: string;
+  readonly network: Network;
+  /** Makes the id token of a push: the sandbox's issuer. */
+  readonly idToken: (claims: IdTokenClaims) => Promise<string>;
+}
+
+/** What Pub/Sub takes for an acknowledgement ("Receive push messages"): no other status, not even another 2xx. */
+const ACKNOWLEDGING: readonly number[] = [200, 201, 202, 204];
+
+type PushConfig = Extract<DeliveryConfig, { kind: 'push' }>;
+
+/**
+ * Pushes over HTTP as Pub/Sub does. Every push is a connection of its own, so that a function that was restarted loses only
+ * what it had in hand. A function that can't be reached (refused, reset) nacks; one that the network is cut from is silent.
+ */
+export function httpPusher({ project, network, idToken }: PusherOptions): Deliver {
+  return async (delivery) => {
+    const { delivery: target } = delivery.subscription;
+    if (target.kind !== 'push') return 'nack';
+    if (!network.reaches('google', 'functions')) return untilAborted(delivery.signal);
+    const body = JSON.stringify(pushBody(project, delivery));
+    const authorization = target.oidc ? `Bearer ${await idToken(target.oidc)}` : undefined;
+    return post(addressOf(project, delivery.subscription, target), body, authorization, delivery.signal);
+  };
+}
+
+/** The endpoint with the topic's path, as Google's emulator is pointed at functions: they read their source there (facts.md 2.3). */
+function addressOf(project: string, subscription: SubscriptionConfig, target: PushConfig): string {
+  return `${target.endpoint.replace(/\/$/, '')}/${resource(project, 'topics', subscription.topic)}`;
+}
+
+/** The wrapped form. `deliveryAttempt` is there only with a dead-letter policy, and in no emulator. */
+function pushBody(project: string, { subscription, message, attempt }: Delivery): unknown {
+  const { messageId, publishTime } = messageJson(message);
+  return {
+    message: { ...messageJson(message), message_id: messageId, publish_time: publishTime },
+    subscription: resource(project, 'subscriptions', subscription.name),
+    ...(subscription.deadLetter === undefined ? {} : { deliveryAttempt: attempt }),
+  };
+}
+
+function post(
+  address: string,
+  body: string,
+  authorization: string | undefined,
+  signal: AbortSignal,
+): Promise<DeliveryAnswer> {
+  return new Promise((resolve) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'user-agent': 'APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)',
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+    const push = request(address, { method: 'POST', headers, agent: false, signal }, (response) => {
+      const answer = ACKNOWLEDGING.includes(response.statusCode ?? 0) ? 'ack' : 'nack';
+      response.resume();
+      response.on('end', () => resolve(answer));
+      response.on('error', () => resolve('nack'));
+    });
+    push.on('error', () => resolve(signal.aborted ? 'timeout' : 'nack'));
+    push.end(body);
+  });
+}
+
+function untilAborted(signal: AbortSignal): Promise<DeliveryAnswer> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('timeout');
+    else signal.addEventListener('abort', () => resolve('timeout'), { once: true });
+  });
+}
