@@ -1,0 +1,40 @@
+import type { Action, Catalogue } from '../engine/action.ts';
+import { checkLossBound } from './check-loss-bound.ts';
+import { confirmDatabaseFailed } from './confirm-database-failed.ts';
+import { drainReplica } from './drain-replica.ts';
+import { capturePodEvidence, evictPod, stayHealthy } from './heal-pod.ts';
+import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
+import { pointSecret } from './point-secret.ts';
+import { promoteReplica } from './promote-replica.ts';
+import { proveFence } from './prove-fence.ts';
+import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
+import { startInstance, stopInstance } from './stop-instance.ts';
+import { verifyConsumer } from './verify-consumer.ts';
+import { verifyEpoch } from './verify-epoch.ts';
+
+const byKind = (actions: readonly Action[]): Catalogue => Object.fromEntries(actions.map((action) => [action.kind, action]));
+
+/** What `heal` can do: nothing else is in its reach, even if its code were to try. */
+export const HEAL_CATALOGUE: Catalogue = byKind([capturePodEvidence, evictPod, stayHealthy]);
+
+/** What `recover` can do, which includes all that a destructive plan may hold. */
+export const RECOVER_CATALOGUE: Catalogue = byKind([
+  ...Object.values(HEAL_CATALOGUE),
+  confirmDatabaseFailed,
+  holdWorkload,
+  releaseWorkload,
+  holdService,
+  releaseService,
+  drainReplica,
+  stopInstance,
+  startInstance,
+  proveFence,
+  checkLossBound,
+  promoteReplica,
+  verifyEpoch,
+  pointSecret,
+  verifyConsumer,
+  protectInstance,
+  takeBackup,
+  createReplica,
+]);

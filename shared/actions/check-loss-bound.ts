@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { instant, millis, showDuration, toIso } from '../core/time.ts';
+import { wall } from '../engine/action.ts';
+import { lossBound, showLossBound } from '../plan/loss-bound.ts';
+import { instanceName } from '../system/names.ts';
+import { define, verifiedByPolling } from './define.ts';
+
+// The loss bound, computed again after the fence and before the promotion (design.md section 6). The heartbeat is read here and
+// now on the replica. When writes ended is what people approved with the evidence (`endedAtMs`), or, when that was not known,
+// the moment at which the fence was proved in this very run: never anything that a forged event could move.
+
+const input = z.strictObject({ replica: z.string().transform(instanceName), endedAtMs: z.number().nullable(), fenceStep: z.string() });
+
+/** Stops the run when more could be lost than was approved. */
+export const checkLossBound = define({
+  kind: 'check-loss-bound',
+  risk: 'observe',
+  repeat: 'terminal',
+  input,
+  version: z.null(),
+  handle: z.null(),
+  observe: async () => ({ kind: 'toDo', version: null }),
+  start: async ({ replica, endedAtMs }, _version, context) => {
+    const now = context.clock.now();
+    const status = await context.world.dataPlane.replication(replica);
+    const bound = lossBound({
+      now,
+      skew: context.system.guards.clockSkew,
+      heartbeatAt: status?.heartbeat?.at,
+      refusedSince: endedAtMs === null ? now : instant(endedAtMs),
+      latestFence: now,
+    });
+    if (bound.kind === 'unknown') {
+      if (context.lossLimitMs === null) return { kind: 'done', detail: 'the loss is unknown, and that was accepted', output: { boundMs: null } };
+      return { kind: 'failed', failure: wall('lossBound', 'lossUnknown', { observed: showLossBound(bound), limit: showDuration(millis(context.lossLimitMs)), openedBy: 'accept-unknown-loss' }) };
+    }
+    const ms = bound.kind === 'none' ? 0 : bound.ms;
+    if (context.lossLimitMs !== null && ms > context.lossLimitMs) {
+      return { kind: 'failed', failure: wall('lossBound', 'lossAboveApproved', { observed: showLossBound(bound), limit: `${showDuration(millis(context.lossLimitMs))} as approved`, openedBy: null }) };
+    }
+    return { kind: 'done', detail: `at ${toIso(now)}: ${showLossBound(bound)}`, output: { boundMs: ms } };
+  },
+  poll: async () => ({ kind: 'running', handle: null, detail: 'reading the heartbeat' }),
+  verify: verifiedByPolling,
+});

@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { redact } from '../core/redact.ts';
+import { failure } from '../engine/action.ts';
+import type { EvictionOutcome } from '../ports/workloads.ts';
+import { define, verifiedByPolling } from './define.ts';
+
+// Heals one pod: keeps what it knew, evicts it under its PodDisruptionBudget, and lets its ReplicaSet replace it (runbook 4.2,
+// corrected: the HPA replaces nothing, and a plain delete would ignore the budget).
+
+const pod = z.strictObject({ application: z.string(), pod: z.string(), uid: z.string() });
+
+/** Lines of a container's log that are kept. */
+const LOG_LINES = 200;
+
+/** Keeps describe output, events and the previous and present container's logs, redacted. */
+export const capturePodEvidence = define({
+  kind: 'capture-pod-evidence',
+  risk: 'observe',
+  repeat: 'terminal',
+  input: pod,
+  version: z.null(),
+  handle: z.null(),
+  observe: async () => ({ kind: 'toDo', version: null }),
+  start: async ({ application, pod: name }, _version, { world, keep }) => {
+    const [described, previous, present] = await Promise.all([
+      world.workloads.describePod(application, name),
+      world.workloads.podLog(application, name, { previous: true, lines: LOG_LINES }),
+      world.workloads.podLog(application, name, { previous: false, lines: LOG_LINES }),
+    ]);
+    await keep(`describe of pod ${name}`, redact(described));
+    if (previous !== undefined) await keep(`log of the previous container of ${name}`, redact(previous));
+    if (present !== undefined) await keep(`log of ${name}`, redact(present));
+    return { kind: 'done', detail: `kept describe output, events${previous === undefined ? '' : ', the previous container’s log'} and log of ${name}` };
+  },
+  poll: async () => ({ kind: 'running', handle: null, detail: 'keeping evidence' }),
+  verify: verifiedByPolling,
+});
+
+/** Evicts the pod with that uid and waits until it is gone. A budget that would break holds it back until the time limit. */
+export const evictPod = define({
+  kind: 'evict-pod',
+  risk: 'safe',
+  repeat: 'conditional',
+  input: pod,
+  version: z.null(),
+  handle: z.strictObject({ evicted: z.boolean() }),
+  observe: async ({ application, pod: name, uid }, { world }) => {
+    const known = (await world.workloads.pods(application)).find((other) => other.uid === uid);
+    if (known === undefined) return { kind: 'already', detail: `${name} is gone` };
+    if (known.terminating) return { kind: 'inProgress', handle: { evicted: true }, detail: `${name} is ending` };
+    return { kind: 'toDo', version: null };
+  },
+  start: async ({ application, pod: name, uid }, _version, { world }) => afterEviction(name, await world.workloads.evict(application, name, uid)),
+  poll: async ({ evicted }, { application, pod: name, uid }, { world }) => {
+    const known = (await world.workloads.pods(application)).find((other) => other.uid === uid);
+    if (known === undefined) return { kind: 'done', detail: `${name} is gone` };
+    if (evicted || known.terminating) return { kind: 'running', handle: { evicted: true }, detail: `${name} is ending` };
+    return afterEviction(name, await world.workloads.evict(application, name, uid));
+  },
+  verify: verifiedByPolling,
+});
+
+function afterEviction(name: string, outcome: EvictionOutcome) {
+  switch (outcome.kind) {
+    case 'evicted':
+      return { kind: 'running' as const, handle: { evicted: true }, detail: `${name} is being evicted` };
+    case 'gone':
+      return { kind: 'done' as const, detail: `${name} is gone` };
+    case 'budgetWouldBreak':
+      return { kind: 'running' as const, handle: { evicted: false }, detail: `the PodDisruptionBudget allows no eviction now: ${outcome.detail}` };
+  }
+}
+
+const healthy = z.strictObject({ application: z.string(), kind: z.enum(['gke', 'cloudRun']), holdMs: z.number() });
+
+/** A restart counts only when the target stays healthy for its hold time (design.md section 5). */
+export const stayHealthy = define({
+  kind: 'stay-healthy',
+  risk: 'observe',
+  repeat: 'terminal',
+  input: healthy,
+  version: z.null(),
+  handle: z.strictObject({ sinceMs: z.number().nullable(), relapses: z.number().int() }),
+  observe: async () => ({ kind: 'toDo', version: null }),
+  start: async () => ({ kind: 'running', handle: { sinceMs: null, relapses: 0 }, detail: 'watching' }),
+  poll: async ({ sinceMs, relapses }, { application, kind, holdMs }, { world, clock }) => {
+    const now = clock.now();
+    const health = await world.applications.deepHealth(application);
+    const workload = kind === 'gke' ? await world.workloads.inspect(application) : undefined;
+    const ready = workload === undefined || (workload.ready >= workload.replicas && workload.replicas > 0);
+    if (health.kind === 'serving' && ready) {
+      const since = sinceMs ?? now;
+      if (now - since >= holdMs) return { kind: 'done', detail: `${application} has stayed well for ${Math.round((now - since) / 1_000)} s` };
+      return { kind: 'running', handle: { sinceMs: since, relapses }, detail: `${application} is well since ${new Date(since).toISOString()}` };
+    }
+    const detail = ready ? health.detail : `${workload?.ready ?? 0} of ${workload?.replicas ?? 0} replicas are ready`;
+    // A first wait for the replacement is no relapse; being well and falling ill again is, and twice is not chance.
+    const fell = relapses + (sinceMs === null ? 0 : 1);
+    if (fell >= 2) return { kind: 'failed', failure: failure('notVerified', 'relapsed', `${application} fell ill again: ${detail}`) };
+    return { kind: 'running', handle: { sinceMs: null, relapses: fell }, detail };
+  },
+  verify: verifiedByPolling,
+});

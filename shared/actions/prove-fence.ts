@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import type { ActionContext } from '../engine/action.ts';
+import { isPortError } from '../ports/port-error.ts';
+import { instanceName } from '../system/names.ts';
+import { define, verifiedByPolling } from './define.ts';
+import { type FenceVerdict, fenceFailure, judgeFence } from './fence.ts';
+
+/** Rounds that must agree before the fence counts as proved: one could fall into a restart. */
+const ROUNDS = 2;
+
+/** How many rounds may stay unproved before the wall is reported: about a minute, in which an ending server goes away. */
+const PATIENCE = 12;
+
+const input = z.strictObject({ instance: z.string().transform(instanceName), address: z.string(), consumers: z.array(z.string()), control: z.string().transform(instanceName) });
+
+/** Proves by positive evidence that the old primary takes no writes; stops the run when it can't. */
+export const proveFence = define({
+  kind: 'prove-fence',
+  risk: 'observe',
+  repeat: 'terminal',
+  input,
+  version: z.null(),
+  handle: z.strictObject({ agreed: z.number().int(), rounds: z.number().int() }),
+  observe: async () => ({ kind: 'toDo', version: null }),
+  start: async () => ({ kind: 'running', handle: { agreed: 0, rounds: 0 }, detail: 'asking every consumer’s place' }),
+  poll: async ({ agreed, rounds }, request, context) => {
+    const verdict = await look(request, context);
+    if (verdict.kind === 'proved') {
+      if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
+      return { kind: 'running', handle: { agreed: agreed + 1, rounds: rounds + 1 }, detail: verdict.how };
+    }
+    const because = fenceFailure(verdict);
+    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) return { kind: 'done', detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`, output: { proved: false } };
+    if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE)) return { kind: 'failed', failure: because };
+    return { kind: 'running', handle: { agreed: 0, rounds: rounds + 1 }, detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail };
+  },
+  verify: verifiedByPolling,
+});
+
+/** One look at the old primary from every place; asked anew for each round. */
+async function look(request: z.infer<typeof input>, { world, chance, clock }: ActionContext): Promise<FenceVerdict> {
+  const { instance, address, consumers, control } = request;
+  const [status, operations, own, controlled, ...contacts] = await Promise.all([
+    world.databases.inspect(instance),
+    world.databases.operations(instance),
+    world.dataPlane.canary(instance, chance.uuid()),
+    world.dataPlane.replication(control),
+    ...consumers.map((application) => contactFrom(application, address, { world, chance })),
+  ]);
+  return judgeFence({
+    stopped: status.activation === 'never' && operations.every((operation) => operation.state === 'done'),
+    own: { vantage: 'our own place', at: clock.now(), outcome: own, control: controlled === undefined ? 'failed' : 'ok' },
+    consumers: consumers.map((application, index) => ({ application, contact: contacts[index] })),
+  });
+}
+
+async function contactFrom(application: string, address: string, { world, chance }: Pick<ActionContext, 'world' | 'chance'>) {
+  try {
+    return await world.applications.contactFrom(application, address, chance.uuid());
+  } catch (error) {
+    if (isPortError(error)) return undefined;
+    throw error;
+  }
+}
