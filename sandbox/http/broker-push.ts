@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { DeliveryConfig, SubscriptionConfig } from '../world/broker-message.ts';
-import type { Deliver, Delivery, DeliveryAnswer } from '../world/broker-subscription.ts';
+import type { Deliver, Delivery, DeliveryAnswer } from '../world/broker-delivery.ts';
 import type { Network } from '../world/kernel.ts';
 import { messageJson, resource } from './broker-json.ts';
 import type { IdTokenClaims } from './oidc.ts';

@@ -1,5 +1,5 @@
 import type { PubsubApi } from '../world/broker-api.ts';
-import type { PulledMessage } from '../world/broker-subscription.ts';
+import type { PulledMessage } from '../world/broker-delivery.ts';
 import type { Project } from '../world/project.ts';
 import {
   acknowledgeWire,

@@ -1,6 +1,6 @@
 import type { Broker } from './broker.ts';
 import type { Draft, SubscriptionConfig } from './broker-message.ts';
-import type { PulledMessage } from './broker-subscription.ts';
+import type { PulledMessage } from './broker-delivery.ts';
 import type { Caller } from './caller.ts';
 import { type ApiDoor, ApiError, type ApiOutcome, type Principal } from './kernel.ts';
 

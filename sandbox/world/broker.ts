@@ -8,14 +8,8 @@ import {
   type Message,
   type SubscriptionConfig,
 } from './broker-message.ts';
-import {
-  type Deliver,
-  type Disorder,
-  type Ledger,
-  ORDERLY,
-  type PulledMessage,
-  SubscriptionQueue,
-} from './broker-subscription.ts';
+import { type Deliver, type Disorder, type Ledger, ORDERLY, type PulledMessage } from './broker-delivery.ts';
+import { SubscriptionQueue } from './broker-subscription.ts';
 import { ApiError, type Chance, type WorldClock } from './kernel.ts';
 
 // Pub/Sub without HTTP: topics, subscriptions, and the promise that what was accepted is delivered at least once.

@@ -8,7 +8,7 @@ import { issueToken, principalOf } from '../../sandbox/http/tokens.ts';
 import { Broker } from '../../sandbox/world/broker.ts';
 import { PubsubApi } from '../../sandbox/world/broker-api.ts';
 import { RETENTION_MAX, type SubscriptionConfig } from '../../sandbox/world/broker-message.ts';
-import type { Deliver, DeliveryAnswer } from '../../sandbox/world/broker-subscription.ts';
+import type { Deliver, DeliveryAnswer } from '../../sandbox/world/broker-delivery.ts';
 import { createVirtualClock, type VirtualClock } from '../../sandbox/world/clock.ts';
 import { createKernel, type WorldKernel } from '../../sandbox/world/create-kernel.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';

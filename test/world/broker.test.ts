@@ -1,91 +1,23 @@
-import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { Broker } from '../../sandbox/world/broker.ts';
-import {
-  dataOf,
-  type Draft,
-  type Message,
-  PUBLISH_LIMITS,
-  RETENTION_MAX,
-  type SubscriptionConfig,
-  textOf,
-} from '../../sandbox/world/broker-message.ts';
-import {
-  balances,
-  type Deliver,
-  type DeliveryAnswer,
-  type Disorder,
-  type Ledger,
-  ORDERLY,
-} from '../../sandbox/world/broker-subscription.ts';
+import { dataOf, type Draft, PUBLISH_LIMITS, type SubscriptionConfig } from '../../sandbox/world/broker-message.ts';
+import type { Deliver, DeliveryAnswer } from '../../sandbox/world/broker-delivery.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import { createVirtualClock, type VirtualClock } from '../../sandbox/world/clock.ts';
-import { type Instant, between, instant, millis, minutes, seconds } from '../../shared/core/time.ts';
-
-const START = instant(Date.UTC(2026, 0, 5, 10));
-
-const PUSHED: SubscriptionConfig = {
-  name: 'classify-dr-alerts',
-  topic: 'dr-alerts',
-  delivery: { kind: 'push', endpoint: 'http://127.0.0.1:8080', oidc: undefined, outstandingMax: 10 },
-  ackDeadline: seconds(60),
-  retry: { minimumBackoff: seconds(10), maximumBackoff: seconds(60) },
-  deadLetter: { topic: 'dr-alerts-dead', attemptsMax: 5 },
-  retention: RETENTION_MAX,
-};
-
-const DEAD: SubscriptionConfig = {
-  ...PUSHED,
-  name: 'dr-alerts-dead',
-  topic: 'dr-alerts-dead',
-  delivery: { kind: 'pull' },
-  deadLetter: undefined,
-};
-
-interface Pushed {
-  readonly at: Instant;
-  readonly text: string;
-  readonly attempt: number;
-  readonly subscription: string;
-}
-
-interface Setting {
-  readonly answer?: (pushed: Pushed, clock: VirtualClock) => Promise<DeliveryAnswer>;
-  readonly disorder?: Disorder;
-  readonly seed?: number;
-  readonly subscriptions?: readonly SubscriptionConfig[];
-}
-
-const ack = async (): Promise<DeliveryAnswer> => 'ack';
-const nack = async (): Promise<DeliveryAnswer> => 'nack';
-
-function started({ answer = ack, disorder = ORDERLY, seed = 1, subscriptions = [DEAD, PUSHED] }: Setting = {}) {
-  const clock = createVirtualClock(START);
-  const pushes: Pushed[] = [];
-  const deliver: Deliver = ({ subscription, message, attempt }) => {
-    const pushed = { at: clock.now(), text: textOf(message), attempt, subscription: subscription.name };
-    pushes.push(pushed);
-    return answer(pushed, clock);
-  };
-  const broker = new Broker({ project: 'p', clock, chance: createChance(seed), deliver, disorder });
-  for (const topic of ['dr-alerts', 'dr-alerts-dead']) broker.createTopic(topic);
-  for (const subscription of subscriptions) broker.createSubscription(subscription);
-  return { broker, clock, pushes };
-}
-
-/** Moves the clock from event to event, letting promises settle in between, until nothing is left to happen. */
-async function settle(clock: VirtualClock): Promise<void> {
-  do await setImmediate();
-  while (clock.runNext());
-}
-
-const text = (content: string): Draft => ({ data: dataOf(content), attributes: {} });
-const numbered = (count: number): Draft[] => Array.from({ length: count }, (_, index) => text(String(index)));
-const rowOf = (broker: Broker, subscription: string) =>
-  broker.ledger().find((row) => row.subscription === subscription);
-const waitsBetween = (pushes: readonly Pushed[]): number[] =>
-  pushes.slice(1).map(({ at }, index) => between(pushes[index]?.at ?? START, at) / 1_000);
+import { instant, minutes, seconds } from '../../shared/core/time.ts';
+import {
+  DEAD,
+  nack,
+  numbered,
+  PUSHED,
+  type Pushed,
+  rowOf,
+  settle,
+  started,
+  START,
+  text,
+  waitsBetween,
+} from './broker-setting.ts';
 
 describe('the broker', () => {
   it('brings a message to every subscription of its topic', async () => {
@@ -349,86 +281,5 @@ describe('what the broker refuses', () => {
 
   it('to publish to a topic that does not exist', () => {
     expect(() => started().broker.publish('dr-nothing', [text('x')])).toThrow('Resource not found');
-  });
-});
-
-describe('whatever receivers do', () => {
-  const behaviour = fc.record({
-    answer: fc.constantFrom<DeliveryAnswer | 'throw' | 'silence'>('ack', 'nack', 'timeout', 'throw', 'silence'),
-    afterMs: fc.integer({ min: 0, max: 150_000 }),
-  });
-  const world = fc.record({
-    seed: fc.integer(),
-    messages: fc.integer({ min: 1, max: 30 }),
-    attemptsMax: fc.integer({ min: 5, max: 8 }),
-    outstandingMax: fc.integer({ min: 1, max: 20 }),
-    duplicates: fc.double({ min: 0, max: 1, noNaN: true }),
-    delayMax: fc.integer({ min: 0, max: 30_000 }),
-    behaviours: fc.array(behaviour, { minLength: 1, maxLength: 40 }),
-  });
-
-  it('the ledger always balances, every message ends, and no attempt exceeds the maximum', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        world,
-        async ({ seed, messages, attemptsMax, outstandingMax, duplicates, delayMax, behaviours }) => {
-          let calls = 0;
-          // Collected, because what a receiver throws is a nack.
-          const unbalanced: Ledger[] = [];
-          const answer = (_: Pushed, clock: VirtualClock) =>
-            new Promise<DeliveryAnswer>((resolve, reject) => {
-              unbalanced.push(...broker.ledger().filter((row) => !balances(row)));
-              const next = behaviours[calls++ % behaviours.length];
-              clock.schedule(instant(clock.now() + (next?.afterMs ?? 0)), () => {
-                if (next?.answer === 'throw') reject(new Error('the function threw'));
-                else if (next && next.answer !== 'silence') resolve(next.answer);
-              });
-            });
-          const { broker, clock, pushes } = started({
-            seed,
-            answer,
-            disorder: { duplicates, delayMax: millis(delayMax) },
-            subscriptions: [
-              DEAD,
-              {
-                ...PUSHED,
-                delivery: { kind: 'push', endpoint: 'http://127.0.0.1:1', oidc: undefined, outstandingMax },
-                deadLetter: { topic: 'dr-alerts-dead', attemptsMax },
-              },
-            ],
-          });
-
-          broker.publish('dr-alerts', numbered(messages));
-          await settle(clock);
-
-          const pushed = rowOf(broker, 'classify-dr-alerts');
-          const dead = rowOf(broker, 'dr-alerts-dead');
-          expect([...unbalanced, ...broker.ledger().filter((row) => !balances(row))]).toEqual([]);
-          expect(pushes.filter(({ attempt }) => attempt > attemptsMax)).toEqual([]);
-          expect(pushed).toMatchObject({ accepted: messages, waiting: 0, expired: 0 });
-          expect(dead?.accepted).toBe(pushed?.deadLettered);
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
-
-  it('a message that is never acknowledged is always among the dead letters, with its content', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.integer(), fc.uniqueArray(fc.integer({ min: 0, max: 30 })), async (seed, failing) => {
-        const answer = async ({ text: content }: Pushed): Promise<DeliveryAnswer> =>
-          failing.includes(Number(content)) ? 'nack' : 'ack';
-        const { broker, clock } = started({ seed, answer, disorder: { duplicates: 0.2, delayMax: seconds(10) } });
-
-        broker.publish('dr-alerts', numbered(31));
-        await settle(clock);
-
-        const dead = new Set(
-          broker.pull('dr-alerts-dead', 1_000).map(({ message }: { message: Message }) => textOf(message)),
-        );
-        expect(dead).toEqual(new Set(failing.map(String)));
-      }),
-      { numRuns: 50 },
-    );
   });
 });
