@@ -1,0 +1,104 @@
+import { after, type Millis, millis, seconds } from '../../shared/core/time.ts';
+import type { SqlChanges } from './sql-changes.ts';
+import type { SqlFleet, StopFault } from './sql-fleet.ts';
+import type { SqlOperation } from './sql-operations.ts';
+
+// What goes wrong in the fleet itself, and how it gets well again.
+
+/** Least and most seconds from a usable zone to a server that accepts connections: PostgreSQL replays its log first. */
+const CRASH_RECOVERY_SECONDS = [20, 60] as const;
+
+/** Least and most seconds after which Google fails a REGIONAL instance over by itself. */
+const AUTO_FAILOVER_SECONDS = [45, 75] as const;
+
+/** Breaks and mends servers, replication and what the management API carries out. */
+export class SqlDisasters {
+  readonly #fleet: SqlFleet;
+  readonly #changes: SqlChanges;
+
+  constructor(fleet: SqlFleet, changes: SqlChanges) {
+    this.#fleet = fleet;
+    this.#changes = changes;
+  }
+
+  /** Makes the zone of an instance unusable: connections are refused, or hang. What was committed stays on the disk. */
+  breakZone(name: string, how: 'refuses' | 'hangs'): void {
+    const { clock, chance, servers } = this.#fleet;
+    const server = this.#fleet.server(name);
+    for (const follower of servers.followers(name)) servers.server(follower.name); // settles what had arrived by now
+    server.zone = how;
+    server.sessions.clear();
+    if (this.#fleet.instance(name).settings.availabilityType !== 'REGIONAL') return;
+    const at = after(clock.now(), seconds(chance.between(...AUTO_FAILOVER_SECONDS)));
+    clock.schedule(at, () => this.#failOverByItself(name));
+  }
+
+  /** The zone works again. A server that nobody stopped comes back by itself after its crash recovery, in its old role. */
+  mendZone(name: string): void {
+    const { clock, chance } = this.#fleet;
+    const server = this.#fleet.server(name);
+    if (server.zone === 'usable') return;
+    server.zone = 'usable';
+    if (server.power === 'stopped') return;
+    server.power = 'down';
+    clock.schedule(after(clock.now(), seconds(chance.between(...CRASH_RECOVERY_SECONDS))), () => {
+      const idle = this.#fleet.operations.busyWith(name) === undefined;
+      if (idle && this.#fleet.find(name) !== undefined && server.power === 'down') this.#fleet.bringUp(name);
+    });
+  }
+
+  /** Google's own maintenance: an operation of two minutes, in which the server is down. */
+  maintain(name: string): SqlOperation {
+    const fleet = this.#fleet;
+    return fleet.operations.submit({
+      type: 'MAINTENANCE',
+      target: name,
+      user: undefined,
+      steps: {
+        start: () => {
+          fleet.put({ ...fleet.instance(name), state: 'MAINTENANCE' });
+          if (fleet.server(name).power === 'running') fleet.server(name).halt('down');
+          return undefined;
+        },
+        end: () => {
+          fleet.put({ ...fleet.instance(name), state: 'RUNNABLE' });
+          fleet.bringUp(name);
+          return undefined;
+        },
+      },
+    });
+  }
+
+  /** What is committed takes that much longer to arrive on a replica; 0 ends it. */
+  setLag(name: string, lag: Millis): void {
+    const { link } = this.#fleet.server(name);
+    if (link !== undefined) link.lag = lag;
+  }
+
+  /** Stops the replay of what arrives, or the receiver itself. */
+  freeze(name: string, what: 'no' | 'replay' | 'receiver'): void {
+    const { link } = this.#fleet.server(name);
+    if (link !== undefined) link.frozen = what;
+  }
+
+  /** From now on a stop of that instance is accepted and not carried out; `undefined` ends it and lets held stops come to their end. */
+  holdStops(name: string, fault: StopFault | undefined): void {
+    if (fault !== undefined) {
+      this.#fleet.stopFaults.set(name, fault);
+      return;
+    }
+    this.#fleet.stopFaults.delete(name);
+    const busy = this.#fleet.operations.busyWith(name);
+    if (busy?.type === 'UPDATE') this.#fleet.operations.release(busy.name);
+  }
+
+  #failOverByItself(name: string): void {
+    const instance = this.#fleet.find(name);
+    if (instance === undefined || this.#fleet.server(name).zone === 'usable') return;
+    if (instance.settings.activationPolicy === 'NEVER' || this.#fleet.operations.busyWith(name) !== undefined) return;
+    this.#changes.failover(name, undefined, undefined);
+  }
+}
+
+/** The lag of the fault `replica-lag` unless another is asked for: more than the reference system may lose. */
+export const LONG_LAG: Millis = millis(20 * 60_000);

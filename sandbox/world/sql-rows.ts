@@ -1,0 +1,123 @@
+import type { Instant } from '../../shared/core/time.ts';
+
+// What the databases hold. A history is an append-only list of committed rows with positions, as the write-ahead log orders
+// them: a replica's history is always a prefix of the one that it follows, until it is promoted.
+
+/** What one row says. */
+export type RowContent =
+  /** A write of the application for one of its users. */
+  | { readonly kind: 'application'; readonly id: string }
+  | { readonly kind: 'canary'; readonly token: string }
+  | { readonly kind: 'heartbeat'; readonly sequence: number; readonly heartbeatAt: Instant }
+  | { readonly kind: 'epoch'; readonly epoch: string };
+
+/** A committed row. */
+export interface Row {
+  /** Where its commit ends in the log, in bytes; grows along a history. */
+  readonly position: number;
+  readonly committedAt: Instant;
+  /** Grows by one with each promotion on the way: rows of the old and the new primary at one position differ here. */
+  readonly timeline: number;
+  readonly content: RowContent;
+}
+
+/** Rows that a history keeps at least; older ones are forgotten, so that a sandbox may stay up for days. */
+const ROWS_KEPT = 100_000;
+
+/** The rows of one instance, with what is looked up in them. */
+export class History {
+  #rows: Row[] = [];
+  /** How many rows were forgotten before the first in `#rows`. */
+  #forgotten = 0;
+  #position = 0;
+  readonly #applications = new Set<string>();
+  readonly #canaries = new Set<string>();
+  #heartbeat: { readonly sequence: number; readonly at: Instant } | undefined;
+  #epoch: string | undefined;
+
+  append(row: Row): void {
+    this.#rows.push(row);
+    this.#position = row.position;
+    this.#note(row.content);
+    if (this.#rows.length > 2 * ROWS_KEPT) this.#forget(ROWS_KEPT);
+  }
+
+  /** How many rows were ever appended; the row with this index is the next to come. */
+  count(): number {
+    return this.#forgotten + this.#rows.length;
+  }
+
+  /** The row with an index that counts from the very first one; `undefined` for one not there yet, or forgotten. */
+  row(index: number): Row | undefined {
+    return this.#rows[index - this.#forgotten];
+  }
+
+  /** Index of the oldest row that is kept. */
+  oldest(): number {
+    return this.#forgotten;
+  }
+
+  /** The position of the last row, in bytes. */
+  position(): number {
+    return this.#position;
+  }
+
+  hasApplicationRow(id: string): boolean {
+    return this.#applications.has(id);
+  }
+
+  hasCanary(token: string): boolean {
+    return this.#canaries.has(token);
+  }
+
+  heartbeat(): { readonly sequence: number; readonly at: Instant } | undefined {
+    return this.#heartbeat;
+  }
+
+  epoch(): string | undefined {
+    return this.#epoch;
+  }
+
+  /** A copy of the first `count` rows. */
+  copy(count: number = this.count()): History {
+    const copy = new History();
+    copy.#forgotten = this.#forgotten;
+    for (let index = this.#forgotten; index < count; index++) {
+      const row = this.row(index);
+      if (row !== undefined) copy.append(row);
+    }
+    return copy;
+  }
+
+  /** How many rows had been committed by a moment. */
+  countAt(moment: Instant): number {
+    const index = this.#rows.findIndex((row) => row.committedAt > moment);
+    return index < 0 ? this.count() : this.#forgotten + index;
+  }
+
+  #note(content: RowContent): void {
+    switch (content.kind) {
+      case 'application':
+        this.#applications.add(content.id);
+        return;
+      case 'canary':
+        this.#canaries.add(content.token);
+        return;
+      case 'heartbeat':
+        this.#heartbeat = { sequence: content.sequence, at: content.heartbeatAt };
+        return;
+      case 'epoch':
+        this.#epoch = content.epoch;
+        return;
+    }
+  }
+
+  #forget(count: number): void {
+    for (const { content } of this.#rows.slice(0, count)) {
+      if (content.kind === 'application') this.#applications.delete(content.id);
+      if (content.kind === 'canary') this.#canaries.delete(content.token);
+    }
+    this.#rows = this.#rows.slice(count);
+    this.#forgotten += count;
+  }
+}
