@@ -1,0 +1,84 @@
+import type { AuthClient } from 'google-auth-library';
+import { assert } from '../core/assert.ts';
+import { isPortError } from '../ports/port-error.ts';
+import type { Endpoints } from '../system/system.ts';
+import { callWithin, limitOf } from './deadline.ts';
+import type { Call } from './deadline.ts';
+import type { GoogleIdentity } from './google-auth.ts';
+
+/** The Google APIs that the product calls, by the names that stand in `endpoints.google`. */
+export const GOOGLE_APIS = ['container', 'monitoring', 'pubsub', 'run', 'secretmanager', 'sqladmin'] as const;
+export type GoogleApi = (typeof GOOGLE_APIS)[number];
+
+/** What every adapter of a Google API is made with. */
+export interface GoogleAccess {
+  readonly project: string;
+  readonly endpoints: Endpoints;
+  readonly identity: GoogleIdentity;
+}
+
+/** Options of every generated client. `fallback` is REST: Cloud SQL answers nothing else, and it starts faster (facts.md 3.1, 15). */
+export type ClientOptions = {
+  readonly fallback: true;
+  readonly projectId: string;
+  readonly authClient: AuthClient;
+  readonly apiEndpoint?: string;
+  readonly port?: number;
+  readonly protocol?: string;
+};
+
+/** Options of one call: no retry of the client's own (the engine owns that), its deadline and ours the same. */
+export interface CallOptions {
+  readonly retry: null;
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+/** Makes a client once, at its first use, and only with credentials that work (A2). */
+export function lazyClient<C>(
+  access: GoogleAccess,
+  api: GoogleApi,
+  make: (options: ClientOptions) => Promise<C>,
+): () => Promise<C> {
+  let known: C | undefined;
+  return async () => {
+    const authClient = await access.identity.client();
+    known ??= await make({
+      fallback: true,
+      projectId: access.project,
+      authClient,
+      ...addressOf(access.endpoints, api),
+    });
+    return known;
+  };
+}
+
+/** One call of a generated client, within our deadline. Rejects with `PortError` only. */
+export async function callGoogle<C, T>(
+  identity: GoogleIdentity,
+  call: Call,
+  client: () => Promise<C>,
+  send: (client: C, options: CallOptions) => Promise<T>,
+): Promise<T> {
+  try {
+    return await callWithin(call, client, (ready, signal) =>
+      send(ready, { retry: null, timeout: limitOf(call), signal }),
+    );
+  } catch (error) {
+    if (isPortError(error) && error.code === 'unauthenticated') identity.forget();
+    throw error;
+  }
+}
+
+function addressOf(endpoints: Endpoints, api: GoogleApi): Pick<ClientOptions, 'apiEndpoint' | 'port' | 'protocol'> {
+  const base = endpoints.google[api];
+  if (base === undefined) return {};
+  const url = new URL(base);
+  assert(url.pathname === '/', `endpoints.google.${api} has a path, which Google's clients can't carry: ${base}`);
+  const secure = url.protocol === 'https:';
+  return {
+    apiEndpoint: url.hostname,
+    port: Number(url.port === '' ? (secure ? 443 : 80) : url.port),
+    protocol: secure ? 'https' : 'http',
+  };
+}

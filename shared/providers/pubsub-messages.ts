@@ -1,0 +1,35 @@
+import type { v1 } from '@google-cloud/pubsub';
+import { z } from 'zod';
+import type { Messages } from '../ports/messages.ts';
+import { callGoogle, lazyClient } from './google-call.ts';
+import type { GoogleAccess } from './google-call.ts';
+
+// Publishing through `v1.PublisherClient` of `@google-cloud/pubsub` 6.2.0 in REST mode. Not through the `PubSub` class: with
+// `fallback` it sends nothing and can end the process (decisions.md 22). Nothing in the product pulls.
+
+const wire = z.object({ messageIds: z.array(z.string().min(1)).length(1) });
+
+/** The topics of one project. Data is JSON text in UTF-8. */
+export function createPubSubMessages(access: GoogleAccess): Messages {
+  const client = lazyClient(access, 'pubsub', async (options): Promise<v1.PublisherClient> => {
+    const pubsub = await import('@google-cloud/pubsub');
+    return new pubsub.v1.PublisherClient(options);
+  });
+
+  return {
+    publish: (topic, data, attributes = {}) =>
+      callGoogle(
+        access.identity,
+        { doing: `publishing to ${topic}`, effect: 'writes' },
+        client,
+        async (ready, options) => {
+          const message = { data: Buffer.from(JSON.stringify(data), 'utf8'), attributes: { ...attributes } };
+          const [answer] = await ready.publish(
+            { topic: `projects/${access.project}/topics/${topic}`, messages: [message] },
+            options,
+          );
+          wire.parse(answer);
+        },
+      ),
+  };
+}
