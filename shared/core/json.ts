@@ -27,17 +27,21 @@ export function canonicalJson(value: unknown): string {
 const DEPTH_MAX = 100;
 
 /** Whether JSON can carry the value as it is: no `undefined`, no NaN, no class, not nested deeper than 100. */
-export function isJson(value: unknown, depth = 0): value is Json {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return true;
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (typeof value !== 'object' || depth >= DEPTH_MAX) return false;
-  if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false;
-  return Object.values(value).every((member) => isJson(member, depth + 1));
+export function isJson(value: unknown): value is Json {
+  return isJsonAt(value, 0);
 }
 
 /** Whether the value is a JSON object, and not an array or a scalar. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return isJson(value) && typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isJsonAt(value: unknown, depth: number): boolean {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || depth >= DEPTH_MAX) return false;
+  if (Array.isArray(value)) return value.every((item) => isJsonAt(item, depth + 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false;
+  return Object.values(value).every((member) => isJsonAt(member, depth + 1));
 }
