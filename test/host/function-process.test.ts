@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  type FunctionProcess,
+  type OutputLine,
+  type ProcessExit,
+  startFunction,
+} from '../../sandbox/host/function-process.ts';
+
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+const running: FunctionProcess[] = [];
+const parents: ChildProcess[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((served) => served.stop()));
+  for (const parent of parents.splice(0)) parent.kill('SIGKILL');
+});
+
+/** A function with what it wrote, and its ends as they come. */
+function served(env: Record<string, string> = {}, port = 0) {
+  const lines: OutputLine[] = [];
+  const exits: ProcessExit[] = [];
+  const waiting: ((exit: ProcessExit) => void)[] = [];
+  const process = startFunction({
+    name: 'heal',
+    script: pathOf('./served-function.ts'),
+    port,
+    env,
+    restartDelayMs: 10,
+    stopGraceMs: 200,
+    onLine: (line) => lines.push(line),
+    onExit: (exit) => {
+      exits.push(exit);
+      waiting.shift()?.(exit);
+    },
+  });
+  running.push(process);
+  return { process, lines, exits, nextExit: () => new Promise<ProcessExit>((resolve) => waiting.push(resolve)) };
+}
+
+async function ask(url: string): Promise<{ pid: number; env: Record<string, string> }> {
+  return JSON.parse(await (await fetch(url)).text());
+}
+
+describe('a function’s process', () => {
+  it('is ready when it says that it listens, and its lines are heard', async () => {
+    const { process: heal, lines } = served();
+
+    await heal.ready();
+
+    expect((await ask(heal.url)).pid).toBe(heal.pid);
+    expect(lines).toContainEqual({ stream: 'stderr', text: 'a line for people', record: undefined });
+    expect(lines.find(({ record }) => record !== undefined)?.record).toMatchObject({ message: 'listening' });
+  });
+
+  it('gets its own environment and nothing of ours but the path', async () => {
+    const { process: heal } = served({ GCE_METADATA_HOST: '127.0.0.1:1' });
+    await heal.ready();
+
+    const { env } = await ask(heal.url);
+
+    expect(Object.keys(env).sort()).toEqual(['GCE_METADATA_HOST', 'PATH', 'PORT']);
+  });
+
+  it('is started again on the same port when it is killed', async () => {
+    const { process: heal, nextExit } = served();
+    await heal.ready();
+    const { url, pid } = heal;
+
+    const exit = nextExit();
+    heal.kill('SIGKILL');
+    expect(await exit).toEqual({ pid, code: null, signal: 'SIGKILL', restarts: true });
+    await heal.ready();
+
+    expect(heal.url).toBe(url);
+    expect((await ask(url)).pid).not.toBe(pid);
+  });
+
+  it('is started again when it ends by itself', async () => {
+    const { process: heal, nextExit } = served();
+    await heal.ready();
+
+    const exit = nextExit();
+    await fetch(`${heal.url}/crash`).catch(() => undefined);
+
+    expect(await exit).toMatchObject({ code: 16, restarts: true });
+    await heal.ready();
+    expect(heal.pid).toBeDefined();
+  });
+
+  it('is given up when it never comes to serve', async () => {
+    const { process: heal, exits } = served({ ENDING: 'atOnce' });
+
+    await expect(heal.ready()).rejects.toThrow('heal does not start');
+
+    expect(exits.map(({ code, restarts }) => ({ code, restarts }))).toEqual([
+      { code: 3, restarts: true },
+      { code: 3, restarts: true },
+      { code: 3, restarts: true },
+      { code: 3, restarts: true },
+      { code: 3, restarts: false },
+    ]);
+  });
+
+  it('is another process after a restart, and serves when that is over', async () => {
+    const { process: heal, exits } = served();
+    await heal.ready();
+    const { pid, url } = heal;
+
+    await heal.restart();
+
+    expect((await ask(url)).pid).toBe(heal.pid);
+    expect(heal.pid).not.toBe(pid);
+    expect(exits).toEqual([{ pid, code: null, signal: 'SIGTERM', restarts: false }]);
+  });
+
+  it('is gone after a stop, for good', async () => {
+    const { process: heal, exits } = served();
+    await heal.ready();
+
+    await heal.stop();
+
+    expect(exits).toHaveLength(1);
+    expect(heal.pid).toBeUndefined();
+    await expect(heal.ready()).rejects.toThrow('has been stopped');
+    await expect(fetch(heal.url)).rejects.toThrow();
+  });
+
+  it('can be stopped even while it is frozen', async () => {
+    const { process: heal, exits } = served();
+    await heal.ready();
+    heal.kill('SIGSTOP');
+
+    await heal.stop();
+
+    expect(exits).toMatchObject([{ signal: 'SIGKILL', restarts: false }]);
+  });
+
+  it('can be stopped while it waits to be started again', async () => {
+    const { process: heal, nextExit, exits } = served();
+    await heal.ready();
+    const exit = nextExit();
+    heal.kill('SIGKILL');
+    await exit;
+
+    await heal.stop();
+
+    expect(exits).toHaveLength(1);
+    await expect(heal.ready()).rejects.toThrow('has been stopped');
+  });
+});
+
+describe('when the sandbox ends', () => {
+  it.each<[string, NodeJS.Signals]>([
+    ['is killed', 'SIGKILL'],
+    ['is asked to end and does not clean up', 'SIGTERM'],
+  ])('because it %s, its functions end with it', async (_, signal) => {
+    const parent = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', pathOf('./supervising-parent.ts')],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    parents.push(parent);
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const { url } = JSON.parse(String(line));
+    // A connection to the function lives exactly as long as the function.
+    const connection = connect(Number(new URL(url).port), '127.0.0.1');
+    connection.on('error', () => undefined);
+    await once(connection, 'connect');
+
+    const functionEnded = once(connection, 'close');
+    parent.kill(signal);
+
+    await functionEnded;
+    await expect(fetch(url)).rejects.toThrow();
+  });
+});
