@@ -86,9 +86,10 @@ function moveOfRun(run: RunState): Move {
   const broken = run.plan.steps.map((step) => ({ step, progress: run.steps.get(step.id) })).find(({ step, progress }) => progress?.kind === 'failed' && !step.optional);
   if (broken?.progress?.kind === 'failed') {
     const { failure } = broken.progress;
-    if (passedNoReturn(run) && (insideCommittedSection(run) || !allCommittedDone(run))) return { kind: 'land', role, landing: 'hold', because: failure };
-    if (insideCommittedSection(run) && !allCommittedDone(run)) return { kind: 'land', role, landing: 'unfence', because: failure };
-    return { kind: 'stop', role, because: failure };
+    if (!insideCommittedSection(run)) return { kind: 'stop', role, because: failure };
+    // Where somebody else acts, our taking back could open a second write path: people decide.
+    const landing = passedNoReturn(run) || failure.kind === 'foreignWork' ? 'hold' : 'unfence';
+    return { kind: 'land', role, landing, because: failure };
   }
   const steps = readySteps(run);
   return steps.length > 0 ? { kind: 'perform', role, steps, direction: 'do' } : { kind: 'finish', role };
@@ -134,5 +135,3 @@ function isSkipped(run: RunState, step: PlannedStep): boolean {
     return needed !== undefined && (run.steps.get(need)?.kind === 'failed' || isSkipped(run, needed));
   });
 }
-
-const allCommittedDone = (run: RunState): boolean => run.plan.steps.filter((step) => step.committed).every((step) => run.steps.get(step.id)?.kind === 'done');

@@ -1,0 +1,15 @@
+import { nextMove } from '../engine/next-move.ts';
+import type { IncidentState } from '../incident/state.ts';
+import { type FlowHome, wake } from './flow-home.ts';
+
+/** Wakes those for whom the present state has work: notices to `notify`, runs to `heal` or `recover`. */
+export async function afterAppend(state: IncidentState, home: FlowHome): Promise<void> {
+  const pending = [...state.notices.values()].some((notice) => notice.delivered.length === 0);
+  const move = nextMove(state, home.clock.now());
+  const calls: Promise<void>[] = [];
+  if (pending) calls.push(wake('dr-notices', state, home));
+  if ('role' in move) calls.push(wake(move.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home));
+  if (move.kind === 'closeApproval') calls.push(wake('dr-recover', state, home));
+  await Promise.all(calls);
+}
+

@@ -1,0 +1,55 @@
+import type { JsonObject } from '../core/json.ts';
+import type { Instant } from '../core/time.ts';
+import { dueAt } from '../engine/next-move.ts';
+import type { IncidentState } from '../incident/state.ts';
+import { type Journal, openJournal } from '../log/journal.ts';
+import type { Home, World } from '../ports/ports.ts';
+import type { IncidentId, Topic } from '../system/names.ts';
+import type { System } from '../system/system.ts';
+
+/** What every flow is given; a function's wiring fills it, a simulation fills it with a model. */
+export interface FlowHome extends Home {
+  readonly system: System;
+  /** Unique to this process; with a counter it names the holder of leases. */
+  readonly instance: string;
+  /** For people who read the logs of a function; never a secret. */
+  readonly note: (message: string, fields?: JsonObject) => void;
+}
+
+/** A flow that looks at or acts on the protected system. */
+export interface WorldHome extends FlowHome {
+  readonly world: World;
+}
+
+/** What the head of a log shows in listings and when it is due. */
+export function summarise(home: FlowHome): (state: IncidentState, now: Instant) => { readonly dueAt: Instant | undefined; readonly summary: JsonObject } {
+  return (state, now) => ({
+    dueAt: dueAt(state, now, home.system.guards.lease),
+    summary: {
+      headline: state.headline,
+      phase: state.phase.kind,
+      scenario: state.diagnosis?.scenario ?? null,
+      runbook: state.run?.plan.runbook ?? state.requested,
+      target: state.target,
+      targets: [...state.targets],
+      openedAtMs: state.openedAt,
+    },
+  });
+}
+
+/** Opens an incident's log for a flow. */
+export function journalOf(id: IncidentId, home: FlowHome): Promise<Journal | undefined> {
+  return openJournal(id, { store: home.store, clock: home.clock, chance: home.chance, summarise: summarise(home) });
+}
+
+/**
+ * Wakes whoever has to go on: `{incident, sequence}` and nothing else (decisions.md 8). A publish that fails is noted and left
+ * to `tick`, which finds the incident when it is due.
+ */
+export async function wake(topic: Topic, state: IncidentState, home: FlowHome): Promise<void> {
+  try {
+    await home.messages.publish(topic, { incident: state.id, sequence: state.sequence });
+  } catch (error) {
+    home.note('a wake-up could not be published; tick will find the incident', { topic, incident: state.id, error: String(error) });
+  }
+}

@@ -1,0 +1,62 @@
+import { after, instant, type Instant, type Millis } from '../core/time.ts';
+import type { IncidentState, RunState } from '../incident/state.ts';
+import type { OperationStatus } from '../ports/databases.ts';
+import type { InstanceName } from '../system/names.ts';
+
+// Foreign work is evidence (design.md section 6): an operation without our intent means that somebody else is acting.
+
+/** Which operation of Cloud SQL each of our actions asks for. */
+const OPERATIONS: Readonly<Record<string, string>> = {
+  'stop-instance': 'UPDATE',
+  'start-instance': 'UPDATE',
+  'promote-replica': 'PROMOTE_REPLICA',
+  'protect-instance': 'UPDATE',
+  'take-backup': 'BACKUP_VOLUME',
+  'create-replica': 'CREATE_REPLICA',
+};
+
+/** Automatic operations of the platform: they hold a step back by their 409, but nobody is acting. */
+const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACKUP']);
+
+/**
+ * The first operation on the topology since the plan was drawn that is not ours. Ours are those whose handle is in our log, and
+ * those of a kind and an instance for which we have an intent that is not newer than they are.
+ */
+export function foreignOperation(operations: readonly OperationStatus[], state: IncidentState, run: RunState, skew: Millis): OperationStatus | undefined {
+  const since = after(observedAt(run), -skew);
+  const handles = new Set(handlesOf(run));
+  const intents = intentsOf(run);
+  return operations.find((operation) => {
+    if (operation.insertedAt < since && operation.state === 'done') return false;
+    if (handles.has(operation.name) || AUTOMATIC.has(operation.type)) return false;
+    if (isFormer(operation, state)) return false;
+    return !intents.some((intent) => intent.type === operation.type && intent.instance === operation.instance && operation.insertedAt >= after(intent.at, -skew));
+  });
+}
+
+/** When the plan's facts were observed; foreign work is what came after that. */
+const observedAt = (run: RunState): Instant => instant(typeof run.plan.bounds['observedAtMs'] === 'number' ? run.plan.bounds['observedAtMs'] : run.drawnAt);
+
+/** Work that was found before is told once. */
+const isFormer = (operation: OperationStatus, state: IncidentState): boolean => state.foreignWork.some((known) => known.what.includes(operation.name) && known.instance === operation.instance) && state.run?.drawnAt !== undefined && operation.insertedAt < state.run.drawnAt;
+
+function handlesOf(run: RunState): readonly string[] {
+  return [...run.steps.values()].flatMap((progress) => {
+    if (progress.kind !== 'waiting' || progress.handle === null || typeof progress.handle !== 'object') return [];
+    return Object.values(progress.handle).filter((value) => typeof value === 'string');
+  });
+}
+
+function intentsOf(run: RunState): readonly { readonly type: string; readonly instance: InstanceName; readonly at: Instant }[] {
+  return run.plan.steps.flatMap((step) => {
+    const progress = run.steps.get(step.id);
+    const begun = progress?.kind === 'started' || progress?.kind === 'waiting' || progress?.kind === 'done' ? progress.startedAt : progress?.at;
+    if (begun === undefined) return [];
+    const undo = step.undo.kind === 'action' ? [{ action: step.undo.action, input: step.undo.input }] : [];
+    return [{ action: step.action, input: step.input }, ...undo].flatMap(({ action, input }) => {
+      const type = OPERATIONS[action];
+      const instance = input['instance'] ?? input['replica'];
+      return type === undefined || typeof instance !== 'string' ? [] : [{ type, instance: instance as InstanceName, at: begun }]; // the action's schema checked it
+    });
+  });
+}

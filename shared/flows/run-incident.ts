@@ -1,0 +1,147 @@
+import { minutes } from '../core/time.ts';
+import { verifyDecisions, type Verification } from '../approvals/verify-decisions.ts';
+import type { ActionContext, Catalogue } from '../engine/action.ts';
+import { type DriveOutcome, drive, type Driver } from '../engine/drive.ts';
+import { nextMove, type Role } from '../engine/next-move.ts';
+import { killSwitchGuard, readKillSwitch } from '../guards/kill-switch.ts';
+import { brakesFor } from '../guards/guards.ts';
+import { readLedger, recordEnd, recordStart, writeLedger } from '../guards/run-ledger.ts';
+import { decideClosedApproval, decideStop } from '../incident/decide.ts';
+import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
+import { currentApproval, type IncidentState, insideCommittedSection, type RunState } from '../incident/state.ts';
+import type { Journal } from '../log/journal.ts';
+import type { TokenVerifier } from '../ports/signing.ts';
+import type { IncidentId } from '../system/names.ts';
+import { afterAppend } from './after-append.ts';
+import { journalOf, wake, type WorldHome } from './flow-home.ts';
+import { foreignOperation } from './foreign-work.ts';
+
+/** Clock time that one invocation works before it hands over: eight of Cloud Run functions' nine minutes (decisions.md 7). */
+export const WORK_BUDGET = minutes(8);
+
+/** What heal and recover run on. `verifier` knows the public keys of the deployed configuration. */
+export interface RunHome extends WorldHome {
+  readonly role: Role;
+  readonly catalogue: Catalogue;
+  readonly verifier: TokenVerifier;
+}
+
+/** Goes on with an incident's run as far as this role may; safe to call at any time and any number of times. */
+export async function runIncident(id: IncidentId, home: RunHome): Promise<DriveOutcome> {
+  const journal = await journalOf(id, home);
+  if (journal === undefined) return { kind: 'idle' };
+  await closeApproval(journal, home);
+  const outcome = await drive(journal, driver(journal, home));
+  const state = journal.state();
+  await afterAppend(state, home);
+  if (outcome.kind === 'again') await wake(home.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home);
+  return outcome;
+}
+
+async function closeApproval(journal: Journal, home: RunHome): Promise<void> {
+  if (nextMove(journal.state(), home.clock.now()).kind !== 'closeApproval') return;
+  await journal.append((state, now) => {
+    const move = nextMove(state, now);
+    return move.kind === 'closeApproval' ? decideClosedApproval(state, move.standing) : [];
+  });
+}
+
+function driver(journal: Journal, home: RunHome): Driver {
+  const { system, clock, chance, store } = home;
+  const approvalOf = remembered((state: IncidentState, run: RunState) => verify(state, run, home));
+  return {
+    role: home.role,
+    worker: `${home.instance}/${chance.uuid()}`,
+    clock,
+    chance,
+    leases: store.leases,
+    guards: system.guards,
+    catalogue: home.catalogue,
+    budget: WORK_BUDGET,
+    context: (state, run, intentAt) => context(journal, home, approvalOf.last(), { state, run, intentAt }),
+    mayStart: async (state, run) => {
+      const stop = killSwitchGuard(await readKillSwitch(store.documents));
+      if (stop !== undefined) return { kind: 'no', events: () => [event('held', { blocks: [stop], until: null })] };
+      if (run.needsApproval) return afterVerification(await approvalOf.ask(state, run), home);
+      const blocks = brakesFor({ system, runbook: run.plan.runbook, target: run.plan.target, ledger: await readLedger(store.documents, run.plan.target), now: clock.now(), incident: state.id });
+      if (blocks.length === 0) return { kind: 'go' };
+      return { kind: 'no', events: () => [event('held', { blocks: [...blocks], until: Math.max(...blocks.map((block) => block.clearsAtMs ?? clock.now() + minutes(1))) })] };
+    },
+    refusal: async (step, state, run) => {
+      const stop = killSwitchGuard(await readKillSwitch(store.documents));
+      // The switch asks for "finish, hold or undo" inside the section; unanswered, the section is finished (design.md section 8).
+      if (stop !== undefined && !insideCommittedSection(run)) return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
+      if (!run.needsApproval && step.risk !== 'destructive') return undefined;
+      const approval = await approvalOf.ask(state, run);
+      if (approval.kind !== 'approved') return { kind: 'refused', code: 'approvalUnproved', detail: approval.kind === 'denied' ? `denied by ${approval.by}` : approval.because, block: null };
+      return step.committed || step.risk === 'destructive' ? await foreignWork(journal, state, run, home) : undefined;
+    },
+    began: (run, state) => writeLedger(store.documents, run.plan.target, (ledger) => recordStart(ledger, { incident: state.id, startedAtMs: clock.now(), drill: state.drill })),
+    ended: (run, state) => writeLedger(store.documents, run.plan.target, (ledger) => recordEnd(ledger, state.id, clock.now())),
+  };
+}
+
+/** The approval, by its signatures; asked once per plan and invocation, since neither tokens nor keys change under it. */
+async function verify(state: IncidentState, run: RunState, home: RunHome): Promise<Verification> {
+  const approval = currentApproval(state);
+  if (approval === undefined) return { kind: 'unproved', because: 'there is no approval for this plan' };
+  const policy = home.system.approvals.perRunbook[run.plan.runbook];
+  return await verifyDecisions({ incident: state.id, planDigest: run.digest, approval, policy, identity: home.system.approvals.identity, verifier: home.verifier });
+}
+
+function afterVerification(approval: Verification, home: RunHome): Awaited<ReturnType<Driver['mayStart']>> {
+  switch (approval.kind) {
+    case 'approved':
+      if (home.clock.now() <= approval.startBefore) return { kind: 'go' };
+      return { kind: 'no', events: (state) => voided(state, 'the approval came too late to start on') };
+    case 'denied':
+      return { kind: 'no', events: (state) => decideClosedApproval(state, 'denied') };
+    case 'unproved':
+      return { kind: 'no', events: (state) => [event('attemptRefused', { approval: currentApproval(state)?.id ?? null, because: approval.because }), ...decideStop(state, { kind: 'refused', code: 'approvalUnproved', detail: `the decisions in the log are no approval: ${approval.because}`, block: null })] };
+  }
+}
+
+const voided = (state: IncidentState, because: string): readonly NewEvent[] => decideStop(state, { kind: 'voided', code: 'approvalTooLate', detail: because, block: null });
+
+function context(journal: Journal, home: RunHome, approval: Verification | undefined, at: Pick<ActionContext, 'state' | 'run' | 'intentAt'>): ActionContext {
+  const { system, world, clock, chance, store } = home;
+  return {
+    ...at,
+    system,
+    world,
+    clock,
+    chance,
+    documents: store.documents,
+    lossLimitMs: approval?.kind === 'approved' ? approval.lossLimitMs : 0,
+    opens: approval?.kind === 'approved' ? (currentApproval(at.state)?.opens ?? []) : [],
+    keep: async (what, text) => {
+      const digest = await store.evidence.keep(text);
+      await journal.append((state) => (state.evidence.some((known) => known.what === what && known.digest === digest) ? [] : [event('evidenceKept', { what, digest })]));
+    },
+  };
+}
+
+/** Looks at the operations of the whole topology: one that is not ours stops the run and is told with who, what and when. */
+async function foreignWork(journal: Journal, state: IncidentState, run: RunState, home: RunHome): Promise<StepFailure | undefined> {
+  const { topology } = run.plan.bounds as { readonly topology?: readonly string[] }; // written by our own runbooks
+  const lists = await Promise.all((topology ?? []).map((instance) => home.world.databases.operations(instance as Parameters<typeof home.world.databases.operations>[0]))); // names come from dr.yaml through the plan
+  const found = foreignOperation(lists.flat(), journal.state(), journal.state().run ?? run, home.system.guards.clockSkew);
+  if (found === undefined) return undefined;
+  const who = found.user ?? 'somebody';
+  const what = `${found.type} (${found.name})`;
+  await journal.append((now) => (now.foreignWork.some((known) => known.what === what) ? [] : [event('foreignWork', { who, what, when: found.insertedAt, instance: found.instance })]));
+  return { kind: 'foreignWork', code: 'foreignOperation', detail: `${who} is acting on ${found.instance}: ${what} at ${new Date(found.insertedAt).toISOString()}; not asked for by this run (${state.id})`, block: null };
+}
+
+/** Remembers an answer for each plan digest while a driver lives. */
+function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verification>) {
+  let known: { readonly digest: string; readonly answer: Verification } | undefined;
+  return {
+    ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
+      if (known?.digest === run.digest && known.answer.kind === 'approved') return known.answer;
+      known = { digest: run.digest, answer: await ask(state, run) };
+      return known.answer;
+    },
+    last: (): Verification | undefined => known?.answer,
+  };
+}
