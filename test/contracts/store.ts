@@ -9,8 +9,8 @@ import { logContract } from './store-log.ts';
 export interface OpenStore {
   readonly store: Store;
   /** Moves the store's time forward. */
-  advance(ms: number): void | Promise<void>;
-  close(): void | Promise<void>;
+  readonly advance: (ms: number) => void | Promise<void>;
+  readonly close: () => void | Promise<void>;
 }
 
 /** Opens an empty store. */
