@@ -19,7 +19,7 @@ export async function configCheck(path: string, { json }: { readonly json: boole
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
     const problem = code === 'ENOENT' ? 'there is no such file' : `it can't be read (${code})`;
     return { exitCode: 2, stdout: '', stderr: `dr config check: ${path}: ${problem}. Name another with --config.\n` };
   }

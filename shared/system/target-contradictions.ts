@@ -200,12 +200,13 @@ function secrets(system: System, application: Application, path: ConfigPath): re
       involves,
     });
   }
-  const other = system.applications.find(
-    (candidate) =>
-      databaseSecret !== undefined &&
-      candidate.databaseSecret === databaseSecret &&
-      databaseOf(system, { kind: 'application', id: candidate.id }) !== databases[0],
-  );
+  const isOnAnother = ({ id }: Application): boolean => {
+    const database = databaseOf(system, { kind: 'application', id });
+    return database !== undefined && database !== databases[0];
+  };
+  const sharing =
+    databaseSecret === undefined ? [] : system.applications.filter((one) => one.databaseSecret === databaseSecret);
+  const other = sharing.find(isOnAnother);
   if (other !== undefined) {
     const problem = `is shared with ${other.id}, which depends on another database: one secret holds one URL`;
     found.push({
