@@ -1,0 +1,330 @@
+import { sha256 } from '../../shared/core/digest.ts';
+import { canonicalJson } from '../../shared/core/json.ts';
+import { after, between, type Instant, millis, minutes } from '../../shared/core/time.ts';
+import { ApiError, type ApplicationInstance, type ApplicationLauncher } from './kernel.ts';
+import { type Allotted, allocation } from './run-allocation.ts';
+import type { RunInstance } from './run-instances.ts';
+import {
+  createRunRevision,
+  type RevisionFailure,
+  type RevisionView,
+  type RunOptions,
+  type RunRevision,
+} from './run-revision.ts';
+import {
+  type RevisionTemplate,
+  type RunServiceRef,
+  sameTemplate,
+  type ServiceSpec,
+  type TrafficTarget,
+} from './run-spec.ts';
+
+// One service.
+//
+//   update ──▶ generation n, reconciling ──▶ scaling and traffic in force (seconds)
+//                                       └──▶ new revision, if the template changed, ready or failed ──▶ settled
+//
+// G1. Traffic to "latest" goes to the latest revision that is ready: a failed deployment leaves the old one serving.
+// G2. How many instances a revision gets follows from specification, traffic and recent requests (run-allocation.ts).
+// G3. MANUAL 0 gives none, and none starts for a request (assumption `manualZeroHoldsService`).
+// G4. An update that a newer one overtakes ends with it; what an update came to never changes afterwards.
+// G5. A latest revision that failed stays the state of the service until another template is deployed.
+
+/** From an update until its scaling and traffic are in force, milliseconds. */
+const APPLY_AFTER: readonly [number, number] = [1_500, 5_000];
+/** How long an instance above the minimum stays after the last request (docs: idle instances are kept up to 15 minutes). */
+const IDLE = minutes(15);
+
+/** A service as the API shows it. */
+export interface RunServiceView {
+  readonly ref: RunServiceRef;
+  readonly spec: ServiceSpec;
+  readonly uid: string;
+  readonly url: string;
+  /** With its quotes. */
+  readonly etag: string;
+  readonly generation: number;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+  /** `false` until the newest generation has been carried out. */
+  readonly settled: boolean;
+  /** Since when it is settled, or not. */
+  readonly since: Instant;
+  /** The newest generation that serves. */
+  readonly servingGeneration: number;
+  /** Why the latest revision does not serve. */
+  readonly failure: RevisionFailure | undefined;
+  readonly latestCreated: string;
+  readonly latestReady: string;
+  /** Oldest first. */
+  readonly revisions: readonly RevisionView[];
+  /** Which revision each traffic target means now. */
+  readonly routes: readonly { readonly target: TrafficTarget; readonly revision: string }[];
+}
+
+/** Where a request goes. `starting`: an instance is on its way, ask again. `disabled`: 503, and nothing will start. */
+export type RunRoute =
+  | { readonly kind: 'instance'; readonly id: string; readonly application: ApplicationInstance }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'disabled' };
+
+/** What came of an update. */
+export type RunOutcome =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** One service, behind its API. */
+export interface RunService {
+  view(): RunServiceView;
+  apply(spec: ServiceSpec): void;
+  /** 409 when the template's own name belongs to a revision that differs. */
+  checkRevisionName(template: RevisionTemplate): void;
+  /** Of the update that made this generation. */
+  outcomeOf(generation: number): RunOutcome;
+  route(): RunRoute;
+  instances(): readonly RunInstance[];
+  failNextRevision(failure?: RevisionFailure): void;
+}
+
+/** What services are made with. */
+export type RunParts = RunOptions & {
+  readonly launcher: ApplicationLauncher;
+  readonly capacity: () => boolean;
+  readonly project: { readonly number: string };
+};
+
+const INJECTED: RevisionFailure = {
+  reason: 'HEALTH_CHECK_CONTAINER_ERROR',
+  message:
+    'The user-provided container failed to start and listen on the port defined provided by the PORT=8080 environment variable within the allocated timeout.',
+};
+
+/** A service whose first revision serves. */
+export function createRunService(parts: RunParts, ref: RunServiceRef, first: ServiceSpec): RunService {
+  return new Service(parts, ref, first);
+}
+
+class Service implements RunService {
+  readonly #parts: RunParts;
+  readonly #ref: RunServiceRef;
+  readonly #createdAt: Instant;
+  readonly #revisions: RunRevision[] = [];
+  readonly #outcomes = new Map<number, RunOutcome>([[1, { kind: 'done' }]]);
+  #spec: ServiceSpec;
+  /** Of this the scaling and the traffic are in force. */
+  #inForce: ServiceSpec;
+  #generation = 1;
+  #appliedGeneration = 1;
+  #servingGeneration = 1;
+  #edits = 0;
+  #updatedAt: Instant;
+  #settledAt: Instant;
+  #lastRequest: Instant | undefined;
+  #requests = 0;
+  #watchingIdle = false;
+  #breakNext: RevisionFailure | undefined;
+
+  constructor(parts: RunParts, ref: RunServiceRef, first: ServiceSpec) {
+    this.#parts = parts;
+    this.#ref = ref;
+    this.#spec = first;
+    this.#inForce = first;
+    const now = parts.clock.now();
+    [this.#createdAt, this.#updatedAt, this.#settledAt] = [now, now, now];
+    this.#deploy(true);
+    this.#scale();
+  }
+
+  view(): RunServiceView {
+    const { location, service } = this.#ref;
+    const latest = this.#latest();
+    const settled = this.#settled();
+    return {
+      ref: this.#ref,
+      spec: this.#spec,
+      uid: uuidOf(`run/${location}/${service}`),
+      url: `https://${service}-${this.#parts.project.number}.${location}.run.app`,
+      etag: `"${sha256(`${service}/${this.#edits}`).slice(0, 22)}"`,
+      generation: this.#generation,
+      createdAt: this.#createdAt,
+      updatedAt: this.#updatedAt,
+      settled,
+      since: settled ? this.#settledAt : this.#updatedAt,
+      servingGeneration: this.#servingGeneration,
+      failure: latest.state.kind === 'failed' ? latest.state.failure : undefined,
+      latestCreated: latest.name,
+      latestReady: this.#latestReady(),
+      revisions: this.#revisions.map((revision) => revision.view()),
+      routes: this.#routes(),
+    };
+  }
+
+  apply(spec: ServiceSpec): void {
+    if (canonicalJson(spec) === canonicalJson(this.#spec)) return;
+    const changed = !sameTemplate(spec.template, this.#spec.template);
+    this.#spec = spec;
+    this.#generation += 1;
+    this.#edits += 1;
+    this.#updatedAt = this.#parts.clock.now();
+    if (changed) this.#deploy(false);
+    const generation = this.#generation;
+    this.#later(this.#parts.chance.between(...APPLY_AFTER), () => {
+      if (generation !== this.#generation) return; // a newer update brings everything with it
+      this.#inForce = this.#spec;
+      this.#appliedGeneration = generation;
+      this.#scale();
+      this.#settle();
+    });
+  }
+
+  checkRevisionName(template: RevisionTemplate): void {
+    const named = this.#revisions.map((revision) => revision.view()).find(({ name }) => name === template.revision);
+    if (named === undefined || sameTemplate(named.template, template)) return;
+    const what = `Revision named '${named.name}' with different configuration already exists.`;
+    throw new ApiError(409, 'alreadyExists', what);
+  }
+
+  outcomeOf(generation: number): RunOutcome {
+    return this.#outcomes.get(generation) ?? { kind: 'running' };
+  }
+
+  route(): RunRoute {
+    const { mode, manual } = this.#inForce.scaling;
+    const held = mode === 'MANUAL' && manual === 0 && this.#parts.assumptions.manualZeroHoldsService;
+    if (held) return { kind: 'disabled' };
+    this.#noteRequest();
+    const up = this.#shares()
+      .filter(({ percent }) => percent > 0)
+      .flatMap(({ revision }) => revision.instances.current())
+      .filter(({ application }) => application.state() === 'serving' || application.state() === 'hung');
+    const chosen = up[this.#requests % Math.max(up.length, 1)];
+    return chosen ? { kind: 'instance', id: chosen.id, application: chosen.application } : { kind: 'starting' };
+  }
+
+  instances(): readonly RunInstance[] {
+    return this.#revisions.flatMap((revision) => revision.instances.current());
+  }
+
+  failNextRevision(failure: RevisionFailure = INJECTED): void {
+    this.#breakNext = failure;
+  }
+
+  #latest(): RevisionView {
+    const latest = this.#revisions.at(-1);
+    if (!latest) throw new Error('a service has a revision');
+    return latest.view();
+  }
+
+  /** The newest that is ready, in order of creation and not of getting ready; the first one always is. */
+  #latestReady(): string {
+    const ready = this.#revisions.map((revision) => revision.view()).findLast(({ state }) => state.kind === 'ready');
+    return ready?.name ?? this.#latest().name;
+  }
+
+  #deploy(ready: boolean): void {
+    const { template } = this.#spec;
+    const number = String(this.#revisions.length + 1).padStart(5, '0');
+    const letters = [0, 1, 2].map(() => 'bcdfghjklmnpqrstvwxz'[this.#parts.chance.between(0, 19)]).join('');
+    const name = template.revision ?? `${this.#ref.service}-${number}-${letters}`;
+    const broken = ready ? undefined : this.#breakNext;
+    if (!ready) this.#breakNext = undefined;
+    const settled = (): void => {
+      this.#scale();
+      this.#settle();
+    };
+    const warm = (): number => this.#warm(name, template);
+    const options = { name, template, generation: this.#generation, broken, ready, warm, settled };
+    const revision = createRunRevision(this.#parts, options);
+    this.#revisions.push(revision);
+  }
+
+  /** What a new revision gets once it is the latest that is ready; one at least, to check it, unless the service is held. */
+  #warm(name: string, template: RevisionTemplate): number {
+    const { scaling, traffic } = this.#spec;
+    const own = traffic.filter(({ revision }) => revision === undefined || revision === name);
+    const [count = 0] = this.#allocation(scaling, [{ percent: sumOf(own), routed: own.length > 0, template }]);
+    return scaling.mode === 'MANUAL' && scaling.manual === 0 ? count : Math.max(count, 1);
+  }
+
+  #settled(): boolean {
+    return this.#appliedGeneration === this.#generation && this.#latest().state.kind !== 'deploying';
+  }
+
+  #settle(): void {
+    if (!this.#settled()) return;
+    const { state } = this.#latest();
+    this.#edits += 1;
+    this.#settledAt = this.#parts.clock.now();
+    if (state.kind === 'ready') this.#servingGeneration = this.#generation;
+    const outcome: RunOutcome =
+      state.kind === 'failed' ? { kind: 'failed', message: state.failure.message } : { kind: 'done' };
+    for (let open = this.#generation; !this.#outcomes.has(open); open -= 1) this.#outcomes.set(open, outcome);
+  }
+
+  #routes(): RunServiceView['routes'] {
+    const latestReady = this.#latestReady();
+    return this.#inForce.traffic.map((target) => ({ target, revision: target.revision ?? latestReady }));
+  }
+
+  #shares(): readonly (Allotted & { readonly revision: RunRevision })[] {
+    const routes = this.#routes();
+    return this.#revisions.map((revision) => {
+      const { name, template } = revision.view();
+      const own = routes.filter((route) => route.revision === name).map(({ target }) => target);
+      return { revision, template, percent: sumOf(own), routed: own.length > 0 };
+    });
+  }
+
+  #allocation(scaling: ServiceSpec['scaling'], revisions: readonly Allotted[]): readonly number[] {
+    const manualZeroHolds = this.#parts.assumptions.manualZeroHoldsService;
+    return allocation(revisions, { scaling, asked: this.#asked(), manualZeroHolds });
+  }
+
+  /** Tells every revision how many instances it shall have; one that is still deploying sees to itself. */
+  #scale(): void {
+    const shares = this.#shares();
+    const counts = this.#allocation(this.#inForce.scaling, shares);
+    for (const [index, { revision }] of shares.entries()) {
+      const { kind } = revision.view().state;
+      if (kind !== 'deploying') revision.instances.want(kind === 'ready' ? (counts[index] ?? 0) : 0);
+    }
+  }
+
+  #asked(): boolean {
+    return this.#lastRequest !== undefined && between(this.#lastRequest, this.#parts.clock.now()) < IDLE;
+  }
+
+  #noteRequest(): void {
+    const before = this.#asked();
+    this.#lastRequest = this.#parts.clock.now();
+    this.#requests += 1;
+    if (!before) this.#scale();
+    this.#watchIdle(IDLE);
+  }
+
+  /** One callback at a time, however many requests come. */
+  #watchIdle(length: number): void {
+    if (this.#watchingIdle) return;
+    this.#watchingIdle = true;
+    this.#later(length, () => {
+      this.#watchingIdle = false;
+      if (this.#asked() && this.#lastRequest !== undefined) {
+        this.#watchIdle(IDLE - between(this.#lastRequest, this.#parts.clock.now()));
+      } else {
+        this.#scale();
+      }
+    });
+  }
+
+  #later(length: number, what: () => void): void {
+    const { clock } = this.#parts;
+    clock.schedule(after(clock.now(), millis(length)), what);
+  }
+}
+
+const sumOf = (targets: readonly TrafficTarget[]): number => targets.reduce((sum, { percent }) => sum + percent, 0);
+
+function uuidOf(text: string): string {
+  return sha256(text).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+}

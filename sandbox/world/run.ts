@@ -1,0 +1,132 @@
+import { shortId } from '../../shared/core/digest.ts';
+import { canonicalJson } from '../../shared/core/json.ts';
+import { ApiError, type ApplicationLauncher } from './kernel.ts';
+import type { Project } from './project.ts';
+import type { RunInstance } from './run-instances.ts';
+import type { RevisionFailure, RunOptions } from './run-revision.ts';
+import {
+  createRunService,
+  type RunOutcome,
+  type RunRoute,
+  type RunService,
+  type RunServiceView,
+} from './run-service.ts';
+import { checkSpec, normalScaling, type RunServiceRef, type ServiceSpec } from './run-spec.ts';
+
+// Cloud Run: services, their revisions, and the operations that change them.
+//
+// R1. A change of anything is a new generation and a new etag; so is the end of a reconciliation a new etag. A stale one is
+//     refused with 409 ABORTED, subject to the assumption `runEtagChecked`.
+// R2. Only a changed template makes a revision. Service-level scaling and traffic make none.
+// R3. An operation is done when the service has settled, well or badly; then its error says so. Done doesn't mean that the
+//     instances which are to end are gone (they have ten seconds), nor that a minimum is warm.
+
+/** A long-running operation on a service. */
+export interface RunOperation {
+  /** `projects/P/locations/L/operations/ID`. */
+  readonly name: string;
+  readonly ref: RunServiceRef;
+  readonly state: RunOutcome;
+}
+
+/** A change of a service. `etag` is what the caller read; absent means whatever it is now. */
+export interface RunUpdate {
+  readonly ref: RunServiceRef;
+  readonly etag: string | undefined;
+  /** Checks everything and changes nothing. */
+  readonly validateOnly: boolean;
+  /** The new specification, from the present one. Throws `ApiError` for what can't be asked. */
+  readonly edit: (present: ServiceSpec) => ServiceSpec;
+}
+
+/** The Cloud Run of a project. Methods throw `ApiError` as the API refuses. */
+export interface Run {
+  services(location?: string): readonly RunServiceView[];
+  service(ref: RunServiceRef): RunServiceView;
+  update(update: RunUpdate): RunOperation;
+  operation(name: string): RunOperation;
+  /** Where a request to the service goes now; an idle service that scales from zero starts an instance for it. */
+  route(ref: RunServiceRef): RunRoute;
+  instances(ref: RunServiceRef): readonly RunInstance[];
+  /** The next revision of the service will not become ready. */
+  failNextRevision(ref: RunServiceRef, failure?: RevisionFailure): void;
+  /** While withheld, the region starts no instance of any service. */
+  withholdCapacity(withheld: boolean): void;
+}
+
+/** A service that exists from the start, and what its instances run. */
+export interface RunServiceSeed {
+  readonly ref: RunServiceRef;
+  readonly spec: ServiceSpec;
+  readonly launcher: ApplicationLauncher;
+}
+
+/** How a project's Cloud Run is made: services that serve from the start. */
+export type CreateRunOptions = RunOptions & {
+  readonly project: Project;
+  readonly services: readonly RunServiceSeed[];
+};
+
+/** Cloud Run with the given services, whose first revisions are ready and whose minimum instances are starting. */
+export function createRun({ project, services, ...options }: CreateRunOptions): Run {
+  let capacity = true;
+  const draws = options.chance.fork('run');
+  const parts = { ...options, chance: draws, project, capacity: () => capacity };
+  const all = services.map(({ ref, spec, launcher }) => ({
+    ref,
+    service: createRunService({ ...parts, launcher }, ref, spec),
+  }));
+  const operations: { readonly name: string; readonly ref: RunServiceRef; readonly generation: number }[] = [];
+
+  const find = (ref: RunServiceRef): RunService => {
+    const found = all.find(({ ref: { location, service } }) => location === ref.location && service === ref.service);
+    if (found) return found.service;
+    const name = `projects/${project.id}/locations/${ref.location}/services/${ref.service}`;
+    throw new ApiError(404, 'notFound', `Resource '${name}' was not found`);
+  };
+
+  const operation = (name: string): RunOperation => {
+    const found = operations.find((each) => each.name === name);
+    if (!found) throw new ApiError(404, 'notFound', `Operation '${name}' was not found`);
+    return { name, ref: found.ref, state: find(found.ref).outcomeOf(found.generation) };
+  };
+
+  return {
+    services: (location) =>
+      all.filter(({ ref }) => location === undefined || ref.location === location).map(({ service }) => service.view()),
+    service: (ref) => find(ref).view(),
+    update({ ref, etag, validateOnly, edit }) {
+      const service = find(ref);
+      const present = service.view();
+      const stale = etag !== undefined && etag !== present.etag;
+      if (stale && options.assumptions.runEtagChecked) {
+        const was = `etag '${etag}' was specified but the current etag is '${present.etag}'`;
+        throw new ApiError(409, 'aborted', `Conflict for resource '${ref.service}': ${was}.`);
+      }
+      const edited = edit(present.spec);
+      const spec = { ...edited, scaling: normalScaling(edited.scaling, present.spec.scaling) };
+      checkSpec(
+        ref.service,
+        spec,
+        present.revisions.map(({ name }) => name),
+      );
+      service.checkRevisionName(spec.template);
+      const name = operationName(project, ref, `${operations.length}-${canonicalJson(ref)}`);
+      if (validateOnly) return { name, ref, state: { kind: 'done' } };
+      service.apply(spec);
+      operations.push({ name, ref, generation: service.view().generation });
+      return operation(name);
+    },
+    operation,
+    route: (ref) => find(ref).route(),
+    instances: (ref) => find(ref).instances(),
+    failNextRevision: (ref, failure) => find(ref).failNextRevision(failure),
+    withholdCapacity(withheld) {
+      capacity = !withheld;
+    },
+  };
+}
+
+function operationName(project: Project, { location }: RunServiceRef, unique: string): string {
+  return `projects/${project.id}/locations/${location}/operations/${shortId(unique, 24)}`;
+}
