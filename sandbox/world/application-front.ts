@@ -1,0 +1,96 @@
+import { millis, seconds } from '../../shared/core/time.ts';
+import type { Applications } from './application.ts';
+import type { ApplicationReply, ApplicationRequest } from './application-request.ts';
+import type { ApplicationInstance, Network, Place } from './kernel.ts';
+
+// What stands before the applications: the ingress of the cluster and Cloud Run's front end. A service is asked by its name;
+// whoever runs its instances says which of them takes the next request.
+
+/** Where a request goes. `none`: nobody takes it, and the front end answers with that status. */
+export type Backend =
+  | { readonly kind: 'instance'; readonly instance: ApplicationInstance }
+  | { readonly kind: 'none'; readonly status: 502 | 503 };
+
+/** One service that is reachable from outside. */
+export interface Service {
+  /** Kind of front end, which also says which metric counts its requests. */
+  readonly front: 'ingress' | 'cloudRun';
+  /** Where its instances are. */
+  readonly place: Place;
+  readonly next: () => Backend;
+}
+
+/** Requests by class of their response. */
+export type ResponseCounts = Readonly<Record<'2xx' | '3xx' | '4xx' | '5xx', number>>;
+
+/** After how long the ingress gives an instance up (default of a backend service). Cloud Run waits as long, to keep one number. */
+const BACKEND_TIMEOUT = seconds(30);
+
+/** The front ends, by service name. */
+export class ApplicationFront {
+  readonly #network: Network;
+  readonly #applications: Applications;
+  readonly #services = new Map<string, Service>();
+  readonly #counts = new Map<string, Record<keyof ResponseCounts, number>>();
+
+  constructor(network: Network, applications: Applications) {
+    this.#network = network;
+    this.#applications = applications;
+  }
+
+  add(name: string, service: Service): void {
+    this.#services.set(name, service);
+    this.#counts.set(name, { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 });
+  }
+
+  services(): readonly (readonly [string, Service])[] {
+    return [...this.#services];
+  }
+
+  /** Requests so far, ever growing. */
+  counts(name: string): ResponseCounts {
+    return this.#counts.get(name) ?? { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 };
+  }
+
+  /** One request from a place. Silence when the network does not carry it, or the service doesn't exist. */
+  request(from: Place, name: string, request: ApplicationRequest): ApplicationReply {
+    const service = this.#services.get(name);
+    if (service === undefined || !this.#network.reaches(from, service.place)) return { kind: 'silence' };
+    const reply = this.#ask(service, request);
+    const counts = this.#counts.get(name);
+    if (counts !== undefined && reply.kind === 'reply') counts[classOf(reply.status)] += 1;
+    return reply;
+  }
+
+  #ask(service: Service, request: ApplicationRequest): ApplicationReply {
+    const backend = service.next();
+    if (backend.kind === 'none') return failure(backend.status);
+    const process = this.#applications.process(backend.instance);
+    if (process === undefined || process.state() === 'crashed') return failure(502);
+    const reply = process.handle(request);
+    return reply.kind === 'silence' ? { ...failure(504), takes: BACKEND_TIMEOUT } : reply;
+  }
+}
+
+const failure = (status: 502 | 503 | 504): Extract<ApplicationReply, { kind: 'reply' }> => ({
+  kind: 'reply',
+  status,
+  body: { error: status === 504 ? 'upstream request timeout' : 'no healthy upstream' },
+  takes: millis(3),
+});
+
+function classOf(status: number): keyof ResponseCounts {
+  if (status < 300) return '2xx';
+  if (status < 400) return '3xx';
+  return status < 500 ? '4xx' : '5xx';
+}
+
+/** Takes the ready ones in turn. */
+export function inTurn(ready: () => readonly ApplicationInstance[]): () => Backend {
+  let turn = 0;
+  return () => {
+    const instances = ready();
+    const instance = instances[turn++ % Math.max(instances.length, 1)];
+    return instance === undefined ? { kind: 'none', status: 502 } : { kind: 'instance', instance };
+  };
+}

@@ -1,0 +1,75 @@
+import type { DatabaseNetwork } from './application-database.ts';
+import { ApplicationProcess } from './application-process.ts';
+import type { ApplicationInstance, ApplicationLauncher, Chance, Kernel, Place } from './kernel.ts';
+
+/** What the reference applications are made with. */
+export interface ApplicationsOptions {
+  readonly kernel: Kernel;
+  readonly network: DatabaseNetwork;
+  /** The newest version of a secret; `undefined` when it can't be read. */
+  readonly readSecret: (name: string) => string | undefined;
+  /** Name of the prober's deployment and service: a process whose id begins with it is a prober. */
+  readonly prober: string;
+}
+
+/** All processes of the reference application and its probers, wherever they run. */
+export class Applications implements ApplicationLauncher {
+  readonly #options: ApplicationsOptions;
+  readonly #chance: Chance;
+  readonly #processes = new Map<ApplicationInstance, ApplicationProcess>();
+  readonly #doomed: ((id: string) => boolean)[] = [];
+
+  constructor(options: ApplicationsOptions) {
+    this.#options = options;
+    this.#chance = options.kernel.chance.fork('applications');
+  }
+
+  /** `id` is the pod's or instance's name; a restarted container has the same one again. */
+  launch(options: { readonly id: string; readonly place: Place; readonly secret: string }): ApplicationInstance {
+    const { kernel, network, readSecret, prober } = this.#options;
+    const process = new ApplicationProcess({
+      ...options,
+      role: options.id.startsWith(prober) ? 'prober' : 'api',
+      doomed: this.#doomed.some((strikes) => strikes(options.id)),
+      clock: kernel.clock,
+      chance: this.#chance,
+      network,
+      readSecret,
+    });
+    this.#forgetEnded();
+    this.#processes.set(process, process);
+    return process;
+  }
+
+  /** The process behind what a launcher's caller holds. */
+  process(instance: ApplicationInstance): ApplicationProcess | undefined {
+    return this.#processes.get(instance);
+  }
+
+  /** Processes that haven't ended, oldest first. */
+  running(): readonly ApplicationProcess[] {
+    return [...this.#processes.values()].filter((process) => process.state() !== 'crashed');
+  }
+
+  /** A fault: the running process with that id hangs. `false` when none serves under it. */
+  hang(id: string): boolean {
+    const process = this.running().find((candidate) => candidate.id === id && candidate.state() === 'serving');
+    process?.hang();
+    return process !== undefined;
+  }
+
+  /** A fault: whatever is launched under an id that `strikes` ends soon, and what runs ends now; returns how it is mended. */
+  crashLoop(strikes: (id: string) => boolean): () => void {
+    this.#doomed.push(strikes);
+    for (const process of this.running()) if (strikes(process.id)) process.crash('MemoryError');
+    return () => {
+      const index = this.#doomed.indexOf(strikes);
+      if (index >= 0) this.#doomed.splice(index, 1);
+    };
+  }
+
+  #forgetEnded(): void {
+    for (const [instance, process] of this.#processes)
+      if (process.state() === 'crashed') this.#processes.delete(instance);
+  }
+}
