@@ -1,5 +1,5 @@
 import { unreachable } from '../core/assert.ts';
-import { after, type Instant, minutes, seconds } from '../core/time.ts';
+import { after, type Instant, instant, minutes, seconds } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
 import { currentApproval, type IncidentState, insideCommittedSection, passedNoReturn, type RunState, standing, type StepProgress } from '../incident/state.ts';
 import type { PlannedStep } from '../plan/plan.ts';
@@ -25,11 +25,14 @@ export type Move =
   | { readonly kind: 'landed'; readonly role: Role }
   | { readonly kind: 'finish'; readonly role: Role }
   | { readonly kind: 'closeApproval'; readonly standing: 'denied' | 'expired' }
-  | { readonly kind: 'wait'; readonly until: Instant | undefined }
+  | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'none' };
 
-/** How often a held incident is looked at again. */
+/** How often the world is looked at while people decide or a brake holds: a primary that came back voids the plan. */
 const LOOK_AGAIN = minutes(1);
+
+/** Open, but due only when something arrives: the end of RFC 3339's years. */
+const FAR = instant(253_402_300_799_000);
 
 /** The role that performs this run. */
 export const roleOf = (run: RunState): Role => (run.needsApproval || run.plan.steps.some((step) => step.risk === 'destructive') ? 'recover' : 'heal');
@@ -52,7 +55,7 @@ export function nextMove(state: IncidentState, now: Instant): Move {
       if (approval === undefined || run === undefined) return { kind: 'look' };
       const stands = standing(approval, now);
       if (stands === 'approved') return { kind: 'startRun', role: 'recover' };
-      if (stands === 'open') return { kind: 'wait', until: approval.expiresAt };
+      if (stands === 'open') return lookOrWait(state, now, approval.expiresAt);
       return stands === 'voided' ? { kind: 'look' } : { kind: 'closeApproval', standing: stands };
     }
     case 'running':
@@ -60,16 +63,21 @@ export function nextMove(state: IncidentState, now: Instant): Move {
     case 'landing':
       return run === undefined ? { kind: 'none' } : moveOfLanding(run);
     case 'needsPerson':
-      // New signals may mean that it healed or changed; people are told either way.
-      return state.unseen > 0 && run?.landing === undefined ? { kind: 'look' } : { kind: 'wait', until: undefined };
+      // It may heal or change while people think; what was left half-way is theirs alone.
+      return run?.landing === undefined ? lookOrWait(state, now, FAR) : { kind: 'wait', until: FAR };
     case 'takenOver':
-      return { kind: 'wait', until: undefined };
+      return { kind: 'wait', until: FAR };
     case 'resolved':
     case 'dismissed':
       return { kind: 'none' };
     default:
       return unreachable(phase);
   }
+}
+
+function lookOrWait(state: IncidentState, now: Instant, until: Instant): Move {
+  const next = after(state.lookedAt ?? state.openedAt, LOOK_AGAIN);
+  return state.unseen > 0 || now >= next ? { kind: 'look' } : { kind: 'wait', until: next < until ? next : until };
 }
 
 /** When somebody must look at this incident again if no message does: the index that `tick` sweeps (decisions.md 8). */

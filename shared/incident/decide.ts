@@ -97,8 +97,11 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
 /** A plan asked for already stays asked for when only the figures that grow by themselves have moved. */
 function samePlan(state: IncidentState, plan: Plan): boolean {
   const known = state.run?.plan;
-  return known !== undefined && known.runbook === plan.runbook && known.target === plan.target && JSON.stringify(known.steps.map((step) => [step.action, step.input])) === JSON.stringify(plan.steps.map((step) => [step.action, step.input]));
+  return known !== undefined && known.runbook === plan.runbook && known.target === plan.target && deedsOf(known) === deedsOf(plan);
 }
+
+/** What a plan would do; the end of writes, which becomes known while people decide, only bounds what it may lose. */
+const deedsOf = (plan: Plan): string => JSON.stringify(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
 
 function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
   const clears = blocks.map((block) => block.clearsAtMs);

@@ -28,6 +28,7 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     unseen: 0,
     firstSignalAt: undefined,
     rounds: 0,
+    lookedAt: undefined,
     diagnosis: undefined,
     diagnosedAt: undefined,
     phase: { kind: 'suspected', lookAt: at },
@@ -60,7 +61,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       };
     }
     case 'looked':
-      return { ...state, rounds: event.data.round, unseen: 0, evidence: [...state.evidence, { what: `look ${event.data.round}`, digest: event.data.facts }] };
+      return { ...state, rounds: event.data.round, lookedAt: at, unseen: 0, evidence: [...state.evidence, { what: `look ${event.data.round}`, digest: event.data.facts }] };
     case 'diagnosed': {
       const { diagnosis } = event.data;
       const lookAt = after(at, diagnosis.lookAgainInMs ?? 0);

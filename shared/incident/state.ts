@@ -112,6 +112,8 @@ export interface IncidentState {
   /** Since when failure was signalled, by the earliest signal. */
   readonly firstSignalAt: Instant | undefined;
   readonly rounds: number;
+  /** When somebody last looked at the world for it. */
+  readonly lookedAt: Instant | undefined;
   readonly diagnosis: Diagnosis | undefined;
   readonly diagnosedAt: Instant | undefined;
   readonly phase: Phase;

@@ -92,7 +92,7 @@ interface Addressed extends DatabaseFailoverFacts {
 
 function draftSteps(incident: string, target: StepDraft['target'], facts: Addressed, system: System): readonly StepDraft[] {
   const { primary, replica, consumers, refusedSince, newAddress } = facts;
-  const epoch = `${incident}-${digestOf({ incident, replica: replica.instance, at: facts.at }).slice(0, 8)}`;
+  const epoch = `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
   const ids = consumers.map(({ application }) => application.id);
   const secrets = [...new Set(consumers.flatMap(({ application }) => (application.databaseSecret === undefined ? [] : [application.databaseSecret])))];
   const holds = consumers.map(holdStep);
