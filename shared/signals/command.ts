@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unreachable } from '../core/assert.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { type Instant, minutes, parseInstant } from '../core/time.ts';
 import { type IncidentId, incidentId, RUNBOOKS, type RunbookName } from '../system/names.ts';
@@ -88,13 +89,18 @@ export function parseCommand(payload: unknown): Result<Command, Malformed> {
     expiresAt,
     dedupeKey: `command/${requestId}`,
   };
-  switch (read.data.command) {
+  const asked = read.data;
+  switch (asked.command) {
     case 'start':
-      return ok({ ...base, command: 'start', runbook: read.data.runbook, target: read.data.target });
+      return ok({ ...base, command: 'start', runbook: asked.runbook, target: asked.target });
+    case 'cancel':
+    case 'resume':
+    case 'takeover':
+      return ok({ ...base, command: asked.command, incident: asked.incident });
     case 'stop':
       return ok({ ...base, command: 'stop' });
     default:
-      return ok({ ...base, command: read.data.command, incident: read.data.incident });
+      return unreachable(asked);
   }
 }
 

@@ -1,0 +1,80 @@
+import { canonicalJson } from '../core/json.ts';
+import type { Instant } from '../core/time.ts';
+import type { DeepHealth } from '../ports/applications.ts';
+import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
+import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
+import type { MetricPoint } from '../ports/metrics.ts';
+import type { ServiceStatus } from '../ports/services.ts';
+import type { WatchReading } from '../ports/watch-reading.ts';
+import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
+import type { InstanceName } from '../system/names.ts';
+import type { Database } from '../system/system.ts';
+
+// What one look at the world found. It decides nothing and is kept as evidence, so everything here is JSON.
+
+/** Something that could not be read. Says nothing about the thing itself. */
+export interface Unreadable {
+  /** `PortError.code`: `timeout`, `http 503`, `notFound`, … */
+  readonly unreadable: string;
+}
+
+/** One look at every target of an incident and at what those depend on. */
+export interface Facts {
+  readonly version: 1;
+  /** When the look began; everything in it is newer. */
+  readonly at: Instant;
+  /** From 1, within its incident. */
+  readonly round: number;
+  readonly databases: readonly DatabaseFacts[];
+  readonly applications: readonly ApplicationFacts[];
+}
+
+/** A database and everything that is known of the instances around it. */
+export interface DatabaseFacts {
+  /** As `dr.yaml` states it. Roles may have changed since: see `primary`. */
+  readonly database: Database;
+  /** The instance that is the primary now, by name; the file's when that can't be read. */
+  readonly primaryName: InstanceName;
+  readonly primary: InstanceStatus | Unreadable;
+  /** The other instances of the topology as it is now, whatever their role: those of the file, and those that the primary names. */
+  readonly replicas: readonly InstanceStatus[];
+  /** Recent or running, of all instances of the topology, newest first. */
+  readonly operations: readonly OperationStatus[] | Unreadable;
+  /** `database/up` of the primary, newest first; late by up to 225 s (facts.md 1.4). */
+  readonly up: readonly MetricPoint[] | Unreadable;
+  /** Each instance but the primary, in its own words; `status` is `undefined` when it could not be asked. */
+  readonly replication: readonly ReplicaWord[];
+  /** Our own canary on the primary. `control`: whether a replica's data plane answered us at the same time. */
+  readonly contact: Contact;
+  readonly watch: WatchReading | undefined;
+}
+
+/** A replica's own word, and what Monitoring says of its lag (for people: a frozen metric is unknown, not low). */
+export interface ReplicaWord {
+  readonly instance: InstanceName;
+  readonly status: ReplicationStatus | undefined;
+  readonly lagMetricSeconds: number | undefined;
+}
+
+/** An application as it is from outside, and as its platform describes it. */
+export interface ApplicationFacts {
+  /** Its id in `dr.yaml`. */
+  readonly application: string;
+  readonly health: DeepHealth;
+  /** On GKE only. */
+  readonly workload: WorkloadStatus | Unreadable | undefined;
+  /** On GKE only. */
+  readonly pods: readonly PodStatus[] | Unreadable | undefined;
+  /** On Cloud Run only. */
+  readonly service: ServiceStatus | Unreadable | undefined;
+}
+
+/** Whether something was read. */
+export function isReadable<T>(part: T | Unreadable): part is T {
+  return !(typeof part === 'object' && part !== null && 'unreadable' in part);
+}
+
+/** The text under which facts are kept as evidence; its SHA-256 is the diagnosis's `evidence`. */
+export function factsText(facts: Facts): string {
+  return canonicalJson(facts);
+}

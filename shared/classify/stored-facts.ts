@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { instant, millis } from '../core/time.ts';
+import { parseWatchReading } from '../ports/watch-reading.ts';
+import { instanceName } from '../system/names.ts';
+import type { Facts } from './facts.ts';
+
+// Facts as evidence keeps them: canonical JSON without the members that are undefined. Version 1.
+
+/** A member that may be missing, and then is `undefined`. */
+const maybe = <Item extends z.ZodType>(item: Item) => item.optional().transform((value) => value);
+
+const moment = z.number().transform(instant);
+const name = z.string().transform(instanceName);
+const unreadable = z.strictObject({ unreadable: z.string() });
+
+const status = z.strictObject({
+  instance: name,
+  role: z.enum(['primary', 'replica']),
+  upstream: maybe(name),
+  replicas: z.array(name),
+  state: z.enum(['runnable', 'suspended', 'pendingCreate', 'pendingDelete', 'maintenance', 'failed', 'unknown']),
+  activation: z.enum(['always', 'never']),
+  availability: z.enum(['zonal', 'regional']),
+  region: z.string(),
+  databaseVersion: z.string(),
+  tier: z.string(),
+  address: maybe(z.string()),
+  version: z.string(),
+  backupsEnabled: z.boolean(),
+  pointInTimeRecovery: z.boolean(),
+  deletionProtection: z.boolean(),
+});
+
+const operation = z.strictObject({
+  name: z.string(),
+  instance: name,
+  type: z.string(),
+  state: z.enum(['pending', 'running', 'done']),
+  error: maybe(z.string()),
+  insertedAt: moment,
+  endedAt: maybe(moment),
+  user: maybe(z.string()),
+});
+
+const outcome = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('written') }),
+  z.strictObject({ kind: z.literal('refusedByServer'), detail: z.string() }),
+  z.strictObject({ kind: z.literal('connectionRefused') }),
+  z.strictObject({ kind: z.literal('unknown'), detail: z.string() }),
+]);
+
+const replication = z.strictObject({
+  role: z.enum(['primary', 'replica']),
+  receiving: z.boolean(),
+  heartbeat: maybe(z.strictObject({ sequence: z.number(), at: moment })),
+  position: z.number(),
+});
+
+const database = z.strictObject({
+  database: z.strictObject({
+    instance: name,
+    region: z.string(),
+    replicas: z.array(z.strictObject({ instance: name, region: z.string() })),
+    lossBudget: z.number().transform(millis),
+    remedies: z.array(z.enum(['wait', 'failover', 'restart', 'promote'])),
+  }),
+  primaryName: name,
+  primary: z.union([unreadable, status]),
+  replicas: z.array(status),
+  operations: z.union([unreadable, z.array(operation)]),
+  up: z.union([unreadable, z.array(z.strictObject({ at: moment, value: z.number() }))]),
+  replication: z.array(
+    z.strictObject({ instance: name, status: maybe(replication), lagMetricSeconds: maybe(z.number()) }),
+  ),
+  contact: z.strictObject({ vantage: z.string(), at: moment, outcome, control: z.enum(['ok', 'failed', 'none']) }),
+  watch: maybe(z.unknown().transform(parseWatchReading)),
+});
+
+const pod = z.strictObject({
+  name: z.string(),
+  uid: z.string(),
+  version: z.string(),
+  node: maybe(z.string()),
+  startedAt: maybe(moment),
+  ready: z.boolean(),
+  terminating: z.boolean(),
+  restarts: z.number(),
+  container: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('running') }),
+    z.strictObject({ kind: z.literal('waiting'), reason: z.string() }),
+    z.strictObject({ kind: z.literal('terminated'), reason: z.string() }),
+    z.strictObject({ kind: z.literal('unknown') }),
+  ]),
+  lastTermination: maybe(z.string()),
+  template: maybe(z.string()),
+});
+
+const workload = z.strictObject({
+  replicas: z.number(),
+  ready: z.number(),
+  available: z.number(),
+  updated: z.number(),
+  settled: z.boolean(),
+  version: z.string(),
+  autoscaler: maybe(z.strictObject({ min: z.number(), max: z.number() })),
+});
+
+const service = z.strictObject({
+  scaling: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('automatic'), min: z.number(), max: maybe(z.number()) }),
+    z.strictObject({ kind: z.literal('manual'), instances: z.number() }),
+  ]),
+  ready: z.boolean(),
+  settled: z.boolean(),
+  etag: z.string(),
+  revision: maybe(z.string()),
+  url: maybe(z.string()),
+});
+
+const application = z.strictObject({
+  application: z.string(),
+  health: z.strictObject({
+    kind: z.enum(['serving', 'failing', 'silent']),
+    detail: z.string(),
+    instance: maybe(z.string()),
+    database: maybe(
+      z.strictObject({ address: z.string(), epoch: maybe(z.string()), inRecovery: z.boolean(), writable: z.boolean() }),
+    ),
+  }),
+  workload: maybe(z.union([unreadable, workload])),
+  pods: maybe(z.union([unreadable, z.array(pod)])),
+  service: maybe(z.union([unreadable, service])),
+});
+
+const wire: z.ZodType<Facts> = z.strictObject({
+  version: z.literal(1),
+  at: moment,
+  round: z.int(),
+  databases: z.array(database),
+  applications: z.array(application),
+});
+
+/** Reads facts that were kept as evidence. Throws `z.ZodError`, or `SyntaxError` for what is no JSON. */
+export function parseFacts(text: string): Facts {
+  return wire.parse(JSON.parse(text));
+}
