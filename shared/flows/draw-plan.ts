@@ -1,0 +1,86 @@
+import { chooseReplica } from '../classify/choose-replica.ts';
+import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from '../classify/facts.ts';
+import { instant } from '../core/time.ts';
+import type { Diagnosis } from '../incident/diagnosis.ts';
+import type { GuardBlock, Plan } from '../plan/plan.ts';
+import { planFaults } from '../plan/plan.ts';
+import { type Consumer, drawDatabaseFailover } from '../runbooks/database-failover.ts';
+import { drawPodHeal } from '../runbooks/pod-heal.ts';
+import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
+import type { System } from '../system/system.ts';
+import { applicationOf, consumersOf, targetOf } from '../system/topology.ts';
+
+// From a diagnosis and the facts that it rests on to a plan. Pure, so that `notify` can draw the same plan again from the
+// evidence before it signs anything (design.md section 7).
+
+/** Why no plan can be drawn, for people. */
+export type PlanDrawing = { readonly kind: 'plan'; readonly plan: Plan } | { readonly kind: 'none'; readonly because: string };
+
+/** Draws the plan that the diagnosis names, from the system and the facts alone. */
+export function drawPlan(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+  const drawn = draw(system, incident, diagnosis, facts, warnings);
+  if (drawn.kind === 'none') return drawn;
+  const faults = planFaults(drawn.plan);
+  if (faults.length > 0) throw new Error(`a runbook drew an unsound plan: ${faults.join('; ')}`);
+  return drawn;
+}
+
+function draw(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+  switch (diagnosis.runbook) {
+    case null:
+      return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
+    case 'pod-heal':
+      return podHeal(system, incident, diagnosis, facts, warnings);
+    case 'database-failover':
+      return databaseFailover(system, incident, diagnosis, facts, warnings);
+  }
+}
+
+function podHeal(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+  const { application: id, pod, uid } = diagnosis.subject;
+  const application = id === undefined ? undefined : applicationOf(system, id);
+  if (application?.kind !== 'gke' || pod === undefined || uid === undefined) return { kind: 'none', because: 'the diagnosis names no pod' };
+  return { kind: 'plan', plan: drawPodHeal(system, incident, diagnosis.scenario, { at: facts.at, application, pod, uid, warnings }) };
+}
+
+function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+  const ref = targetOf(system, targetId(diagnosis.target));
+  const known = ref?.kind === 'database' ? facts.databases.find(({ database }) => database.instance === ref.instance) : undefined;
+  if (known === undefined) return { kind: 'none', because: `the facts hold no database ${diagnosis.target}` };
+  if (!isReadable(known.primary)) return { kind: 'none', because: `the primary’s description can’t be read (${known.primary.unreadable})` };
+  const choice = chooseReplica(known);
+  if ('unfit' in choice) return { kind: 'none', because: `no replica is fit for promotion: ${choice.unfit.join('; ')}` };
+  const consumers = consumersAsTheyWere(system, known, facts.applications);
+  if (typeof consumers === 'string') return { kind: 'none', because: consumers };
+  const plan = drawDatabaseFailover(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    database: known.database,
+    primary: known.primary,
+    replica: choice.status,
+    topology: topologyOf(known),
+    heartbeatAt: known.replication.find((word) => word.instance === choice.instance)?.status?.heartbeat?.at,
+    refusedSince: typeof known.watch?.refusedSinceMs === 'number' ? instant(known.watch.refusedSinceMs) : undefined,
+    failedSince: diagnosis.failedSinceMs === null ? undefined : instant(diagnosis.failedSinceMs),
+    consumers,
+    warnings,
+  });
+  return plan === undefined ? { kind: 'none', because: 'the address of the primary or of the replica is not known' } : { kind: 'plan', plan };
+}
+
+const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [known.primaryName, ...known.replicas.map((replica) => replica.instance)];
+
+/** Every consumer with what it looks like now; a sentence when one can't be read, since it could not be given back. */
+function consumersAsTheyWere(system: System, known: DatabaseFacts, applications: readonly ApplicationFacts[]): readonly Consumer[] | string {
+  const consumers: Consumer[] = [];
+  for (const application of consumersOf(system, known.database.instance)) {
+    const seen = applications.find((facts) => facts.application === application.id);
+    if (application.kind === 'gke') {
+      if (seen?.workload === undefined || !isReadable(seen.workload)) return `${application.id} can’t be read, so it could not be given back as it was`;
+      consumers.push({ kind: 'gke', application, status: seen.workload });
+    } else {
+      if (seen?.service === undefined || !isReadable(seen.service)) return `${application.id} can’t be read, so it could not be given back as it was`;
+      consumers.push({ kind: 'cloudRun', application, status: seen.service });
+    }
+  }
+  return consumers;
+}

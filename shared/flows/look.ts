@@ -1,0 +1,113 @@
+import { diagnose } from '../classify/diagnose.ts';
+import { type Facts, factsText } from '../classify/facts.ts';
+import { parseFacts } from '../classify/stored-facts.ts';
+import { after, type Instant, minutes, millis } from '../core/time.ts';
+import { nextMove } from '../engine/next-move.ts';
+import { brakesFor, wallsFor } from '../guards/guards.ts';
+import { readKillSwitch } from '../guards/kill-switch.ts';
+import { readLedger } from '../guards/run-ledger.ts';
+import { decideLook } from '../incident/decide.ts';
+import type { IncidentState } from '../incident/state.ts';
+import type { Journal } from '../log/journal.ts';
+import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
+import { dependenciesOf, modeFor, targetOf } from '../system/topology.ts';
+import { digestOf } from '../core/digest.ts';
+import { afterAppend } from './after-append.ts';
+import { drawPlan } from './draw-plan.ts';
+import { gatherFacts } from './gather.ts';
+import { journalOf, type WorldHome } from './flow-home.ts';
+
+// Looks at the world for an incident until it is named, and says what follows: a plan, an approval, a wait, or a person.
+//
+// L1. It only reads the protected system. What it finds is kept as evidence before anything is concluded from it.
+// L2. A failure is named only from several rounds that span the confirmation window; earlier rounds are read back from the
+//     evidence, so a worker that dies loses none of them.
+
+/** Clock time that one invocation looks before it leaves the rest to `tick`. */
+const LOOK_BUDGET = minutes(6);
+
+/** Rounds that one invocation makes at the most. */
+const ROUNDS_MAX = 40;
+
+/** Looks at the incident as often as it asks for, and goes on waiting between rounds while the next one is near. */
+export async function lookAt(id: IncidentId, home: WorldHome): Promise<void> {
+  const journal = await journalOf(id, home);
+  if (journal === undefined) return;
+  const { store, clock, chance, system } = home;
+  const stopAt = after(clock.now(), LOOK_BUDGET);
+  const holder = `${home.instance}/${chance.uuid()}`;
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const state = await journal.refresh();
+    const move = nextMove(state, clock.now());
+    if (move.kind === 'wait' && isNear(state, move.until, stopAt)) {
+      await clock.sleep(millis(Math.max(1, move.until - clock.now())));
+      continue;
+    }
+    if (move.kind !== 'look') return;
+    const lease = await store.leases.acquire(`look/${id}`, holder, system.guards.lease);
+    if (lease.kind === 'taken') return;
+    try {
+      await lookOnce(journal, home);
+    } finally {
+      await store.leases.release(lease.lease);
+    }
+    await afterAppend(journal.state(), home);
+  }
+}
+
+/** Waiting for the next round is worth while only while nothing but looking has to happen. */
+const isNear = (state: IncidentState, until: Instant, stopAt: Instant): boolean => (state.phase.kind === 'suspected' || state.phase.kind === 'waiting') && until < stopAt;
+
+/** One round: gather, keep, name, draw, decide. */
+export async function lookOnce(journal: Journal, home: WorldHome): Promise<void> {
+  const { store, clock, system } = home;
+  const state = journal.state();
+  const round = state.rounds + 1;
+  const scope = [...new Set([state.target, ...state.targets])].flatMap((id) => targetOf(system, id) ?? []);
+  const facts = await gatherFacts([...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))], { system, world: home.world, clock, chance: home.chance, documents: store.documents }, round);
+  const digest = await store.evidence.keep(factsText(facts));
+  const rounds = [...(await formerRounds(state, facts.at, home)), facts];
+  const now = clock.now();
+  const diagnosis = { ...diagnose({ rounds, system, state, now }), evidence: digest };
+  const runbook = diagnosis.runbook;
+  const ledger = runbook === null ? undefined : await readLedger(store.documents, targetId(diagnosis.target));
+  const asked = runbook === null || ledger === undefined ? undefined : { system, runbook, target: targetId(diagnosis.target), ledger, now, incident: state.id };
+  const brakes = asked === undefined ? [] : brakesFor(asked);
+  const walls = wallsFor(await readKillSwitch(store.documents));
+  const drawn = diagnosis.conclusion === 'act' ? drawPlan(system, state.id, diagnosis, facts, brakes) : undefined;
+  if (drawn?.kind === 'none') home.note('no plan can be drawn', { incident: state.id, because: drawn.because });
+  const mode = runbook === null ? 'approve' : await modeNow(runbook, home);
+  await journal.append((current, at) =>
+    decideLook(
+      current,
+      {
+        round,
+        facts: digest,
+        summary: diagnosis.reasons.map((reason) => reason.text),
+        diagnosis: drawn?.kind === 'none' ? { ...diagnosis, conclusion: 'person', reasons: [...diagnosis.reasons, { code: 'noPlan', text: drawn.because }] } : diagnosis,
+        plan: drawn?.kind === 'plan' ? drawn.plan : undefined,
+        mode,
+        brakes,
+        walls,
+        policy: runbook === null ? undefined : system.approvals.perRunbook[runbook],
+        approval: approvalId(`apr-${digestOf({ incident: state.id, digest, round }).slice(0, 12)}`),
+      },
+      at,
+    ),
+  );
+}
+
+/** The mode in force: an operator's change through an authenticated request, else the file's. */
+async function modeNow(runbook: RunbookName, { store, system }: WorldHome): Promise<Mode> {
+  const changed = (await store.documents.get(`control/mode/${runbook}`))?.value;
+  const mode = typeof changed === 'object' && changed !== null && 'mode' in changed ? changed['mode'] : undefined;
+  return MODES.find((known) => known === mode) ?? modeFor(system, runbook);
+}
+
+/** Rounds of this incident that are young enough to count together with one at `now` (L2). */
+async function formerRounds(state: IncidentState, now: Instant, { store, system }: WorldHome): Promise<readonly Facts[]> {
+  const looks = state.evidence.filter(({ what }) => what.startsWith('look ')).slice(-10);
+  const texts = await Promise.all(looks.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]))); // digests in the log are those that `keep` returned
+  const oldest = after(now, -(2 * system.guards.confirmationWindow + minutes(1)));
+  return texts.flatMap((text) => (text === undefined ? [] : [parseFacts(text)])).filter((facts) => facts.at >= oldest);
+}
