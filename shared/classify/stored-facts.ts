@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
-import { parseWatchReading } from '../ports/watch-reading.ts';
+import { watchReadingWire } from '../ports/watch-reading.ts';
 import { instanceName } from '../system/names.ts';
 import type { Facts } from './facts.ts';
 
@@ -73,7 +73,7 @@ const database = z.strictObject({
     z.strictObject({ instance: name, status: maybe(replication), lagMetricSeconds: maybe(z.number()) }),
   ),
   contact: z.strictObject({ vantage: z.string(), at: moment, outcome, control: z.enum(['ok', 'failed', 'none']) }),
-  watch: maybe(z.unknown().transform(parseWatchReading)),
+  watch: maybe(watchReadingWire),
 });
 
 const pod = z.strictObject({

@@ -30,7 +30,8 @@ export interface WatchReading {
   >;
 }
 
-const wire: z.ZodType<WatchReading> = z.strictObject({
+/** A reading as it is stored, here and inside of facts. */
+export const watchReadingWire: z.ZodType<WatchReading> = z.strictObject({
   version: z.literal(1),
   instance: z.string().min(1).transform(instanceName),
   lastWrittenAtMs: z.number().nullable(),
@@ -53,5 +54,5 @@ export const watchKey = (instance: InstanceName): string => `watch/${instance}`;
 
 /** Reads a stored reading. Throws `z.ZodError` on anything else. */
 export function parseWatchReading(value: unknown): WatchReading {
-  return wire.parse(value);
+  return watchReadingWire.parse(value);
 }

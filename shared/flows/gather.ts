@@ -1,0 +1,210 @@
+import {
+  type ApplicationFacts,
+  type DatabaseFacts,
+  type Facts,
+  isReadable,
+  type Unreadable,
+} from '../classify/facts.ts';
+import { hostOf, type Scope, scopeOf, topologyNow } from '../classify/topology-now.ts';
+import { after, type Instant, minutes } from '../core/time.ts';
+import type { DeepHealth } from '../ports/applications.ts';
+import type { Chance, Clock } from '../ports/clock.ts';
+import type { Contact, ContactOutcome } from '../ports/data-plane.ts';
+import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
+import type { MetricPoint, MetricSeries } from '../ports/metrics.ts';
+import { isPortError } from '../ports/port-error.ts';
+import type { World } from '../ports/ports.ts';
+import type { DocumentStore } from '../ports/store.ts';
+import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
+import { previewOf } from '../signals/malformed.ts';
+import type { InstanceName } from '../system/names.ts';
+import type { Application, Database, System } from '../system/system.ts';
+import { consumersOf, instancesOf, type TargetRef } from '../system/topology.ts';
+
+// One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
+//
+// G1. Everything is asked side by side; what can't be read says so in its place and spoils nothing else.
+// G2. Nothing is concluded here: a part that is missing is as it is, and what follows is for the rules to say.
+
+/** What a look is done with. */
+export interface GatherHome {
+  readonly system: System;
+  readonly world: World;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly documents: Pick<DocumentStore, 'get'>;
+  readonly chance: Pick<Chance, 'uuid'>;
+}
+
+/** How far back metrics are asked for: several samples beyond the 225 s that they may be late (facts.md 1.4). */
+const METRICS_BACK = minutes(15);
+
+/** How long an operation that has ended still belongs to the facts. */
+const OPERATIONS_BACK = minutes(60);
+
+/** Operations and pods that are kept: the facts are evidence, not an inventory. */
+const OPERATIONS_MAX = 20;
+const PODS_MAX = 100;
+
+/** How our own place is called among the vantage points. */
+export const OWN_VANTAGE = 'dr-autopilot';
+
+/** Looks at the targets, at what they depend on, and at every consumer of a database among those. Never rejects for the world's sake. */
+export async function gatherFacts(targets: readonly TargetRef[], home: GatherHome, round: number): Promise<Facts> {
+  const at = home.clock.now();
+  const scope = scopeOf(home.system, targets);
+  const applications = Promise.all(scope.applications.map((application) => applicationFacts(application, home)));
+  const databases = databaseParts(scope, applications, at, home);
+  return { version: 1, at, round, databases: await databases, applications: await applications };
+}
+
+async function databaseParts(
+  scope: Scope,
+  applications: Promise<readonly ApplicationFacts[]>,
+  at: Instant,
+  home: GatherHome,
+): Promise<readonly DatabaseFacts[]> {
+  if (scope.databases.length === 0) return [];
+  const fleet = attempt(() => home.world.databases.fleet());
+  return await Promise.all(
+    scope.databases.map(async (database) => databaseFacts(database, await fleet, await applications, at, home)),
+  );
+}
+
+async function databaseFacts(
+  database: Database,
+  fleet: readonly InstanceStatus[] | Unreadable,
+  applications: readonly ApplicationFacts[],
+  at: Instant,
+  home: GatherHome,
+): Promise<DatabaseFacts> {
+  const consumers = new Set(consumersOf(home.system, database.instance).map(({ id }) => id));
+  const addresses = applications.flatMap(({ application, health }) =>
+    consumers.has(application) && health.database !== undefined ? [hostOf(health.database.address)] : [],
+  );
+  const now = isReadable(fleet) ? topologyNow(database, fleet, addresses) : { primary: undefined, others: [] };
+  const primaryName = now.primary?.instance ?? database.instance;
+  const rest = [...new Set([...instancesOf(database), ...now.others.map(({ instance }) => instance)])];
+  const replicas = rest.filter((instance) => instance !== primaryName);
+  const [operations, up, replication, outcome, watch] = await Promise.all([
+    operationsOf([primaryName, ...replicas], at, home),
+    pointsOf(metricFilter('database/up', primaryName, home.system), at, home),
+    Promise.all(replicas.map((instance) => replicaWord(instance, at, home))),
+    canary(primaryName, home),
+    storedReading(primaryName, home),
+  ]);
+  const reached = replication.some(({ status }) => status !== undefined);
+  const control: Contact['control'] = replicas.length === 0 ? 'none' : reached ? 'ok' : 'failed';
+  return {
+    database,
+    primaryName,
+    primary: now.primary ?? { unreadable: isReadable(fleet) ? 'notFound' : fleet.unreadable },
+    replicas: now.others,
+    operations,
+    up,
+    replication,
+    contact: { vantage: OWN_VANTAGE, at, outcome, control },
+    watch,
+  };
+}
+
+async function operationsOf(
+  instances: readonly InstanceName[],
+  at: Instant,
+  home: GatherHome,
+): Promise<readonly OperationStatus[] | Unreadable> {
+  const lists = await Promise.all(
+    instances.map((instance) => attempt(() => home.world.databases.operations(instance))),
+  );
+  // A single list that is missing could hold the very operation that explains everything.
+  const missing = lists.find((list): list is Unreadable => !isReadable(list));
+  if (missing !== undefined) return missing;
+  const since = after(at, -OPERATIONS_BACK);
+  return lists
+    .flatMap((list) => (isReadable(list) ? list : []))
+    .filter((operation) => operation.state !== 'done' || (operation.endedAt ?? operation.insertedAt) >= since)
+    .toSorted((a, b) => Number(a.state === 'done') - Number(b.state === 'done') || b.insertedAt - a.insertedAt)
+    .slice(0, OPERATIONS_MAX)
+    .map((operation) => ({ ...operation, error: cleanOrNone(operation.error) }));
+}
+
+async function replicaWord(
+  instance: InstanceName,
+  at: Instant,
+  home: GatherHome,
+): Promise<DatabaseFacts['replication'][number]> {
+  const [status, lag] = await Promise.all([
+    attempt(() => home.world.dataPlane.replication(instance)),
+    pointsOf(metricFilter('database/replication/replica_lag', instance, home.system), at, home),
+  ]);
+  return {
+    instance,
+    status: status !== undefined && isReadable(status) ? status : undefined,
+    lagMetricSeconds: isReadable(lag) ? lag[0]?.value : undefined,
+  };
+}
+
+async function canary(instance: InstanceName, home: GatherHome): Promise<ContactOutcome> {
+  const outcome = await attempt(() => home.world.dataPlane.canary(instance, home.chance.uuid()));
+  if (!isReadable(outcome)) return { kind: 'unknown', detail: outcome.unreadable };
+  return 'detail' in outcome ? { ...outcome, detail: previewOf(outcome.detail) } : outcome;
+}
+
+/** A reading that can't be read, or not understood, is as good as none: the loss bound is then unknown, never wrong. */
+async function storedReading(instance: InstanceName, home: GatherHome): Promise<WatchReading | undefined> {
+  const found = await attempt(() => home.documents.get(watchKey(instance)));
+  if (found === undefined || !isReadable(found)) return undefined;
+  try {
+    return parseWatchReading(found.value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A series of Cloud SQL; the instance's label is `PROJECT:INSTANCE` (facts.md 1.4). */
+function metricFilter(metric: string, instance: InstanceName, system: System): string {
+  return [
+    `metric.type = "cloudsql.googleapis.com/${metric}"`,
+    'resource.type = "cloudsql_database"',
+    `resource.labels.database_id = "${system.project}:${instance}"`,
+  ].join(' AND ');
+}
+
+async function pointsOf(filter: string, at: Instant, home: GatherHome): Promise<readonly MetricPoint[] | Unreadable> {
+  const found = await attempt(() => home.world.metrics.series(filter, after(at, -METRICS_BACK), at));
+  if (!isReadable(found)) return found;
+  return found.flatMap((series: MetricSeries) => series.points).toSorted((a, b) => b.at - a.at);
+}
+
+async function applicationFacts(application: Application, home: GatherHome): Promise<ApplicationFacts> {
+  const { workloads, services } = home.world;
+  const { id } = application;
+  const isGke = application.kind === 'gke';
+  const [health, workload, pods, service] = await Promise.all([
+    deepHealth(id, home),
+    isGke ? attempt(() => workloads.inspect(id)) : undefined,
+    isGke ? attempt(async () => (await workloads.pods(id)).slice(0, PODS_MAX)) : undefined,
+    isGke ? undefined : attempt(() => services.inspect(id)),
+  ]);
+  return { application: id, health, workload, pods, service };
+}
+
+async function deepHealth(application: string, home: GatherHome): Promise<DeepHealth> {
+  const health = await attempt(() => home.world.applications.deepHealth(application));
+  if (!isReadable(health)) {
+    return { kind: 'silent', detail: health.unreadable, instance: undefined, database: undefined };
+  }
+  return { ...health, detail: previewOf(health.detail) };
+}
+
+/** Asks, and turns a failure of the world into `unreadable`. Bugs pass. */
+async function attempt<T>(ask: () => Promise<T>): Promise<T | Unreadable> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isPortError(error)) throw error;
+    return { unreadable: error.code };
+  }
+}
+
+const cleanOrNone = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : previewOf(text);
