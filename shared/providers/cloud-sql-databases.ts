@@ -51,14 +51,15 @@ export function createCloudSqlDatabases(
       backups: new sql.SqlBackupRunsServiceClient(options),
     };
   });
+  const limitFor = (effect: Effect): { readonly limit?: Millis } => {
+    const limit = effect === 'reads' ? limits.reads : limits.writes;
+    return limit === undefined ? {} : { limit };
+  };
   const call = <T>(
     doing: string,
     effect: Effect,
     send: (clients: Clients, options: CallOptions) => Promise<T>,
-  ): Promise<T> => {
-    const limit = effect === 'reads' ? limits.reads : limits.writes;
-    return callGoogle(access.identity, { doing, effect, ...(limit === undefined ? {} : { limit }) }, clients, send);
-  };
+  ): Promise<T> => callGoogle(access.identity, { doing, effect, ...limitFor(effect) }, clients, send);
   const allPages = async <T>(
     doing: string,
     read: (clients: Clients, options: CallOptions, page: { readonly pageToken?: string }) => Promise<unknown>,
@@ -122,20 +123,21 @@ export function createCloudSqlDatabases(
         deletionProtectionEnabled: { value: true },
         backupConfiguration: { enabled: { value: true }, pointInTimeRecoveryEnabled: { value: true } },
       }),
-    createReplica: async (primary, replica, region) => {
+    createReplica: (primary, replica, region) => {
       // A replica must have its primary's version and at least its size; both are read, not remembered.
-      const { databaseVersion, tier } = await inspect(primary);
-      return call(
-        `creating the replica ${replica} of ${primary}`,
-        'writes',
-        async ({ instances, versions }, options) => {
-          const body = {
-            name: replica,
-            region,
-            masterInstanceName: primary,
-            databaseVersion: known(databaseVersion, versions),
-            settings: { tier },
-          };
+      const look = async (options: CallOptions) => {
+        const ready = await clients();
+        const { databaseVersion, tier } = parseInstance(
+          (await ready.instances.get({ project, instance: primary }, options))[0],
+        );
+        return { instances: ready.instances, databaseVersion: known(databaseVersion, ready.versions), tier };
+      };
+      return callGoogle(
+        access.identity,
+        { doing: `creating the replica ${replica} of ${primary}`, effect: 'writes', ...limitFor('writes') },
+        look,
+        async ({ instances, databaseVersion, tier }, options) => {
+          const body = { name: replica, region, masterInstanceName: primary, databaseVersion, settings: { tier } };
           return parseStarted((await instances.insert({ project, body }, options))[0]);
         },
       );

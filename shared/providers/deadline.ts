@@ -19,6 +19,15 @@ export const READ_LIMIT: Millis = millis(10_000);
 /** How long a write may take, in wall time. Longer than a read: an abandoned write has to be looked for afterwards. */
 export const WRITE_LIMIT: Millis = millis(20_000);
 
+/**
+ * How long one contact with a database or an application may take, in wall time. Short: it is repeated every few seconds, and
+ * no answer says nothing. Long enough for a TLS handshake across regions and a slow commit.
+ */
+export const CONTACT_LIMIT: Millis = millis(3_000);
+
+/** A prober tries two connections of its own before it answers. */
+export const VANTAGE_LIMIT: Millis = millis(8_000);
+
 /** One call of another system. */
 export interface Call {
   /** What we are doing, for people: "promoting coditect-dms-db-east". Never holds a secret. */
@@ -32,18 +41,18 @@ export interface Call {
 export const limitOf = (call: Call): Millis => call.limit ?? (call.effect === 'reads' ? READ_LIMIT : WRITE_LIMIT);
 
 /**
- * Makes one call. `prepare` (credentials, clients) sends nothing that could have an effect; `send` gets what it prepared and a
- * signal that fires at the deadline. Rejects with `PortError` only.
+ * Makes one call. `prepare` (credentials, clients, a look before a change) has no effect on the world; `send` gets what it
+ * prepared. The signal fires at the deadline. Rejects with `PortError` only.
  */
 export async function callWithin<P, T>(
   call: Call,
-  prepare: () => Promise<P> | P,
+  prepare: (signal: AbortSignal) => Promise<P> | P,
   send: (prepared: P, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const abandon = new AbortController();
   let sent = false;
   const attempt = async (): Promise<T> => {
-    const prepared = await prepare();
+    const prepared = await prepare(abandon.signal);
     if (abandon.signal.aborted) throw outOfTime(call, sent); // D2: the race is over, nobody hears this
     sent = true;
     return send(prepared, abandon.signal);

@@ -53,16 +53,22 @@ export function lazyClient<C>(
   };
 }
 
-/** One call of a generated client, within our deadline. Rejects with `PortError` only. */
-export async function callGoogle<C, T>(
+/**
+ * One call of a generated client, within our deadline. `prepare` makes the client, and may read what a change is based on.
+ * Rejects with `PortError` only.
+ */
+export async function callGoogle<P, T>(
   identity: GoogleIdentity,
   call: Call,
-  client: () => Promise<C>,
-  send: (client: C, options: CallOptions) => Promise<T>,
+  prepare: (options: CallOptions) => Promise<P>,
+  send: (prepared: P, options: CallOptions) => Promise<T>,
 ): Promise<T> {
+  const options = (signal: AbortSignal): CallOptions => ({ retry: null, timeout: limitOf(call), signal });
   try {
-    return await callWithin(call, client, (ready, signal) =>
-      send(ready, { retry: null, timeout: limitOf(call), signal }),
+    return await callWithin(
+      call,
+      (signal) => prepare(options(signal)),
+      (prepared, signal) => send(prepared, options(signal)),
     );
   } catch (error) {
     if (isPortError(error) && error.code === 'unauthenticated') identity.forget();

@@ -31,7 +31,9 @@ function verdictOf(facts: ErrorFacts, effect: Effect): Verdict {
   // An answer arrived: it outranks whatever went wrong while it was read.
   if (facts.http !== undefined) return verdictOfHttp(facts.http, facts, effect);
   if (facts.names.some((name) => UNTRUSTED.has(name))) return { kind: 'permanent', code: 'untrustedCertificate' };
-  if (nothingWasSent(facts)) return { kind: 'retryable', code: 'unreachable' };
+  if (nothingWasSent(facts)) {
+    return { kind: 'retryable', code: everyAddressRefused(facts) ? 'connectionRefused' : 'unreachable' };
+  }
   if (facts.names.some((name) => TIMED_OUT.has(name)) || facts.grpc === 4) return lost(effect, 'timeout');
   if (facts.names.some((name) => BROKEN.test(name))) return lost(effect, 'connectionLost');
   if (facts.grpc !== undefined) return verdictOfGrpc(facts.grpc, effect);
@@ -45,6 +47,11 @@ function nothingWasSent(facts: ErrorFacts): boolean {
     facts.names.some((name) => NEVER_CONNECTED.has(name)) ||
     facts.systemCalls.some((call) => call === 'connect' || call === 'getaddrinfo')
   );
+}
+
+/** A refusal is an answer of the host; when one of its addresses timed out, the host has not answered. */
+function everyAddressRefused(facts: ErrorFacts): boolean {
+  return facts.names.filter((name) => BROKEN.test(name)).every((name) => name === 'ECONNREFUSED');
 }
 
 const NEVER_CONNECTED: ReadonlySet<string> = new Set([
