@@ -38,7 +38,8 @@ export interface FunctionProcessOptions {
    * `message` (or `msg`) `listening` and `port`.
    */
   readonly script: string;
-  readonly args?: readonly string[];
+  /** Modules that Node imports before the script: those that register the functions. */
+  readonly preload?: readonly string[];
   /** 0 takes a free one, which stays for good. */
   readonly port: number;
   /** All of its environment but `PATH` and `PORT`. */
@@ -86,7 +87,7 @@ const START_MAX_MS = 60_000;
 /** Less than a person waits after Ctrl-C. */
 const STOP_GRACE_MS = 5_000;
 
-const PRELOAD = fileURLToPath(new URL('./end-with-parent.ts', import.meta.url));
+const END_WITH_PARENT = fileURLToPath(new URL('./end-with-parent.ts', import.meta.url));
 
 /** Starts a function and keeps it running until it is stopped. */
 export function startFunction(options: FunctionProcessOptions): FunctionProcess {
@@ -145,9 +146,9 @@ class Supervised implements FunctionProcess {
   }
 
   #started(): State {
-    const { script, args = [], env } = this.#options;
-    const flags = ['--disable-warning=ExperimentalWarning', '--import', PRELOAD];
-    const child = spawn(process.execPath, [...flags, script, ...args], {
+    const { script, preload = [], env } = this.#options;
+    const imports = [END_WITH_PARENT, ...preload].flatMap((module) => ['--import', module]);
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...imports, script], {
       env: { PATH: process.env['PATH'], ...env, PORT: String(this.#port) },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C in a terminal reaches us alone, and we end it in order.

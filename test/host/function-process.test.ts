@@ -11,7 +11,8 @@ import {
   startFunction,
 } from '../../sandbox/host/function-process.ts';
 
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const SERVED = fileURLToPath(new URL('./served-function.ts', import.meta.url));
+const PARENT = fileURLToPath(new URL('./supervising-parent.ts', import.meta.url));
 
 const running: FunctionProcess[] = [];
 const parents: ChildProcess[] = [];
@@ -27,7 +28,7 @@ function served(env: Record<string, string> = {}, port = 0) {
   const waiting: ((exit: ProcessExit) => void)[] = [];
   const process = startFunction({
     name: 'heal',
-    script: pathOf('./served-function.ts'),
+    script: SERVED,
     port,
     env,
     restartDelayMs: 10,
@@ -159,13 +160,9 @@ describe('when the sandbox ends', () => {
     ['is killed', 'SIGKILL'],
     ['is asked to end and does not clean up', 'SIGTERM'],
   ])('because it %s, its functions end with it', async (_, signal) => {
-    const parent = spawn(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', pathOf('./supervising-parent.ts')],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    const parent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PARENT], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     parents.push(parent);
     const [line] = await once(createInterface({ input: parent.stdout }), 'line');
     const { url } = JSON.parse(String(line));

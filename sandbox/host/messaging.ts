@@ -1,0 +1,185 @@
+import { type Millis, minutes, seconds } from '../../shared/core/time.ts';
+import { type FunctionName, TOPICS, type Topic } from '../../shared/system/names.ts';
+import { pubsubRoutes } from '../http/broker.ts';
+import { httpPusher } from '../http/broker-push.ts';
+import { type MetadataServer, startMetadataServer } from '../http/metadata.ts';
+import { type OidcIssuer, startOidcIssuer } from '../http/oidc.ts';
+import type { Route } from '../http/router.ts';
+import { Broker } from '../world/broker.ts';
+import { PubsubApi, type Publishers } from '../world/broker-api.ts';
+import type { Disorder } from '../world/broker-delivery.ts';
+import { RETENTION_MAX, RETRY_DEFAULT, type SubscriptionConfig } from '../world/broker-message.ts';
+import type { ScaledClock } from '../world/clock.ts';
+import type { Kernel, Principal } from '../world/kernel.ts';
+import type { Project } from '../world/project.ts';
+import { functionPrincipal, OPERATOR } from '../world/reference-system.ts';
+import { startScheduler } from '../world/scheduler.ts';
+import { monitoringAgent, schedulerAgent } from '../world/service-agents.ts';
+import { type Admission, environmentOf } from './function-settings.ts';
+
+// Everything by which functions hear of the world and prove who they are: topics, subscriptions, the tick, id tokens and one
+// metadata server for each function. What Terraform and Google set up in the cloud.
+
+/** Which function hears a topic. */
+const SUBSCRIBER: Readonly<Record<Topic, FunctionName>> = {
+  'dr-alerts': 'classify',
+  'dr-commands': 'classify',
+  'dr-heal': 'heal',
+  'dr-recover': 'recover',
+  'dr-notices': 'notify',
+  'dr-ticks': 'tick',
+};
+
+/** Whoever appends to an incident's log wakes whoever acts next (decisions.md 8). */
+const WAKERS: readonly FunctionName[] = ['classify', 'heal', 'recover', 'approve', 'notify', 'tick'];
+
+/** Functions that people open in a browser; all others are invoked by Pub/Sub alone. */
+const PUBLIC: readonly FunctionName[] = ['approve', 'status'];
+
+/** How long a push may take: what Pub/Sub allows at most, above the 9 minutes of an event-driven function. */
+const ACK_DEADLINE: Millis = seconds(600);
+
+/** With the backoff of 10 s to 10 min, two and a half hours of clock time before a message is given up. */
+const ATTEMPTS_MAX = 20;
+
+/** Pushes at once: below the 80 requests that an instance of Cloud Run takes by default, for one process on a shared machine. */
+const OUTSTANDING_MAX = 40;
+
+/** What messaging is started with. */
+export interface MessagingOptions {
+  readonly kernel: Kernel;
+  readonly clock: ScaledClock;
+  readonly project: Project;
+  /** Where the functions run. */
+  readonly region: string;
+  /** The key of the sandbox's access tokens. */
+  readonly tokenKey: string;
+  readonly disorder: Disorder;
+}
+
+/** Messaging that runs. */
+export interface Messaging {
+  readonly broker: Broker;
+  /** The door for those who publish from within the world: Monitoring above all, as `monitoringAgent`. */
+  readonly api: PubsubApi;
+  /** Pub/Sub's REST, for the server of Google's APIs. */
+  readonly routes: readonly Route[];
+  /** The environment that a function's process needs to be that function; starts its metadata server. */
+  environmentOf(name: FunctionName): Promise<Readonly<Record<string, string>>>;
+  /** Pushes to `endpoint` from now on what the function subscribes to. Once for each function. */
+  subscribe(name: FunctionName, endpoint: string): void;
+  /** Publishes a tick at every full minute from now on. */
+  startTicks(): void;
+  /** Ends deliveries, ticks and servers. The ledger can still be read. */
+  stop(): Promise<void>;
+}
+
+/** Makes the topics, each with its dead letters, and starts the issuer of id tokens. */
+export async function startMessaging(options: MessagingOptions): Promise<Messaging> {
+  const { kernel, clock, project, disorder } = options;
+  const issuer = await startOidcIssuer(clock);
+  const deliver = httpPusher({ project: project.id, network: kernel.network, idToken: issuer.idToken });
+  const broker = new Broker({ project: project.id, clock, chance: kernel.chance.fork('broker'), deliver, disorder });
+  for (const topic of TOPICS) createWithDeadLetters(broker, topic);
+  const publishers = publishersOf(project);
+  for (const principal of new Set(Object.values(publishers).flat())) {
+    kernel.iam.grant(principal, ['pubsub.topics.publish']);
+  }
+  const api = new PubsubApi({ door: kernel.door, broker, publishers });
+  const metadata: MetadataServer[] = [];
+  let endTicks = (): void => undefined;
+
+  return {
+    broker,
+    api,
+    routes: pubsubRoutes({ project, api }),
+    async environmentOf(name) {
+      const server = await metadataOf(name, options, issuer);
+      metadata.push(server);
+      return {
+        ...server.env,
+        ...environmentOf({ target: name, admission: admissionOf(name, project, issuer), clock }),
+      };
+    },
+    subscribe(name, endpoint) {
+      const oidc = { email: pushPrincipal(project), audience: endpoint };
+      for (const topic of TOPICS.filter((heard) => SUBSCRIBER[heard] === name)) {
+        broker.createSubscription({
+          ...subscriptionOf(`${name}-${topic}`, topic),
+          delivery: { kind: 'push', endpoint, oidc, outstandingMax: OUTSTANDING_MAX },
+          deadLetter: { topic: deadTopic(topic), attemptsMax: ATTEMPTS_MAX },
+        });
+      }
+    },
+    startTicks() {
+      endTicks();
+      const caller = { principal: schedulerAgent(project), from: 'google' };
+      const chance = kernel.chance.fork('scheduler');
+      const { duplicates } = disorder;
+      endTicks = startScheduler({ clock, chance, pubsub: api, caller, topic: 'dr-ticks', text: 'tick', duplicates });
+    },
+    async stop() {
+      endTicks();
+      broker.stop();
+      await Promise.all([issuer, ...metadata].map((server) => server.close()));
+    },
+  };
+}
+
+const deadTopic = (topic: Topic): string => `${topic}-dead`;
+
+/** Who delivers Pub/Sub's pushes. */
+const pushPrincipal = (project: Project): Principal => functionPrincipal('pubsub-push', project.id);
+
+function createWithDeadLetters(broker: Broker, topic: Topic): void {
+  broker.createTopic(topic);
+  broker.createTopic(deadTopic(topic));
+  broker.createSubscription({
+    ...subscriptionOf(deadTopic(topic), deadTopic(topic)),
+    ackDeadline: minutes(1),
+    delivery: { kind: 'pull' },
+  });
+}
+
+function subscriptionOf(name: string, topic: string): Omit<SubscriptionConfig, 'delivery'> {
+  return {
+    name,
+    topic,
+    ackDeadline: ACK_DEADLINE,
+    retry: RETRY_DEFAULT,
+    deadLetter: undefined,
+    retention: RETENTION_MAX,
+  };
+}
+
+/** Alerts come from Monitoring and ticks from Scheduler, and from nobody else: what they say is believed. */
+function publishersOf(project: Project): Publishers & Readonly<Record<Topic, readonly Principal[]>> {
+  const wakers = [...WAKERS.map((name) => functionPrincipal(name, project.id)), OPERATOR];
+  return {
+    'dr-alerts': [monitoringAgent(project)],
+    'dr-commands': [OPERATOR],
+    'dr-heal': wakers,
+    'dr-recover': wakers,
+    'dr-notices': wakers,
+    'dr-ticks': [schedulerAgent(project)],
+  };
+}
+
+function admissionOf(name: FunctionName, project: Project, { issuer }: OidcIssuer): Admission {
+  if (PUBLIC.includes(name)) return { kind: 'public' };
+  return { kind: 'invokers', issuer, invokers: [pushPrincipal(project)] };
+}
+
+function metadataOf(name: FunctionName, options: MessagingOptions, issuer: OidcIssuer): Promise<MetadataServer> {
+  const { project, region, tokenKey, clock } = options;
+  const principal = functionPrincipal(name, project.id);
+  return startMetadataServer({
+    project,
+    region,
+    principal,
+    tokenKey,
+    clock,
+    rate: clock.rate,
+    idToken: issuer.idToken,
+  });
+}
