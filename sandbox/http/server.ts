@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { assert, unreachable } from '../../shared/core/assert.ts';
 import { after } from '../../shared/core/time.ts';
 import { ApiError, type Place, type Principal, type WorldClock } from '../world/kernel.ts';
@@ -26,6 +27,8 @@ export type ServerOptions = {
   readonly refuse?: (error: ApiError) => HttpReply;
   /** By which a delayed answer waits; a server whose routes pass the door needs one. */
   readonly clock?: WorldClock;
+  /** Serves https with this key and certificate, both PEM. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** A free port by default. */
   readonly port?: number;
   /** Hears of bugs: whatever a route throws that is no `ApiError`. The caller gets a 500. Writes to stderr by default. */
@@ -37,7 +40,9 @@ export type RunningServer = { readonly port: number; close(): Promise<void> };
 
 /** Listens on 127.0.0.1. Resolves once connections are accepted; rejects when the port is taken. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const server = createServer((incoming, response) => void exchange(options, incoming, response));
+  const listener = (incoming: IncomingMessage, response: ServerResponse): void =>
+    void exchange(options, incoming, response);
+  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
   const port = await listening(server, options.port ?? 0);
   return { port, close: () => closed(server) };
 }

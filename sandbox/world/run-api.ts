@@ -11,8 +11,10 @@ export interface RunApi {
   listServices(caller: Caller, location?: string): ApiOutcome<readonly RunServiceView[]>;
   /** The operation, and the service as it is right after the update was accepted. */
   updateService(caller: Caller, update: RunUpdate): ApiOutcome<RunUpdated>;
-  getRevision(caller: Caller, ref: RunServiceRef, revision: string): ApiOutcome<RunRevisionAnswer>;
-  listRevisions(caller: Caller, ref: RunServiceRef): ApiOutcome<RunRevisionsAnswer>;
+  /** The v1 API names a revision without its service. */
+  getRevision(caller: Caller, where: RevisionsOf, revision: string): ApiOutcome<ServiceRevision>;
+  /** Newest first. */
+  listRevisions(caller: Caller, where: RevisionsOf): ApiOutcome<readonly ServiceRevision[]>;
   getOperation(caller: Caller, name: string): ApiOutcome<RunUpdated>;
 }
 
@@ -22,16 +24,16 @@ export interface RunUpdated {
   readonly service: RunServiceView;
 }
 
-/** A revision with its service. */
-export interface RunRevisionAnswer {
-  readonly service: RunServiceView;
-  readonly revision: RevisionView;
+/** Whose revisions: of one service, or of all services of a location. */
+export interface RevisionsOf {
+  readonly location: string;
+  readonly service?: string;
 }
 
-/** Revisions with their service, newest first. */
-export interface RunRevisionsAnswer {
+/** A revision with its service. */
+export interface ServiceRevision {
   readonly service: RunServiceView;
-  readonly revisions: readonly RevisionView[];
+  readonly revision: RevisionView;
 }
 
 /** Puts the door before Cloud Run. */
@@ -44,6 +46,11 @@ export function createRunApi(door: ApiDoor, run: Run): RunApi {
     ...caller,
   });
   const withService = (operation: RunOperation): RunUpdated => ({ operation, service: run.service(operation.ref) });
+  const revisionsOf = ({ location, service: wanted }: RevisionsOf): readonly ServiceRevision[] => {
+    const services = wanted === undefined ? run.services(location) : [run.service({ location, service: wanted })];
+    const found = services.flatMap((service) => service.revisions.map((revision) => ({ service, revision })));
+    return found.toSorted((a, b) => b.revision.createdAt - a.revision.createdAt);
+  };
 
   return {
     getService: (caller, ref) =>
@@ -54,19 +61,13 @@ export function createRunApi(door: ApiDoor, run: Run): RunApi {
       door.call(call(caller, 'services.update', `services/${update.ref.service}`, true), () =>
         withService(run.update(update)),
       ),
-    getRevision: (caller, ref, wanted) =>
-      door.call(call(caller, 'revisions.get', `services/${ref.service}/revisions/${wanted}`), () => {
-        const service = run.service(ref);
-        const revision = service.revisions.find(({ name }) => name === wanted);
-        if (!revision)
-          throw new ApiError(404, 'notFound', `Revision '${wanted}' of service '${ref.service}' was not found`);
-        return { service, revision };
+    getRevision: (caller, where, wanted) =>
+      door.call(call(caller, 'revisions.get', `revisions/${wanted}`), () => {
+        const found = revisionsOf(where).find(({ revision }) => revision.name === wanted);
+        if (!found) throw new ApiError(404, 'notFound', `Revision '${wanted}' was not found`);
+        return found;
       }),
-    listRevisions: (caller, ref) =>
-      door.call(call(caller, 'revisions.list', `services/${ref.service}/revisions`), () => {
-        const service = run.service(ref);
-        return { service, revisions: service.revisions.toReversed() };
-      }),
+    listRevisions: (caller, where) => door.call(call(caller, 'revisions.list', 'revisions'), () => revisionsOf(where)),
     getOperation: (caller, name) =>
       door.call(call(caller, 'operations.get', name.replace(/^.*\/operations\//, 'operations/')), () =>
         withService(run.operation(name)),

@@ -79,7 +79,7 @@ export function createRunWorld({
   const secrets = createSecrets({ clock, project: REFERENCE_PROJECT });
   secrets.create(SECRET);
   secrets.addVersion(SECRET, Buffer.from('old address'));
-  const { readSecret } = secrets;
+  const readSecret = (secret: string): string | undefined => secrets.readSecret(secret);
   const { launcher, running } = createFakeLauncher(clock, readSecret);
   const services = [{ ref: API, spec, launcher }];
   const run = createRun({
