@@ -1,0 +1,128 @@
+import type { Chance } from './kernel.ts';
+import { type Pod, isActive, isReady } from './kubernetes-objects.ts';
+import type { PodRecord } from './kubernetes-pod-record.ts';
+import { isMadeFrom } from './kubernetes-rollout.ts';
+import type { Store } from './kubernetes-store.ts';
+
+// What can go wrong inside a cluster. Each fault lasts until it is taken away or until what it struck is gone; a new pod
+// starts without it.
+
+/** A Deployment, or any other object of a namespace, by name. */
+export interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The faults of one cluster. */
+export interface ClusterFaults {
+  /**
+   * Hangs one pod's application: it accepts connections and answers none, its liveness answers, its readiness fails. Without
+   * a name a ready pod of the Deployment is drawn. Returns the pod's name; throws when there is none.
+   */
+  hangPod(target: { readonly deployment: Named } | { readonly pod: Named }): string;
+  /** Ends a hang; the process serves again. */
+  unhangPod(pod: Named): void;
+  /**
+   * Every container of a template crashes soon after its start, as with a broken configuration: of `this` template (running
+   * pods crash too) or of every `next` one. Returns a function that ends it.
+   */
+  crashLoop(deployment: Named, template: 'this' | 'next'): () => void;
+  /** The image can't be pulled any more. Running containers stay. Returns a function that ends it. */
+  breakImage(image: string): () => void;
+  /** The pod's node never finishes ending it. Returns a function that lets it. */
+  holdTermination(pod: Named): () => void;
+  /** The pod's process ends with that exit code now. */
+  crashPod(pod: Named, exitCode?: number): void;
+}
+
+/** What the kubelet asks of the faults, and what they do to its pods. */
+export interface PodFaults {
+  crashes(record: PodRecord): boolean;
+  imageBroken(image: string): boolean;
+}
+
+/** What the faults can do to a pod on its node. */
+export interface Struck {
+  readonly records: () => readonly PodRecord[];
+  hang(record: PodRecord): void;
+  unhang(record: PodRecord): void;
+  crash(record: PodRecord, exitCode: number): void;
+  /** Ends what was held back. */
+  release(record: PodRecord): void;
+}
+
+interface CrashRule extends Named {
+  readonly strikes: (template: string | undefined) => boolean;
+}
+
+/** No faults yet: what the kubelet reads, and `bind` to hand its pods to the faults. */
+export function createClusterFaults(
+  store: Store,
+  chance: Chance,
+): { readonly read: PodFaults; bind(struck: Struck): ClusterFaults } {
+  const crashRules = new Set<CrashRule>();
+  const brokenImages = new Map<string, number>();
+
+  const presentTemplate = ({ namespace, name }: Named): string | undefined => {
+    const deployment = store.read('Deployment', namespace, name);
+    const sets = store.list('ReplicaSet', namespace).filter((set) => set.metadata.name.startsWith(`${name}-`));
+    const current = sets.find((set) => isMadeFrom(set, deployment.spec.template));
+    return current?.metadata.labels?.['pod-template-hash'];
+  };
+
+  const find = (struck: Struck, { namespace, name }: Named): PodRecord => {
+    const found = struck.records().find((record) => record.namespace === namespace && record.name === name);
+    if (found === undefined) throw new Error(`no pod ${namespace}/${name} runs`);
+    return found;
+  };
+
+  const drawReady = (struck: Struck, { namespace, name }: Named): PodRecord => {
+    const ready = (pod: Pod | undefined): boolean => pod !== undefined && isActive(pod) && isReady(pod);
+    const [first, ...rest] = struck
+      .records()
+      .filter((one) => one.deployment === name && one.namespace === namespace && !one.hung)
+      .filter((one) => ready(store.get('Pod', namespace, one.name)));
+    if (first === undefined) throw new Error(`no pod of ${namespace}/${name} is ready`);
+    return chance.pick([first, ...rest]);
+  };
+
+  return {
+    read: {
+      crashes: ({ namespace, deployment, template }) =>
+        [...crashRules].some(
+          (rule) => rule.namespace === namespace && rule.name === deployment && rule.strikes(template),
+        ),
+      imageBroken: (image) => (brokenImages.get(image) ?? 0) > 0,
+    },
+    bind: (struck) => ({
+      hangPod(target) {
+        const record = 'pod' in target ? find(struck, target.pod) : drawReady(struck, target.deployment);
+        struck.hang(record);
+        return record.name;
+      },
+      unhangPod: (pod) => struck.unhang(find(struck, pod)),
+      crashLoop(deployment, template) {
+        const present = presentTemplate(deployment);
+        const rule = {
+          ...deployment,
+          strikes: (hash: string | undefined) => (hash === present) === (template === 'this'),
+        };
+        crashRules.add(rule);
+        return () => void crashRules.delete(rule);
+      },
+      breakImage(image) {
+        brokenImages.set(image, (brokenImages.get(image) ?? 0) + 1);
+        return () => void brokenImages.set(image, (brokenImages.get(image) ?? 1) - 1);
+      },
+      holdTermination(pod) {
+        const record = find(struck, pod);
+        record.held = true;
+        return () => {
+          record.held = false;
+          struck.release(record);
+        };
+      },
+      crashPod: (pod, exitCode = 1) => struck.crash(find(struck, pod), exitCode),
+    }),
+  };
+}

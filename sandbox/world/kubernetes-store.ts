@@ -1,0 +1,147 @@
+import { canonicalJson } from '../../shared/core/json.ts';
+import type { Chance, WorldClock } from './kernel.ts';
+import { alreadyExists, notFound } from './kubernetes-errors.ts';
+import {
+  type Draft,
+  type Kind,
+  type Kinds,
+  type KubernetesObject,
+  type ObjectMeta,
+  stamp,
+} from './kubernetes-objects.ts';
+import { RESOURCES, resourceOf } from './kubernetes-resources.ts';
+
+// What etcd and the watch cache are to a cluster: all objects, one revision for all of them, and the recent past.
+//
+// S1. Every change takes the next revision; an object's `resourceVersion` is the revision of its last change.
+// S2. A replacement that changes nothing is no change: no revision, no event.
+// S3. Objects are never changed in place; who holds one holds what it was.
+// S4. Listeners hear of changes in order, after they happened; they must not change the store before they return.
+
+/** One change, as watchers hear of it. */
+export interface Change {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: KubernetesObject;
+  /** The object before; `undefined` for an addition. */
+  readonly previous: KubernetesObject | undefined;
+  readonly revision: number;
+}
+
+/** The objects of one cluster. */
+export interface Store {
+  /** The revision of the newest change. */
+  revision(): number;
+  get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined;
+  /** Like `get`; throws 404. */
+  read<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K];
+  /** In order of namespace and name; of every namespace when none is given. */
+  list<K extends Kind>(kind: K, namespace?: string): readonly Kinds[K][];
+  /** Gives the draft identity and version. Throws 409 `AlreadyExists`. */
+  create<K extends Kind>(kind: K, draft: Draft<K>): Kinds[K];
+  /** Replaces what has that name, whatever its version. Throws 404. */
+  replace<K extends Kind>(kind: K, object: Kinds[K]): Kinds[K];
+  /** Removes at once; `undefined` when there was nothing. */
+  remove<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined;
+  /** Hears of every later change; returns a function that ends it. */
+  subscribe(listener: (change: Change) => void): () => void;
+  /** The changes after a revision, oldest first; `undefined` when they are no longer all kept. */
+  since(revision: number): readonly Change[] | undefined;
+}
+
+/** Changes that are kept for watchers by default: some minutes of a busy namespace. */
+const HISTORY_MAX = 2_000;
+
+type Tables = { readonly [K in Kind]: Map<string, Kinds[K]> };
+
+const keyOf = (namespace: string, name: string): string => `${namespace}/${name}`;
+
+/** An empty store. `historyMax`: how many changes can be watched from the past. */
+export function createStore(clock: WorldClock, chance: Chance, historyMax = HISTORY_MAX): Store {
+  // The table's members are exactly the kinds, each with an empty map of its own type.
+  const tables = Object.fromEntries(RESOURCES.map(({ kind }) => [kind, new Map()])) as unknown as Tables;
+  const listeners = new Set<(change: Change) => void>();
+  let history: Change[] = [];
+  let revision = 1;
+
+  const tell = (change: Omit<Change, 'revision'>): void => {
+    const full = { ...change, revision };
+    history.push(full);
+    // Cut in large pieces: dropping one at a time would copy the array at each change.
+    if (history.length > 2 * historyMax) history = history.slice(-historyMax);
+    for (const listener of Array.from(listeners)) listener(full);
+  };
+
+  const uid = (): string => {
+    const hex = (length: number): string => Array.from({ length }, () => chance.between(0, 15).toString(16)).join('');
+    return `${hex(8)}-${hex(4)}-4${hex(3)}-${chance.pick(['8', '9', 'a', 'b'])}${hex(3)}-${hex(12)}`;
+  };
+
+  const versioned = <K extends Kind>(object: Kinds[K], changes: Partial<ObjectMeta>): Kinds[K] => {
+    revision += 1;
+    return { ...object, metadata: { ...object.metadata, ...changes, resourceVersion: String(revision) } };
+  };
+
+  const store: Store = {
+    revision: () => revision,
+    get: (kind, namespace, name) => tables[kind].get(keyOf(namespace, name)),
+    read(kind, namespace, name) {
+      const found = store.get(kind, namespace, name);
+      if (found === undefined) throw notFound(kind, name);
+      return found;
+    },
+    list(kind, namespace) {
+      const prefix = namespace === undefined ? '' : `${namespace}/`;
+      const entries = [...tables[kind]].filter(([key]) => key.startsWith(prefix));
+      return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+    },
+    create<K extends Kind>(kind: K, draft: Draft<K>): Kinds[K] {
+      const key = keyOf(draft.metadata.namespace ?? '', draft.metadata.name);
+      if (tables[kind].has(key)) throw alreadyExists(kind, draft.metadata.name);
+      const identity = { uid: uid(), creationTimestamp: stamp(clock.now()), resourceVersion: '' };
+      const counted = resourceOf(kind).counts ? { generation: 1 } : {};
+      // A draft with its missing metadata is the object; TypeScript can't compute that for a generic kind.
+      const object = { ...draft, metadata: { ...draft.metadata, ...counted, ...identity } } as unknown as Kinds[K];
+      const created = versioned(object, {});
+      tables[kind].set(key, created);
+      tell({ type: 'ADDED', object: created, previous: undefined });
+      return created;
+    },
+    replace<K extends Kind>(kind: K, object: Kinds[K]): Kinds[K] {
+      const { namespace = '', name } = object.metadata;
+      const previous = store.read(kind, namespace, name);
+      if (sameContent(previous, object)) return previous;
+      const { generation } = previous.metadata;
+      const counts = generation !== undefined && canonicalJson(specOf(previous)) !== canonicalJson(specOf(object));
+      const next = versioned(object, generation === undefined ? {} : { generation: generation + (counts ? 1 : 0) });
+      tables[kind].set(keyOf(namespace, name), next);
+      tell({ type: 'MODIFIED', object: next, previous });
+      return next;
+    },
+    remove<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
+      const previous = store.get(kind, namespace, name);
+      if (previous === undefined) return undefined;
+      tables[kind].delete(keyOf(namespace, name));
+      const last = versioned(previous, {});
+      tell({ type: 'DELETED', object: last, previous });
+      return last;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    since(from) {
+      const kept = history.slice(-historyMax);
+      const oldest = kept[0]?.revision ?? revision + 1;
+      return from < oldest - 1 ? undefined : kept.filter((change) => change.revision > from);
+    },
+  };
+  return store;
+}
+
+const specOf = (object: KubernetesObject): unknown => ('spec' in object ? object.spec : undefined);
+
+function sameContent(a: KubernetesObject, b: KubernetesObject): boolean {
+  const text = (object: KubernetesObject): string =>
+    canonicalJson({ ...object, metadata: { ...object.metadata, resourceVersion: '', generation: 0 } });
+  return a === b || text(a) === text(b);
+}

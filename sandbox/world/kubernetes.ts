@@ -1,0 +1,171 @@
+import { type Instant, instant } from '../../shared/core/time.ts';
+import type { Caller } from './caller.ts';
+import type { ApiOutcome, ApplicationInstance, Kernel } from './kernel.ts';
+import { admitNew } from './kubernetes-admission.ts';
+import { type CpuDemand, runAutoscalers } from './kubernetes-autoscaler.ts';
+import { askPath } from './kubernetes-calls.ts';
+import type { ClusterContext } from './kubernetes-context.ts';
+import { runGarbageCollector } from './kubernetes-deletion.ts';
+import { runDeployments } from './kubernetes-deployments.ts';
+import { runBudgets } from './kubernetes-disruption.ts';
+import { runEndpoints } from './kubernetes-endpoints.ts';
+import { createEventRecorder } from './kubernetes-events.ts';
+import { type ClusterFaults, createClusterFaults } from './kubernetes-faults.ts';
+import { runKubelets } from './kubernetes-kubelet.ts';
+import { type Logs, createLogs } from './kubernetes-logs.ts';
+import { type Draft, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
+import type { ClusterParts } from './kubernetes-parts.ts';
+import { type Reads, createReads } from './kubernetes-reads.ts';
+import { runReplicaSets } from './kubernetes-replicasets.ts';
+import { type AccessReview, reviewAccess } from './kubernetes-review.ts';
+import { type Scales, createScales } from './kubernetes-scale.ts';
+import { runScheduler, seedNode } from './kubernetes-scheduler.ts';
+import type { Workloads } from './kubernetes-start.ts';
+import { type Store, createStore } from './kubernetes-store.ts';
+import { type Writes, createWrites } from './kubernetes-writes.ts';
+
+// A Kubernetes cluster: its API server's rules, its controllers and its nodes, on the world's clock.
+//
+// K1. All that a client does passes the one door (`api`); controllers and kubelets work on the store beside it, as a cluster
+//     goes on working while its API server can't be reached.
+// K2. Nothing polls but the kubelets' look at their containers (1 s), the autoscaler (15 s) and followed logs.
+
+/** What a cluster is made of. */
+export interface KubernetesOptions extends Workloads {
+  /** Its name; its API server is the place `kubernetes/<name>`. */
+  readonly name?: string;
+  /** What `/version` says. */
+  readonly version?: string;
+  /** Names of its nodes. */
+  readonly nodes?: readonly string[];
+  /** Told when the fault `hangPod` strikes an application's instance (`true`) and when it ends (`false`). */
+  readonly hang?: (instance: ApplicationInstance, hung: boolean) => void;
+  /** The load that the autoscaler measures; by default as much as keeps the minimum of replicas. */
+  readonly cpuDemand?: CpuDemand;
+  /** How many changes can be watched from the past before a watch is answered with 410. */
+  readonly historyMax?: number;
+  /** What a refused eviction asks its caller to wait. Kubernetes asks nothing (0) when a settled budget refuses. */
+  readonly evictionRetryAfterSeconds?: number;
+}
+
+/** The API of a cluster, through the door. */
+export interface KubernetesApi extends Reads, Writes, Scales, Logs {
+  /** Passes the door for a path that is no resource: discovery, version, health. */
+  visit(caller: Caller, path: string): ApiOutcome<void>;
+  reviewAccess(caller: Caller, body: unknown): ApiOutcome<AccessReview>;
+}
+
+/** One container as monitoring sees it (metrics `kubernetes.io/container/restart_count`, pod readiness). */
+export interface PodMetrics {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly node: string;
+  /** Empty for a pod that no Deployment made. */
+  readonly deployment: string;
+  readonly restartCount: number;
+  /** The pod is ready, all its containers are. */
+  readonly ready: boolean;
+}
+
+/** A cluster. */
+export interface Kubernetes {
+  readonly name: string;
+  readonly version: string;
+  readonly api: KubernetesApi;
+  readonly faults: ClusterFaults;
+  /** The objects, for tests and for other parts of the world; whoever plays a client uses `api`. */
+  readonly store: Store;
+  /** Puts an object there as if it had been there before, with the API server's checks and without the door. */
+  seed<K extends Kind>(kind: K, namespace: string, manifest: unknown): Kinds[K];
+  /** What monitoring measures now, one entry for each container on a node. */
+  podMetrics(): readonly PodMetrics[];
+  /** The ready pods behind a Service, by name: where its clients' requests go. */
+  readyPods(namespace: string, service: string): readonly string[];
+}
+
+const DEFAULTS = {
+  name: 'coditect-prod-cluster',
+  version: 'v1.33.5-gke.1162000',
+  nodes: ['gke-coditect-prod-pool-1-4f9c2a7d-k3xq', 'gke-coditect-prod-pool-1-4f9c2a7d-zv8m'],
+} as const;
+
+/** Where a cluster's API server is. */
+export const apiServerPlace = (cluster: string): string => `kubernetes/${cluster}`;
+
+/** A cluster with its nodes and the namespaces `default` and `kube-system`, and nothing else. */
+export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}): Kubernetes {
+  const { name, version, nodes } = { ...DEFAULTS, ...options };
+  const chance = kernel.chance.fork(`kubernetes/${name}`);
+  const store = createStore(kernel.clock, chance.fork('uids'), options.historyMax);
+  const events = createEventRecorder(kernel.clock, store);
+  const parts = (part: string): ClusterParts => ({ clock: kernel.clock, chance: chance.fork(part), store, events });
+  const faults = createClusterFaults(store, chance.fork('faults'));
+
+  runDeployments(parts('deployments'));
+  runReplicaSets(parts('replicasets'));
+  runScheduler(parts('scheduler'));
+  const kubelets = runKubelets(parts('kubelets'), { ...options, faults: faults.read });
+  runBudgets(parts('budgets'));
+  runEndpoints(parts('endpoints'));
+  runGarbageCollector(parts('garbage'));
+  runAutoscalers(parts('autoscalers'), options.cpuDemand ?? (() => DEFAULT_DEMAND));
+
+  nodes.forEach((node, index) => seedNode(parts('nodes'), node, `10.128.0.${index + 2}`, version));
+  const nameChance = chance.fork('names');
+  const context: ClusterContext = {
+    kernel,
+    parts: parts('api'),
+    nameChance,
+    evictionRetryAfterSeconds: options.evictionRetryAfterSeconds ?? 0,
+    pretend: (_kind, draft) => pretend(draft, kernel.clock.now()),
+  };
+  const cluster: Kubernetes = {
+    name,
+    version,
+    api: {
+      ...createReads(kernel, store, apiServerPlace(name)),
+      ...createWrites(context),
+      ...createScales(context),
+      ...createLogs(context, kubelets),
+      visit: (caller, path) => askPath(kernel, caller, path, () => undefined),
+      reviewAccess: (caller, body) => reviewAccess(kernel, caller, body),
+    },
+    faults: faults.bind(kubelets.struck),
+    store,
+    seed: (kind, namespace, manifest) => {
+      const nameFrom = (prefix: string): string => `${prefix}${nameChance.between(10_000, 99_999)}`;
+      return store.create(kind, admitNew(kind, namespace, manifest, { validation: 'Strict', nameFrom }).object);
+    },
+    podMetrics: () =>
+      kubelets.records().flatMap(({ namespace, name: pod, node, deployment = '', containers, over }) => {
+        if (over) return [];
+        const ready = containers.every((container) => container.ready);
+        return containers.map(({ spec, restarts: restartCount }) => ({
+          namespace,
+          pod,
+          container: spec.name,
+          node,
+          deployment,
+          restartCount,
+          ready,
+        }));
+      }),
+    readyPods: (namespace, service) =>
+      (store.get('Endpoints', namespace, service)?.subsets ?? [])
+        .flatMap(({ addresses = [] }) => addresses)
+        .flatMap(({ targetRef }) => targetRef?.name ?? []),
+  };
+  for (const namespace of ['default', 'kube-system']) cluster.seed('Namespace', '', { metadata: { name: namespace } });
+  return cluster;
+}
+
+/** Three pods at 53 % of their request, under a target of 80 %: a load that wants no fewer than two and no more than three. */
+const DEFAULT_DEMAND = 160;
+
+/** The answer to a dry run of a creation: an identity that nobody has. */
+function pretend<K extends Kind>(draft: Draft<K>, now: Instant): Kinds[K] {
+  const identity = { uid: '00000000-0000-4000-8000-000000000000', creationTimestamp: stamp(instant(now)) };
+  // The draft of a kind with its metadata completed is an object of that kind.
+  return { ...draft, metadata: { ...draft.metadata, ...identity } } as unknown as Kinds[K];
+}
