@@ -102,6 +102,8 @@ class Supervised implements FunctionProcess {
   #failedStarts = 0;
   #waitingForReady: { readonly resolve: () => void; readonly reject: (why: Error) => void }[] = [];
   #waitingForEnd: (() => void)[] = [];
+  /** Resolves when the process that was ended last is gone. */
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(options: FunctionProcessOptions) {
     this.name = options.name;
@@ -229,11 +231,11 @@ class Supervised implements FunctionProcess {
     if (this.#state.kind === 'waiting') clearTimeout(this.#state.timer);
     if (this.#state.kind === 'starting') clearTimeout(this.#state.tooLate);
     this.#rest({ kind: 'stopped' });
-    if (child === undefined) return;
-    const gone = new Promise<void>((resolve) => this.#waitingForEnd.push(resolve));
+    if (child === undefined) return this.#gone;
+    this.#gone = new Promise((resolve) => this.#waitingForEnd.push(resolve));
     child.kill('SIGTERM');
     const impatience = setTimeout(() => child.kill('SIGKILL'), this.#options.stopGraceMs ?? STOP_GRACE_MS);
-    await gone;
+    await this.#gone;
     clearTimeout(impatience);
   }
 }

@@ -72,6 +72,13 @@ describe('id tokens', () => {
     expect(await check(`Bearer ${forged(token, { iss: issuer.issuer })}`)).toMatchObject({ kind: 'invalid' });
   });
 
+  it('do not admit a token that names another issuer, although the key is the right one', async () => {
+    const token = await issuer.idToken({ email, audience });
+    const sameAddress = issuer.issuer.replace('127.0.0.1', '127.1');
+
+    expect(await check(`Bearer ${token}`, { issuer: sameAddress })).toMatchObject({ kind: 'invalid' });
+  });
+
   it('are verified with the keys that discovery leads to', async () => {
     const discovery: unknown = await (await fetch(`${issuer.issuer}/.well-known/openid-configuration`)).json();
     expect(discovery).toMatchObject({ issuer: issuer.issuer, jwks_uri: `${issuer.issuer}/oauth2/v3/certs` });
