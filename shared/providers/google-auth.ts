@@ -49,6 +49,7 @@ export function createGoogleIdentity(): GoogleIdentity {
   return {
     client: async () => (await authenticate()).client,
     token: async () => (await authenticate()).token,
-    forget: () => known?.setCredentials({}),
+    // Expired, not empty: the library keeps a mark there without which it fetches no token any more.
+    forget: () => known?.setCredentials({ ...known.credentials, expiry_date: 1 }),
   };
 }

@@ -15,6 +15,8 @@ export interface GoogleAccess {
   readonly project: string;
   readonly endpoints: Endpoints;
   readonly identity: GoogleIdentity;
+  /** Wall time that a call may take, where a lease leaves less than the limits of `deadline.ts`. */
+  readonly limits?: { readonly reads: Millis; readonly writes: Millis };
 }
 
 /** Options of every generated client. `fallback` is REST: Cloud SQL answers nothing else, and it starts faster (facts.md 3.1, 15). */
@@ -34,12 +36,16 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-/** Makes a client once, at its first use, and only with credentials that work (A2). */
+/**
+ * Makes a client once, at its first use, and only with credentials that work (google-auth.ts, A2). Throws at once when its
+ * configured address can't be used.
+ */
 export function lazyClient<C>(
   access: GoogleAccess,
   api: GoogleApi,
   make: (options: ClientOptions) => Promise<C>,
 ): () => Promise<C> {
+  const address = addressOf(access.endpoints, api);
   let known: C | undefined;
   return async () => {
     const authClient = await access.identity.client();
@@ -47,7 +53,7 @@ export function lazyClient<C>(
       fallback: true,
       projectId: access.project,
       authClient,
-      ...addressOf(access.endpoints, api),
+      ...address,
     });
     return known;
   };

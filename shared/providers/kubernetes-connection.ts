@@ -77,8 +77,12 @@ export function parseServer(answer: unknown): Server | undefined {
   return endpoint && caData ? { server: `https://${endpoint}`, caData } : undefined;
 }
 
-/** The clusters of one project. */
+/** The clusters of one project. Throws when the configuration names an address that C1 rules out. */
 export function createClusters(access: GoogleAccess): Clusters {
+  for (const address of Object.values(access.endpoints.kubernetes)) {
+    const safe = address.startsWith('https:') || isLoopback(address);
+    assert(safe, `a cluster is reached by https, or by http on loopback only: ${address}`);
+  }
   const container = lazyClient(access, 'container', async (options) => {
     const { ClusterManagerClient } = await import('@google-cloud/container');
     return new ClusterManagerClient(options);
@@ -136,7 +140,6 @@ const MOVED: ReadonlySet<string> = new Set(['connectionRefused', 'unreachable', 
 async function apisOf({ server, caData }: Server, token: string): Promise<ClusterApis> {
   const kubernetes = await import('@kubernetes/client-node');
   const plain = server.startsWith('http:');
-  assert(!plain || isLoopback(server), `a cluster is reached by https, or by http on loopback only: ${server}`);
   const config = new kubernetes.KubeConfig();
   config.loadFromOptions({
     clusters: [{ name: 'cluster', server, skipTLSVerify: plain, ...(caData === undefined ? {} : { caData }) }],

@@ -189,7 +189,7 @@ describe('a connection that nobody accepts', () => {
   it.each(['Cloud SQL', 'gaxios', 'Kubernetes', 'fetch'] as const)(
     'sent nothing, so even a write of %s may be repeated',
     async (client) => {
-      expect(await verdict(client, 'nobody', 'writes')).toBe('retryable unreachable');
+      expect(await verdict(client, 'nobody', 'writes')).toBe('retryable connectionRefused');
     },
   );
 
