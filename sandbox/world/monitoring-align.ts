@@ -1,0 +1,210 @@
+import { unreachable } from '../../shared/core/assert.ts';
+import { after, type Instant, instant, type Millis } from '../../shared/core/time.ts';
+import { type Labels, type Point, type Series, type SeriesIdentity, seriesKey } from './monitoring-series.ts';
+
+// Aligning (one value for each window of each series) and reducing (one series for each group), as Monitoring defines them.
+
+/** Aligners that the sandbox knows. */
+export const ALIGNERS = [
+  'ALIGN_DELTA',
+  'ALIGN_RATE',
+  'ALIGN_NEXT_OLDER',
+  'ALIGN_MIN',
+  'ALIGN_MAX',
+  'ALIGN_MEAN',
+  'ALIGN_COUNT',
+  'ALIGN_SUM',
+  'ALIGN_COUNT_TRUE',
+  'ALIGN_COUNT_FALSE',
+  'ALIGN_FRACTION_TRUE',
+] as const;
+/** One of them. */
+export type Aligner = (typeof ALIGNERS)[number];
+
+/** Reducers that the sandbox knows. */
+export const REDUCERS = [
+  'REDUCE_NONE',
+  'REDUCE_MEAN',
+  'REDUCE_MIN',
+  'REDUCE_MAX',
+  'REDUCE_SUM',
+  'REDUCE_COUNT',
+  'REDUCE_COUNT_TRUE',
+  'REDUCE_COUNT_FALSE',
+  'REDUCE_FRACTION_TRUE',
+] as const;
+/** One of them. */
+export type Reducer = (typeof REDUCERS)[number];
+
+/** How series are made into series with one value for each step. */
+export interface Aggregation {
+  /** Length of the window before each step. */
+  readonly period: Millis;
+  readonly aligner: Aligner;
+  readonly reducer: Reducer;
+  /** `resource.label.x`, `metric.label.x`, `resource.label.*`; what is not named is reduced away. */
+  readonly groupBy: readonly string[];
+}
+
+/** A series with at most one value for each step. */
+export interface AlignedSeries extends SeriesIdentity {
+  readonly key: string;
+  readonly values: ReadonlyMap<Instant, number>;
+  /** Newest step for which every series that it is made of has reported. */
+  readonly completeUntil: Instant;
+  /** When something of it became visible last. */
+  readonly seenAt: Instant;
+}
+
+/** A contributing series that was silent for longer no longer holds its group up. */
+const SILENT = 600_000;
+
+/** The last step at or before a moment. */
+export const stepAt = (at: Instant, step: Millis): Instant => instant(Math.floor(at / step) * step);
+
+/** Aligns and reduces. Steps run from `from` to `to`, both included, and are multiples of `step`. */
+export function aggregate(
+  series: readonly Series[],
+  how: Aggregation,
+  range: { readonly from: Instant; readonly to: Instant; readonly step: Millis },
+): readonly AlignedSeries[] {
+  const aligned = series.map((one) => alignSeries(one, how, range));
+  if (how.reducer === 'REDUCE_NONE') return aligned;
+  const groups = new Map<string, { readonly identity: SeriesIdentity; readonly members: AlignedSeries[] }>();
+  for (const one of aligned) {
+    const identity = groupIdentity(one, how.groupBy);
+    const key = seriesKey(identity);
+    const group = groups.get(key) ?? { identity, members: [] };
+    group.members.push(one);
+    groups.set(key, group);
+  }
+  return [...groups].map(([key, { identity, members }]) => reduceGroup(key, identity, members, how.reducer));
+}
+
+function alignSeries(
+  series: Series,
+  { period, aligner }: Aggregation,
+  { from, to, step }: { readonly from: Instant; readonly to: Instant; readonly step: Millis },
+): AlignedSeries {
+  const values = new Map<Instant, number>();
+  for (let at = stepAt(after(from, step - 1), step); at <= to; at = after(at, step)) {
+    const value = alignWindow(series, after(at, -period), at, aligner, period);
+    if (value !== undefined) values.set(at, value);
+  }
+  const newest = series.points.at(-1)?.at ?? from;
+  const { key, resource, metric, seenAt } = series;
+  const completeUntil = stepAt(after(newest, step - 1), step);
+  const metadata = series.metadata === undefined ? {} : { metadata: series.metadata };
+  return { key, resource, metric, ...metadata, values, completeUntil, seenAt };
+}
+
+/** The value of the window (start, end]; `undefined` when it has no point. */
+function alignWindow(
+  series: Series,
+  start: Instant,
+  end: Instant,
+  aligner: Aligner,
+  period: Millis,
+): number | undefined {
+  const points = series.points.filter(({ at }) => at > start && at <= end);
+  const last = points.at(-1);
+  if (last === undefined) return undefined;
+  const values = points.map(({ value }) => value);
+  const sum = values.reduce((total, value) => total + value, 0);
+  switch (aligner) {
+    case 'ALIGN_NEXT_OLDER':
+      return last.value;
+    case 'ALIGN_MIN':
+      return Math.min(...values);
+    case 'ALIGN_MAX':
+      return Math.max(...values);
+    case 'ALIGN_MEAN':
+    case 'ALIGN_FRACTION_TRUE':
+      return sum / values.length;
+    case 'ALIGN_COUNT':
+      return values.length;
+    case 'ALIGN_SUM':
+    case 'ALIGN_COUNT_TRUE':
+      return sum;
+    case 'ALIGN_COUNT_FALSE':
+      return values.length - sum;
+    case 'ALIGN_DELTA':
+      return change(series, points, start);
+    case 'ALIGN_RATE':
+      return change(series, points, start) / (period / 1_000);
+    default:
+      return unreachable(aligner);
+  }
+}
+
+/** How much a series changed in a window: the sum of deltas, or the growth of a counter since the last point before it. */
+function change(series: Series, points: readonly Point[], start: Instant): number {
+  if (series.kind === 'DELTA') return points.reduce((total, { value }) => total + value, 0);
+  const before = series.points.findLast(({ at }) => at <= start) ?? points[0];
+  return (points.at(-1)?.value ?? 0) - (before?.value ?? 0);
+}
+
+function reduceGroup(
+  key: string,
+  identity: SeriesIdentity,
+  members: readonly AlignedSeries[],
+  reducer: Reducer,
+): AlignedSeries {
+  const steps = new Set(members.flatMap(({ values }) => [...values.keys()]));
+  const values = new Map<Instant, number>();
+  for (const step of [...steps].sort((a, b) => a - b)) {
+    const present = members.flatMap((member) => member.values.get(step) ?? []);
+    const value = reduceValues(present, reducer);
+    if (value !== undefined) values.set(step, value);
+  }
+  const newest = Math.max(...members.map(({ completeUntil }) => completeUntil));
+  const alive = members.map(({ completeUntil }) => completeUntil).filter((until) => until > newest - SILENT);
+  return {
+    key,
+    ...identity,
+    values,
+    completeUntil: instant(Math.min(...alive)),
+    seenAt: instant(Math.max(...members.map(({ seenAt }) => seenAt))),
+  };
+}
+
+function reduceValues(values: readonly number[], reducer: Reducer): number | undefined {
+  if (values.length === 0) return undefined;
+  const sum = values.reduce((total, value) => total + value, 0);
+  const truths = values.filter((value) => value !== 0).length;
+  switch (reducer) {
+    case 'REDUCE_NONE':
+      return values[0];
+    case 'REDUCE_SUM':
+      return sum;
+    case 'REDUCE_MEAN':
+      return sum / values.length;
+    case 'REDUCE_MIN':
+      return Math.min(...values);
+    case 'REDUCE_MAX':
+      return Math.max(...values);
+    case 'REDUCE_COUNT':
+      return values.length;
+    case 'REDUCE_COUNT_TRUE':
+      return truths;
+    case 'REDUCE_COUNT_FALSE':
+      return values.length - truths;
+    case 'REDUCE_FRACTION_TRUE':
+      return truths / values.length;
+    default:
+      return unreachable(reducer);
+  }
+}
+
+function groupIdentity(series: SeriesIdentity, groupBy: readonly string[]): SeriesIdentity {
+  const kept = (part: 'resource' | 'metric'): Labels =>
+    Object.fromEntries(
+      Object.entries(series[part].labels).filter(([name]) =>
+        groupBy.some((field) => new RegExp(`^${part}\\.labels?\\.(\\*|${name})$`).test(field)),
+      ),
+    );
+  return {
+    resource: { type: series.resource.type, labels: kept('resource') },
+    metric: { type: series.metric.type, labels: kept('metric') },
+  };
+}

@@ -1,0 +1,115 @@
+import { canonicalJson } from '../../shared/core/json.ts';
+import { after, type Instant, type Millis } from '../../shared/core/time.ts';
+
+// Time series as Monitoring keeps them. A point exists from the moment it is sampled, and is visible only later (facts.md 1.4).
+
+/** Labels by name. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What a series is about: a monitored resource and a metric, each with its labels. */
+export interface SeriesIdentity {
+  readonly resource: { readonly type: string; readonly labels: Labels };
+  readonly metric: { readonly type: string; readonly labels: Labels };
+  /** System labels of the resource's metadata, as notifications carry them. */
+  readonly metadata?: { readonly systemLabels: Labels; readonly userLabels: Labels };
+}
+
+/** GAUGE: the value at a moment. DELTA: the change over an interval. CUMULATIVE: a counter since a start. */
+export type MetricKind = 'GAUGE' | 'DELTA' | 'CUMULATIVE';
+
+/** Booleans are kept as 1 and 0. */
+export type ValueType = 'BOOL' | 'INT64' | 'DOUBLE';
+
+/** One measurement. */
+export interface Sample extends SeriesIdentity {
+  readonly kind: MetricKind;
+  readonly valueType: ValueType;
+  readonly value: number;
+  /** Begin of the interval, for DELTA and CUMULATIVE. */
+  readonly startAt?: Instant;
+}
+
+/** A point of a series; `startAt` is `at` for a gauge. */
+export interface Point {
+  readonly at: Instant;
+  readonly startAt: Instant;
+  readonly value: number;
+}
+
+/** A series as it is visible at some moment, oldest point first. */
+export interface Series extends SeriesIdentity {
+  readonly key: string;
+  readonly kind: MetricKind;
+  readonly valueType: ValueType;
+  readonly points: readonly Point[];
+  /** When the newest point became visible. */
+  readonly seenAt: Instant;
+}
+
+interface StoredPoint extends Point {
+  readonly visibleAt: Instant;
+}
+
+interface Stored {
+  readonly sample: Sample;
+  readonly key: string;
+  points: StoredPoint[];
+}
+
+/** How long points are kept: Google keeps them for weeks; nobody here looks back further than a day. */
+const KEPT: Millis = (26 * 3_600_000) as Millis; // 26 h in milliseconds
+
+/** Names a series by what it is about. */
+export function seriesKey({ resource, metric }: SeriesIdentity): string {
+  return canonicalJson({ resource, metric });
+}
+
+/** The series of one project. */
+export class SeriesStore {
+  readonly #stored = new Map<string, Stored>();
+
+  /** Adds a point that becomes visible at `visibleAt`, or with the one before it if that comes later. */
+  record(sample: Sample, at: Instant, visibleAt: Instant): void {
+    const key = seriesKey(sample);
+    const stored = this.#stored.get(key) ?? { sample, key, points: [] };
+    this.#stored.set(key, stored);
+    const before = stored.points.at(-1)?.visibleAt ?? visibleAt;
+    stored.points.push({
+      at,
+      startAt: sample.startAt ?? at,
+      value: sample.value,
+      visibleAt: before > visibleAt ? before : visibleAt,
+    });
+    const oldest = after(at, -KEPT);
+    if (stored.points[0] !== undefined && stored.points[0].at < after(oldest, -KEPT)) {
+      stored.points = stored.points.filter((point) => point.at >= oldest);
+    }
+  }
+
+  /** Series that `matches`, with the points after `since` that are visible at `now`. A series without any is left out. */
+  visible(matches: (series: SeriesIdentity) => boolean, now: Instant, since: Instant): readonly Series[] {
+    const found: Series[] = [];
+    for (const { sample, key, points } of this.#stored.values()) {
+      if (!matches(sample)) continue;
+      const first = points.findLastIndex((point) => point.at <= since) + 1;
+      const end = points.findLastIndex((point) => point.visibleAt <= now) + 1;
+      const last = points[end - 1];
+      if (first >= end || last === undefined) continue;
+      const { kind, valueType } = sample;
+      found.push({
+        ...identityOf(sample),
+        key,
+        kind,
+        valueType,
+        points: points.slice(first, end),
+        seenAt: last.visibleAt,
+      });
+    }
+    return found;
+  }
+}
+
+/** A series' identity without its value. */
+export function identityOf({ resource, metric, metadata }: SeriesIdentity): SeriesIdentity {
+  return metadata === undefined ? { resource, metric } : { resource, metric, metadata };
+}

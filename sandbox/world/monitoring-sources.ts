@@ -1,0 +1,271 @@
+import type { Instant } from '../../shared/core/time.ts';
+import type { ApplicationFront, ResponseCounts } from './application-front.ts';
+import type { Place } from './kernel.ts';
+import type { Labels, Sample } from './monitoring-series.ts';
+import type { Project } from './project.ts';
+import type { SqlFleet } from './sql-fleet.ts';
+import type { SqlInstance } from './sql-instance.ts';
+
+// Where time series come from. A source is asked once a minute; each is asked at its own second, as real agents are.
+
+/** One producer of series. */
+export interface MetricSource {
+  readonly name: string;
+  /** Least and most seconds until its points are visible; a source keeps about the same delay from point to point. */
+  readonly visibleAfter: readonly [number, number];
+  samples(): readonly Sample[];
+}
+
+/** What Monitoring knows of one pod, supplied by the Kubernetes model. */
+export interface PodMetrics {
+  readonly namespace: string;
+  readonly name: string;
+  /** The pod's Ready condition. */
+  readonly ready: boolean;
+  readonly node: string;
+  /** Name of the Deployment that it belongs to. */
+  readonly controller: string;
+  readonly labels: Labels;
+  /** `startedAt`: since when the restarts are counted. */
+  readonly containers: readonly { readonly name: string; readonly restarts: number; readonly startedAt: Instant }[];
+}
+
+/** The pods of one cluster, at the moment of asking. */
+export interface PodMetricsSource {
+  readonly cluster: string;
+  readonly location: string;
+  pods(): readonly PodMetrics[];
+}
+
+/** Cloud SQL: sampled every 60 s and invisible for up to 165 s (facts.md 1.4). */
+const SQL_VISIBLE_AFTER = [90, 150] as const;
+const REQUESTS_VISIBLE_AFTER = [60, 110] as const;
+const UPTIME_VISIBLE_AFTER = [5, 20] as const;
+const PODS_VISIBLE_AFTER = [20, 50] as const;
+
+const gauge = (valueType: Sample['valueType'], value: number): Pick<Sample, 'kind' | 'valueType' | 'value'> => ({
+  kind: 'GAUGE',
+  valueType,
+  value,
+});
+
+const SQL_STATES = [
+  'RUNNING',
+  'SUSPENDED',
+  'RUNNABLE',
+  'PENDING_CREATE',
+  'MAINTENANCE',
+  'FAILED',
+  'UNKNOWN_STATE',
+] as const;
+
+/** Health and replication of every instance. An instance whose zone swallows packets reports nothing at all. */
+export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
+  const metric = (name: string, labels: Labels = {}): Sample['metric'] => ({
+    type: `cloudsql.googleapis.com/database/${name}`,
+    labels,
+  });
+
+  const ofInstance = (instance: SqlInstance): readonly Sample[] => {
+    const { name, region } = instance;
+    const server = fleet.servers.server(name);
+    if (server === undefined || server.zone === 'hangs') return [];
+    const about = {
+      resource: {
+        type: 'cloudsql_database',
+        // The label has the region without its number, as real payloads show.
+        labels: { project_id: project.id, database_id: `${project.id}:${name}`, region: region.replace(/\d+$/, '') },
+      },
+      metadata: { systemLabels: { name, region }, userLabels: instance.settings.userLabels },
+    };
+    const state = metricState(instance);
+    const states = SQL_STATES.map((label) => ({
+      ...about,
+      metric: metric('instance_state', { state: label }),
+      ...gauge('BOOL', Number(label === state)),
+    }));
+    const up = { ...about, metric: metric('up'), ...gauge('INT64', Number(server.up())) };
+    return [up, ...states, ...replicaSamples(name, about), ...primarySamples(name, about)];
+  };
+
+  const replicaSamples = (name: string, about: Pick<Sample, 'resource'>): readonly Sample[] => {
+    if (fleet.server(name).role() !== 'replica' || !fleet.server(name).up()) return [];
+    const receiving = fleet.servers.receiving(name);
+    // Negative: replication is inactive (facts.md 1.4).
+    const lag = receiving ? (fleet.servers.lag(name) ?? 0) / 1_000 : -1;
+    const state = receiving ? 'Running' : 'Error';
+    const states = ['Running', 'Stopped', 'Error'].map((label) => ({
+      ...about,
+      metric: metric('replication/state', { state: label }),
+      ...gauge('BOOL', Number(label === state)),
+    }));
+    return [{ ...about, metric: metric('replication/replica_lag'), ...gauge('DOUBLE', lag) }, ...states];
+  };
+
+  /** Bytes that each replica is behind, which only a primary that is up can tell. */
+  const primarySamples = (name: string, about: Pick<Sample, 'resource'>): readonly Sample[] => {
+    const server = fleet.server(name);
+    if (!server.up()) return [];
+    return fleet.servers.followers(name).map((follower) => {
+      fleet.servers.server(follower.name);
+      const behind = server.history.position() - follower.history.position();
+      const labels = { replica_name: follower.name, replica_lag_type: 'replay_location' };
+      return { ...about, metric: metric('postgresql/replication/replica_byte_lag', labels), ...gauge('INT64', behind) };
+    });
+  };
+
+  return { name: 'sql', visibleAfter: SQL_VISIBLE_AFTER, samples: () => fleet.all().flatMap(ofInstance) };
+}
+
+/** In an unplanned outage the state stays RUNNING; RUNNABLE means here that the owner stopped it (facts.md 1.4). */
+function metricState({ state, settings }: SqlInstance): (typeof SQL_STATES)[number] {
+  if (state === 'RUNNABLE') return settings.activationPolicy === 'NEVER' ? 'RUNNABLE' : 'RUNNING';
+  return state === 'PENDING_DELETE' ? 'UNKNOWN_STATE' : state;
+}
+
+/** Where uptime checks are made from. */
+export const CHECKERS = ['usa-iowa', 'usa-virginia', 'eur-belgium', 'apac-singapore', 'sa-brazil-sao_paulo'] as const;
+
+/** One uptime check from one checker: it asks for the deep health of a service, from the internet. */
+export function uptimeSource(
+  project: Project,
+  front: ApplicationFront,
+  check: { readonly id: string; readonly host: string; readonly service: string; readonly checker: string },
+): MetricSource {
+  const from: Place = 'internet';
+  return {
+    name: `uptime/${check.id}/${check.checker}`,
+    visibleAfter: UPTIME_VISIBLE_AFTER,
+    samples() {
+      const reply = front.request(from, check.service, { kind: 'health' });
+      const passed = reply.kind === 'reply' && reply.status < 400;
+      const labels = { check_id: check.id, checker_location: check.checker };
+      return [
+        {
+          resource: { type: 'uptime_url', labels: { project_id: project.id, host: check.host } },
+          metric: { type: 'monitoring.googleapis.com/uptime_check/check_passed', labels },
+          ...gauge('BOOL', Number(passed)),
+        },
+      ];
+    },
+  };
+}
+
+/** Responses of a front end since the last sample, by class. */
+function deltas(counts: () => ResponseCounts): () => readonly (readonly [keyof ResponseCounts, number])[] {
+  let before: ResponseCounts = { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 };
+  return () => {
+    const now = { ...counts() };
+    const classes = ['2xx', '3xx', '4xx', '5xx'] as const;
+    const grown = classes.map((name) => [name, now[name] - before[name]] as const);
+    before = now;
+    return grown;
+  };
+}
+
+/** Requests of one Cloud Run service. `revision`: which one serves. */
+export function runSource(
+  project: Project,
+  service: {
+    readonly name: string;
+    readonly location: string;
+    readonly counts: () => ResponseCounts;
+    readonly revision: () => string;
+  },
+): MetricSource {
+  const grown = deltas(service.counts);
+  return {
+    name: `run/${service.name}`,
+    visibleAfter: REQUESTS_VISIBLE_AFTER,
+    samples: () =>
+      grown().map(([name, count]) => ({
+        resource: {
+          type: 'cloud_run_revision',
+          labels: {
+            project_id: project.id,
+            location: service.location,
+            service_name: service.name,
+            revision_name: service.revision(),
+            configuration_name: service.name,
+          },
+        },
+        metric: { type: 'run.googleapis.com/request_count', labels: { response_code_class: name } },
+        kind: 'DELTA',
+        valueType: 'INT64',
+        value: count,
+      })),
+  };
+}
+
+/** Requests of one load balancer; its classes are numbers (`500`). */
+export function loadBalancerSource(
+  project: Project,
+  balancer: { readonly urlMap: string; readonly counts: () => ResponseCounts },
+): MetricSource {
+  const grown = deltas(balancer.counts);
+  return {
+    name: `loadbalancer/${balancer.urlMap}`,
+    visibleAfter: REQUESTS_VISIBLE_AFTER,
+    samples: () =>
+      grown().map(([name, count]) => ({
+        resource: { type: 'https_lb_rule', labels: { project_id: project.id, url_map_name: balancer.urlMap } },
+        metric: {
+          type: 'loadbalancing.googleapis.com/https/request_count',
+          labels: { response_code_class: name.replace('xx', '00') },
+        },
+        kind: 'DELTA',
+        valueType: 'INT64',
+        value: count,
+      })),
+  };
+}
+
+/** Restarts and readiness of the pods of one cluster. */
+export function podSource(project: Project, { cluster, location, pods }: PodMetricsSource): MetricSource {
+  const shared = { project_id: project.id, location, cluster };
+  const ofPod = (pod: PodMetrics): readonly Sample[] => {
+    const metadata = {
+      systemLabels: {
+        node_name: pod.node,
+        top_level_controller_name: pod.controller,
+        top_level_controller_type: 'Deployment',
+      },
+      userLabels: pod.labels,
+    };
+    const restarts = pod.containers.map(
+      ({ name, restarts: count, startedAt }): Sample => ({
+        resource: {
+          type: 'k8s_container',
+          labels: {
+            project_id: project.id,
+            location,
+            cluster_name: cluster,
+            namespace_name: pod.namespace,
+            pod_name: pod.name,
+            container_name: name,
+          },
+        },
+        metric: { type: 'kubernetes.io/container/restart_count', labels: {} },
+        metadata,
+        kind: 'CUMULATIVE',
+        valueType: 'INT64',
+        value: count,
+        startAt: startedAt,
+      }),
+    );
+    const ready: Sample = {
+      resource: {
+        type: 'prometheus_target',
+        labels: { ...shared, namespace: pod.namespace, job: 'kube-state-metrics', instance: pod.name },
+      },
+      metric: {
+        type: 'prometheus.googleapis.com/kube_pod_status_ready/gauge',
+        labels: { namespace: pod.namespace, pod: pod.name, condition: 'true' },
+      },
+      metadata,
+      ...gauge('DOUBLE', Number(pod.ready)),
+    };
+    return [...restarts, ready];
+  };
+  return { name: `pods/${cluster}`, visibleAfter: PODS_VISIBLE_AFTER, samples: () => pods().flatMap(ofPod) };
+}

@@ -1,0 +1,218 @@
+import type { AlertPolicyDocument, ConditionDocument } from './monitoring-policy.ts';
+import type { Project } from './project.ts';
+import { REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
+
+// The alert policies of the reference system (the same names stand in its `dr.yaml`), as a team would write them.
+
+/** The notification channel that publishes to our alerts topic. */
+export const ALERT_CHANNEL_ID = '7300000000000000001';
+
+/** The topic behind it. */
+export const ALERT_TOPIC = 'dr-alerts';
+
+/** Id of the uptime check of the public address. */
+export const UPTIME_CHECK_ID = 'dms-api-deep-health-a1B2c3';
+
+/** The load balancer before the cluster. */
+export const URL_MAP = 'coditect-dms-ingress';
+
+/** What the team calls its API in the cluster and on Cloud Run. */
+const GKE_TARGET = 'api-gke';
+const RUN_TARGET = 'api-run';
+
+/** The channels of the reference system, for `Monitoring`. */
+export function referenceChannels(project: Project): Readonly<Record<string, string>> {
+  return { [channelName(project)]: ALERT_TOPIC };
+}
+
+/** The policies of the reference system. */
+export function referencePolicies(project: Project): readonly AlertPolicyDocument[] {
+  const primary = REFERENCE_FLEET.find((instance) => instance.primary === undefined)?.name ?? '';
+  return [
+    policy(project, {
+      number: 1,
+      displayName: 'dr-cloudsql-primary-down',
+      severity: 'CRITICAL',
+      scenario: 'database-primary-failure',
+      target: primary,
+      about: 'Runbook 3.1. Primary database failure.',
+      conditions: [
+        {
+          displayName: 'Cloud SQL primary is down',
+          conditionThreshold: {
+            filter: upOf(project, primary),
+            aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
+            comparison: 'COMPARISON_LT',
+            thresholdValue: 1,
+            duration: '60s',
+            trigger: { count: 1 },
+            evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+          },
+        },
+        {
+          displayName: 'Cloud SQL primary is silent',
+          conditionAbsent: {
+            filter: upOf(project, primary),
+            aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
+            duration: '180s',
+            trigger: { count: 1 },
+          },
+        },
+      ],
+    }),
+    policy(project, {
+      number: 2,
+      displayName: 'dr-app-5xx',
+      severity: 'ERROR',
+      scenario: 'database-primary-failure',
+      target: GKE_TARGET,
+      about: 'Runbook 3.1. The API in the cluster answers 500.',
+      conditions: [
+        rateAbove(
+          '5xx of the load balancer above 0.5 per second',
+          `resource.type = "https_lb_rule" AND resource.labels.url_map_name = "${URL_MAP}" AND metric.type = "loadbalancing.googleapis.com/https/request_count" AND metric.labels.response_code_class = "500"`,
+        ),
+      ],
+    }),
+    policy(project, {
+      number: 3,
+      displayName: 'dr-cloudrun-5xx',
+      severity: 'ERROR',
+      scenario: 'database-primary-failure',
+      target: RUN_TARGET,
+      about: 'Runbook 3.1. The API on Cloud Run answers 500.',
+      conditions: [
+        rateAbove(
+          '5xx of the Cloud Run service above 0.5 per second',
+          `resource.type = "cloud_run_revision" AND resource.labels.service_name = "${REFERENCE.api}" AND metric.type = "run.googleapis.com/request_count" AND metric.labels.response_code_class = "5xx"`,
+        ),
+      ],
+    }),
+    policy(project, {
+      number: 4,
+      displayName: 'dr-uptime',
+      severity: 'CRITICAL',
+      scenario: 'application-cluster-failure',
+      target: GKE_TARGET,
+      about: 'Runbook 4.1. The public address fails its deep health check from more than one place.',
+      conditions: [
+        {
+          displayName: `Failure of uptime check ${UPTIME_CHECK_ID}`,
+          conditionThreshold: {
+            filter: `metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND metric.label.check_id="${UPTIME_CHECK_ID}" AND resource.type="uptime_url"`,
+            aggregations: [
+              {
+                alignmentPeriod: '1200s',
+                perSeriesAligner: 'ALIGN_NEXT_OLDER',
+                crossSeriesReducer: 'REDUCE_COUNT_FALSE',
+                groupByFields: ['resource.label.*'],
+              },
+            ],
+            comparison: 'COMPARISON_GT',
+            thresholdValue: 1,
+            duration: '60s',
+            trigger: { count: 1 },
+          },
+        },
+      ],
+    }),
+    ...podPolicies(project),
+  ];
+}
+
+function podPolicies(project: Project): readonly AlertPolicyDocument[] {
+  const { namespace, api } = REFERENCE;
+  return [
+    policy(project, {
+      number: 5,
+      displayName: 'dr-pod-not-ready',
+      severity: 'WARNING',
+      scenario: 'single-pod-failure',
+      target: GKE_TARGET,
+      about: 'Runbook 4.2. A pod of the API is not ready.',
+      conditions: [
+        {
+          displayName: 'Pod not ready for two minutes',
+          conditionThreshold: {
+            filter: `resource.type = "prometheus_target" AND metric.type = "prometheus.googleapis.com/kube_pod_status_ready/gauge" AND metric.labels.namespace = "${namespace}" AND metric.labels.pod = starts_with("${api}-") AND metric.labels.condition = "true"`,
+            aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
+            comparison: 'COMPARISON_LT',
+            thresholdValue: 1,
+            duration: '120s',
+            trigger: { count: 1 },
+            evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+          },
+        },
+      ],
+    }),
+    policy(project, {
+      number: 6,
+      displayName: 'dr-pod-crashloop',
+      severity: 'ERROR',
+      scenario: 'single-pod-failure',
+      target: GKE_TARGET,
+      about: 'Runbook 4.2. A container of the API starts again and again.',
+      conditions: [
+        {
+          displayName: 'Container restarts > 3 in 10 min',
+          conditionThreshold: {
+            filter: `resource.type = "k8s_container" AND metric.type = "kubernetes.io/container/restart_count" AND resource.labels.namespace_name = "${namespace}" AND resource.labels.pod_name = starts_with("${api}-")`,
+            aggregations: [{ alignmentPeriod: '600s', perSeriesAligner: 'ALIGN_DELTA' }],
+            comparison: 'COMPARISON_GT',
+            thresholdValue: 3,
+            duration: '0s',
+            trigger: { count: 1 },
+          },
+        },
+      ],
+    }),
+  ];
+}
+
+interface PolicyDraft {
+  readonly number: number;
+  readonly displayName: string;
+  readonly severity: NonNullable<AlertPolicyDocument['severity']>;
+  /** A hint for people (decisions.md 1); no diagnosis is taken from it. */
+  readonly scenario: string;
+  readonly target: string;
+  readonly about: string;
+  readonly conditions: readonly Omit<ConditionDocument, 'name'>[];
+}
+
+function policy(project: Project, draft: PolicyDraft): AlertPolicyDocument {
+  const name = `projects/${project.id}/alertPolicies/${String(1_110_000_000_000_000_000n + BigInt(draft.number))}`;
+  return {
+    name,
+    displayName: draft.displayName,
+    combiner: 'OR',
+    enabled: true,
+    severity: draft.severity,
+    conditions: draft.conditions.map((condition, index) => ({
+      name: `${name}/conditions/${String(2_220_000_000_000_000_000n + BigInt(10 * draft.number + index))}`,
+      ...condition,
+    })),
+    userLabels: { dr_scenario: draft.scenario, dr_target: draft.target },
+    notificationChannels: [channelName(project)],
+    documentation: { content: draft.about, mimeType: 'text/markdown' },
+    alertStrategy: { autoClose: '1800s', notificationPrompts: ['OPENED', 'CLOSED'] },
+  };
+}
+
+const rateAbove = (displayName: string, filter: string): Omit<ConditionDocument, 'name'> => ({
+  displayName,
+  conditionThreshold: {
+    filter,
+    aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_RATE' }],
+    comparison: 'COMPARISON_GT',
+    thresholdValue: 0.5,
+    duration: '60s',
+    trigger: { count: 1 },
+    evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+  },
+});
+
+const upOf = (project: Project, instance: string): string =>
+  `resource.type = "cloudsql_database" AND resource.labels.database_id = "${project.id}:${instance}" AND metric.type = "cloudsql.googleapis.com/database/up"`;
+
+const channelName = (project: Project): string => `projects/${project.id}/notificationChannels/${ALERT_CHANNEL_ID}`;
