@@ -77,7 +77,7 @@ export function createCloudRunServices(access: GoogleAccess, applications: reado
     doing: string,
     effect: Effect,
     send: (client: Awaited<ReturnType<typeof clients>>, options: CallOptions) => Promise<T>,
-  ): Promise<T> => callGoogle(access.identity, { doing, effect }, clients, send);
+  ): Promise<T> => callGoogle(access, { doing, effect }, clients, send);
   const nameOf = (id: string): string => {
     const application = applications.find((candidate) => candidate.id === id);
     assert(application !== undefined, `${id} is no Cloud Run application of this system`);

@@ -4,7 +4,6 @@ import type {
   SqlInstancesServiceClient,
   SqlOperationsServiceClient,
 } from '@google-cloud/sql';
-import type { Millis } from '../core/time.ts';
 import type { DatabaseRedundancy, Databases } from '../ports/databases.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { InstanceName } from '../system/names.ts';
@@ -37,10 +36,7 @@ interface Clients {
 }
 
 /** The managed SQL fleet of one project. */
-export function createCloudSqlDatabases(
-  access: GoogleAccess,
-  limits: { readonly reads?: Millis; readonly writes?: Millis } = {},
-): Databases & DatabaseRedundancy {
+export function createCloudSqlDatabases(access: GoogleAccess): Databases & DatabaseRedundancy {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
     const sql = await import('@google-cloud/sql');
@@ -51,15 +47,11 @@ export function createCloudSqlDatabases(
       backups: new sql.SqlBackupRunsServiceClient(options),
     };
   });
-  const limitFor = (effect: Effect): { readonly limit?: Millis } => {
-    const limit = effect === 'reads' ? limits.reads : limits.writes;
-    return limit === undefined ? {} : { limit };
-  };
   const call = <T>(
     doing: string,
     effect: Effect,
     send: (clients: Clients, options: CallOptions) => Promise<T>,
-  ): Promise<T> => callGoogle(access.identity, { doing, effect, ...limitFor(effect) }, clients, send);
+  ): Promise<T> => callGoogle(access, { doing, effect }, clients, send);
   const allPages = async <T>(
     doing: string,
     read: (clients: Clients, options: CallOptions, page: { readonly pageToken?: string }) => Promise<unknown>,
@@ -133,8 +125,8 @@ export function createCloudSqlDatabases(
         return { instances: ready.instances, databaseVersion: known(databaseVersion, ready.versions), tier };
       };
       return callGoogle(
-        access.identity,
-        { doing: `creating the replica ${replica} of ${primary}`, effect: 'writes', ...limitFor('writes') },
+        access,
+        { doing: `creating the replica ${replica} of ${primary}`, effect: 'writes' },
         look,
         async ({ instances, databaseVersion, tier }, options) => {
           const body = { name: replica, region, masterInstanceName: primary, databaseVersion, settings: { tier } };

@@ -1,5 +1,6 @@
 import type { AuthClient } from 'google-auth-library';
 import { assert } from '../core/assert.ts';
+import type { Millis } from '../core/time.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { Endpoints } from '../system/system.ts';
 import { callWithin, limitOf } from './deadline.ts';
@@ -15,7 +16,7 @@ export interface GoogleAccess {
   readonly project: string;
   readonly endpoints: Endpoints;
   readonly identity: GoogleIdentity;
-  /** Wall time that a call may take, where a lease leaves less than the limits of `deadline.ts`. */
+  /** Wall time that a call may take, where a lease leaves less than the limits of `deadline.ts`; they are never prolonged. */
   readonly limits?: { readonly reads: Millis; readonly writes: Millis };
 }
 
@@ -59,25 +60,32 @@ export function lazyClient<C>(
   };
 }
 
+/** The same call with the limit that the access sets on it. */
+export function limited(access: GoogleAccess, call: Call): Call {
+  const most = call.effect === 'reads' ? access.limits?.reads : access.limits?.writes;
+  return most !== undefined && most < limitOf(call) ? { ...call, limit: most } : call;
+}
+
 /**
  * One call of a generated client, within our deadline. `prepare` makes the client, and may read what a change is based on.
  * Rejects with `PortError` only.
  */
 export async function callGoogle<P, T>(
-  identity: GoogleIdentity,
+  access: GoogleAccess,
   call: Call,
   prepare: (options: CallOptions) => Promise<P>,
   send: (prepared: P, options: CallOptions) => Promise<T>,
 ): Promise<T> {
-  const options = (signal: AbortSignal): CallOptions => ({ retry: null, timeout: limitOf(call), signal });
+  const within = limited(access, call);
+  const options = (signal: AbortSignal): CallOptions => ({ retry: null, timeout: limitOf(within), signal });
   try {
     return await callWithin(
-      call,
+      within,
       (signal) => prepare(options(signal)),
       (prepared, signal) => send(prepared, options(signal)),
     );
   } catch (error) {
-    if (isPortError(error) && error.code === 'unauthenticated') identity.forget();
+    if (isPortError(error) && error.code === 'unauthenticated') access.identity.forget();
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { isPortError, PortError } from '../ports/port-error.ts';
 import { isLoopback } from './addresses.ts';
 import { callWithin } from './deadline.ts';
 import type { Call } from './deadline.ts';
-import { callGoogle, lazyClient } from './google-call.ts';
+import { callGoogle, lazyClient, limited } from './google-call.ts';
 import type { GoogleAccess } from './google-call.ts';
 
 // How a cluster's API server is reached (facts.md 6.1): by its DNS endpoint where that is open to us, else by its address with
@@ -32,10 +32,10 @@ export interface ClusterApis {
   readonly apps: AppsV1Api;
   readonly autoscaling: AutoscalingV2Api;
   /** Options of one call: its signal, since the client has no time limit, and the content type of a patch. */
-  options(
+  readonly options: (
     signal: AbortSignal,
     contentType?: 'application/merge-patch+json',
-  ): ConfigurationOptions<ObservableMiddleware>;
+  ) => ConfigurationOptions<ObservableMiddleware>;
 }
 
 /** Calls of clusters: each within our deadline, rejecting with `PortError` only. `look` reads what a change is based on. */
@@ -94,7 +94,7 @@ export function createClusters(access: GoogleAccess): Clusters {
     const given = access.endpoints.kubernetes[cluster];
     if (given !== undefined) return Promise.resolve({ server: given, caData: undefined });
     const doing = `looking up the cluster ${cluster}`;
-    return callGoogle(access.identity, { doing, effect: 'reads' }, container, async (client, options) => {
+    return callGoogle(access, { doing, effect: 'reads' }, container, async (client, options) => {
       const [answer] = await client.getCluster(
         { name: `projects/${access.project}/locations/${location}/clusters/${cluster}` },
         options,
@@ -122,7 +122,7 @@ export function createClusters(access: GoogleAccess): Clusters {
       return { apis, looked: await look(apis, signal) };
     };
     try {
-      return await callWithin(call, prepare, ({ apis, looked }, signal) => send(apis, looked, signal));
+      return await callWithin(limited(access, call), prepare, ({ apis, looked }, signal) => send(apis, looked, signal));
     } catch (error) {
       if (isPortError(error) && MOVED.has(error.code)) servers.delete(key);
       if (isPortError(error) && (MOVED.has(error.code) || error.code === 'unauthenticated')) known.delete(key);

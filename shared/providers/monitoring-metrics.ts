@@ -73,15 +73,10 @@ export function createMonitoringMetrics(access: GoogleAccess): Metrics {
           view: 'FULL',
           ...page,
         };
-        const { items, next } = await callGoogle(
-          access.identity,
-          { doing, effect: 'reads' },
-          client,
-          async (ready, options) => {
-            const [answer, nextRequest] = await ready.listTimeSeries(request, { ...options, autoPaginate: false });
-            return { items: answer.map(parseSeries), next: nextRequest?.pageToken };
-          },
-        );
+        const { items, next } = await callGoogle(access, { doing, effect: 'reads' }, client, async (ready, options) => {
+          const [answer, nextRequest] = await ready.listTimeSeries(request, { ...options, autoPaginate: false });
+          return { items: answer.map(parseSeries), next: nextRequest?.pageToken };
+        });
         found.push(...items);
         if (next === undefined || next === null || next === '') return found;
         page = { pageToken: next };

@@ -18,18 +18,13 @@ export function createPubSubMessages(access: GoogleAccess): Messages {
 
   return {
     publish: (topic, data, attributes = {}) =>
-      callGoogle(
-        access.identity,
-        { doing: `publishing to ${topic}`, effect: 'writes' },
-        client,
-        async (ready, options) => {
-          const message = { data: Buffer.from(JSON.stringify(data), 'utf8'), attributes: { ...attributes } };
-          const [answer] = await ready.publish(
-            { topic: `projects/${access.project}/topics/${topic}`, messages: [message] },
-            options,
-          );
-          wire.parse(answer);
-        },
-      ),
+      callGoogle(access, { doing: `publishing to ${topic}`, effect: 'writes' }, client, async (ready, options) => {
+        const message = { data: Buffer.from(JSON.stringify(data), 'utf8'), attributes: { ...attributes } };
+        const [answer] = await ready.publish(
+          { topic: `projects/${access.project}/topics/${topic}`, messages: [message] },
+          options,
+        );
+        wire.parse(answer);
+      }),
   };
 }

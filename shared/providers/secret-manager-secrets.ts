@@ -31,7 +31,7 @@ export function createSecretManagerSecrets(access: GoogleAccess): Secrets {
     doing: string,
     effect: Effect,
     send: (ready: SecretManagerServiceClient, options: CallOptions) => Promise<T>,
-  ): Promise<T> => callGoogle(access.identity, { doing, effect }, client, send);
+  ): Promise<T> => callGoogle(access, { doing, effect }, client, send);
   const nameOf = (secret: string): string => `projects/${access.project}/secrets/${secret}`;
 
   return {

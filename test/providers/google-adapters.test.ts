@@ -144,10 +144,12 @@ describe('Cloud SQL', () => {
   it.each(['reset', 'close', 'half', 'silence'] as const)(
     'never repeats a promotion whose reply was lost (%s)',
     async (loss) => {
-      const hasty = createCloudSqlDatabases(
-        { project: 'p', endpoints: endpointsAt(server.base), identity: us },
-        { writes: millis(300) },
-      );
+      const hasty = createCloudSqlDatabases({
+        project: 'p',
+        endpoints: endpointsAt(server.base),
+        identity: us,
+        limits: { reads: millis(300), writes: millis(300) },
+      });
       server.answer(loss);
       await expect(hasty.promote(db)).rejects.toMatchObject({ kind: 'ambiguous' });
       expect(server.seen).toHaveLength(1);
@@ -334,7 +336,7 @@ describe('Secret Manager', () => {
     });
     const payload = await secrets.read('url', '4');
     expect(payload.reveal()).toBe(url);
-    expect(`${payload} ${JSON.stringify({ payload })} ${inspect(payload)}`).not.toContain('hunter2');
+    expect(`${String(payload)} ${JSON.stringify({ payload })} ${inspect(payload)}`).not.toContain('hunter2');
   });
 
   it('refuses a payload that was damaged on its way', async () => {
