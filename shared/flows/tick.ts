@@ -1,0 +1,49 @@
+import { minutes } from '../core/time.ts';
+import { nextMove } from '../engine/next-move.ts';
+import type { IncidentId } from '../system/names.ts';
+import { afterAppend } from './after-append.ts';
+import { journalOf, type WorldHome } from './flow-home.ts';
+import { absorb, receiveSuspicion } from './intake.ts';
+import { lookAt } from './look.ts';
+import { watchDatabases } from './watch.ts';
+
+// Owns time: finds what is due because a message was lost, a worker died or a moment has come, and wakes whoever goes on. It
+// looks and tells; it changes nothing in the protected system.
+
+/** Incidents taken up in one tick; more are left to the next, the most overdue first. */
+const DUE_MAX = 50;
+
+/** How long the watch goes on: until shortly before the next tick begins. */
+const WATCH_FOR = minutes(1);
+
+/** What one tick found, for its log line. */
+export interface TickReport {
+  readonly due: number;
+  readonly absorbed: number;
+}
+
+/** One tick: signals that nobody absorbed, incidents that are due, and the watch over the databases side by side. */
+export async function tick(home: WorldHome): Promise<TickReport> {
+  const watching = watch(home);
+  const touched = await absorb(home);
+  const due = (await home.store.log.due(home.clock.now(), DUE_MAX)).map((head) => head.incident);
+  const looks = [...new Set([...touched, ...due])].map((id) => attend(id, home));
+  await Promise.all([watching, ...looks]);
+  return { due: due.length, absorbed: touched.length };
+}
+
+async function watch(home: WorldHome): Promise<void> {
+  for (const suspicion of await watchDatabases(home, WATCH_FOR)) {
+    await receiveSuspicion(suspicion, home);
+  }
+  for (const id of await absorb(home)) await lookAt(id, home);
+}
+
+/** Does what is due for one incident: a look of our own, or waking the function whose move it is. */
+async function attend(id: IncidentId, home: WorldHome): Promise<void> {
+  const journal = await journalOf(id, home);
+  if (journal === undefined) return;
+  if (nextMove(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
+  await afterAppend(await journal.refresh(), home);
+}
+

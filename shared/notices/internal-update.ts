@@ -1,0 +1,41 @@
+import { after, type Instant, minutes, toIso } from '../core/time.ts';
+import type { IncidentState } from '../incident/state.ts';
+import { criticalPath } from '../plan/plan.ts';
+
+/** How often people are promised news while an incident is open. */
+const UPDATE_EVERY = minutes(15);
+
+/** The internal status update of runbook chapter 8.1, as a projection of the log. */
+export function internalUpdate(state: IncidentState, now: Instant): string {
+  const { run } = state;
+  const eta = run?.startedAt === undefined ? 'not known yet' : toIso(after(run.startedAt, criticalPath(run.plan)));
+  const actions = (run?.plan.steps ?? []).filter((step) => {
+    const progress = run?.steps.get(step.id);
+    return progress?.kind === 'started' || progress?.kind === 'waiting';
+  });
+  return [
+    `Status: ${statusOf(state)}`,
+    `Impact: ${state.headline}`,
+    `Started: ${toIso(state.firstSignalAt ?? state.openedAt)}`,
+    `ETA: ${eta}`,
+    'Current Actions:',
+    ...(actions.length === 0 ? ['- none'] : actions.map((step) => `- ${step.title}`)),
+    `Next Update: ${toIso(after(now, UPDATE_EVERY))}`,
+  ].join('\n');
+}
+
+/** Runbook 8.1 knows four words for where an incident stands. */
+function statusOf(state: IncidentState): 'Investigating' | 'Identified' | 'Monitoring' | 'Resolved' {
+  switch (state.phase.kind) {
+    case 'resolved':
+    case 'dismissed':
+      return 'Resolved';
+    case 'suspected':
+    case 'waiting':
+      return 'Investigating';
+    case 'running':
+      return state.run?.plan.steps.every((step) => step.stage === 'after' || state.run?.steps.get(step.id)?.kind === 'done') === true ? 'Monitoring' : 'Identified';
+    default:
+      return 'Identified';
+  }
+}

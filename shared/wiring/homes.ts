@@ -1,0 +1,106 @@
+import { HEAL_CATALOGUE, RECOVER_CATALOGUE } from '../actions/catalogue.ts';
+import { callDeadline } from '../engine/leases.ts';
+import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
+import type { RunHome } from '../flows/run-incident.ts';
+import type { World } from '../ports/ports.ts';
+import type { TokenVerifier } from '../ports/signing.ts';
+import { createCloudLog } from '../providers/cloud-logging.ts';
+import { createCloudRunServices } from '../providers/cloud-run-services.ts';
+import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
+import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
+import type { GoogleAccess } from '../providers/google-call.ts';
+import { createHttpApplications } from '../providers/http-applications.ts';
+import { createHttpDataPlane } from '../providers/http-data-plane.ts';
+import { createTokenVerifier } from '../providers/jose-tokens.ts';
+import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
+import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
+import { createPubSubMessages } from '../providers/pubsub-messages.ts';
+import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
+import { createSystemChance } from '../providers/system-chance.ts';
+import { createSystemClock } from '../providers/system-clock.ts';
+import { openSqliteStore } from '../store/sqlite-store.ts';
+import type { FunctionName } from '../system/names.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+
+// Ports made of providers, once for each process and only those that its function uses: a client library is loaded by its
+// adapter at the first call.
+
+interface Base {
+  readonly environment: Environment;
+  readonly home: FlowHome;
+  readonly identity: GoogleIdentity;
+  readonly access: GoogleAccess;
+}
+
+let known: Base | undefined;
+
+function base(name: FunctionName): Base {
+  known ??= make(name);
+  return known;
+}
+
+function make(name: FunctionName): Base {
+  const environment = readEnvironment(process.env);
+  const { system } = environment;
+  const clock = createSystemClock(environment.clock);
+  const identity = createGoogleIdentity();
+  const limit = callDeadline(system.guards.lease, system.guards.clockSkew, clock);
+  const access: GoogleAccess = { project: system.project, endpoints: system.endpoints, identity, limits: { reads: limit, writes: limit } };
+  const log = createCloudLog({ service: name });
+  const home: FlowHome = {
+    system,
+    clock,
+    chance: createSystemChance(),
+    store: openSqliteStore({ path: environment.storePath, clock }),
+    messages: createPubSubMessages(access),
+    instance: `${name}/${environment.instance}`,
+    note: (message, fields) => log.info(message, fields),
+  };
+  return { environment, home, identity, access };
+}
+
+let knownWorld: World | undefined;
+
+/** The protected system, once for each process: clients keep their connections. */
+function worldOf(own: Base): World {
+  knownWorld ??= makeWorld(own);
+  return knownWorld;
+}
+
+function makeWorld({ home, identity, access }: Base): World {
+  const { applications, endpoints } = home.system;
+  const sql = createCloudSqlDatabases(access);
+  return {
+    databases: sql,
+    redundancy: sql,
+    dataPlane: createHttpDataPlane({ endpoints, identity }),
+    applications: createHttpApplications({ applications, endpoints, clock: home.clock }),
+    workloads: createKubernetesWorkloads(access, applications.filter((application) => application.kind === 'gke')),
+    services: createCloudRunServices(access, applications.filter((application) => application.kind === 'cloudRun')),
+    secrets: createSecretManagerSecrets(access),
+    metrics: createMonitoringMetrics(access),
+  };
+}
+
+/** For functions that only look: `classify` and `tick`. */
+export async function worldHome(name: 'classify' | 'tick'): Promise<WorldHome> {
+  const own = base(name);
+  return { ...own.home, world: worldOf(own) };
+}
+
+/** For `tick`. */
+export const tickHome = (): Promise<WorldHome> => worldHome('tick');
+
+/** For `heal`: nothing destructive is in its catalogue. */
+export async function healHome(): Promise<RunHome> {
+  const own = base('heal');
+  return { ...own.home, world: worldOf(own), role: 'heal', catalogue: HEAL_CATALOGUE, verifier: await verifierOf(own) };
+}
+
+/** For `recover`, which knows the public keys and holds none with which an approval could be made. */
+export async function recoverHome(): Promise<RunHome> {
+  const own = base('recover');
+  return { ...own.home, world: worldOf(own), role: 'recover', catalogue: RECOVER_CATALOGUE, verifier: await verifierOf(own) };
+}
+
+const verifierOf = ({ environment }: Base): Promise<TokenVerifier> => createTokenVerifier(environment.publicKeys);
