@@ -1,0 +1,312 @@
+import { after, between, type Instant, instant, type Millis, millis } from '../core/time.ts';
+import type { IncidentState } from '../incident/state.ts';
+import type { OperationStatus } from '../ports/databases.ts';
+import type { PodStatus } from '../ports/workloads.ts';
+import type { TargetId } from '../system/names.ts';
+import type { Application, System } from '../system/system.ts';
+import { applicationOf, consumersOf, dependenciesOf, targetIdOf } from '../system/topology.ts';
+import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from './facts.ts';
+import { failedSince, observe, type Verdicts } from './observers.ts';
+import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
+import { databaseTarget } from './topology-now.ts';
+
+// What the looks of an incident amount to, before any rule is asked: verdicts for each look, and since when they agree.
+
+/** What classification is asked. */
+export interface Inquiry {
+  readonly system: System;
+  /** Looks that are young enough to count together, oldest first; the last one is the present. Never empty. */
+  readonly rounds: readonly Facts[];
+  readonly state: Pick<
+    IncidentState,
+    'target' | 'targets' | 'requested' | 'openedAt' | 'firstSignalAt' | 'signals' | 'diagnosis'
+  >;
+  readonly now: Instant;
+  /** The only signal is a test notification. */
+  readonly isTest?: boolean;
+}
+
+/**
+ * What one look says of a primary.
+ *
+ * - `failed`: two independent observers say so, none says that it serves, and our own path to its kind works.
+ * - `serving`: it took a write from us.
+ * - `unreachable`: we can't write to it, but somebody says that it serves.
+ * - `suspect`: somebody says that it failed, nobody that it serves, and it is not enough.
+ * - `unknown`: nobody says anything.
+ */
+export type Standing = 'failed' | 'serving' | 'unreachable' | 'suspect' | 'unknown';
+
+/** One look at a database, judged. */
+export interface DatabaseLook {
+  readonly at: Instant;
+  readonly verdicts: Verdicts;
+  readonly standing: Standing;
+}
+
+/** A database over all looks. */
+export interface DatabaseEvidence {
+  readonly facts: DatabaseFacts;
+  readonly target: TargetId;
+  readonly now: DatabaseLook;
+  readonly looks: readonly DatabaseLook[];
+  /** How long every look has had the present standing. */
+  readonly steadyFor: Millis;
+  /** Whether that is the confirmation window or more, in at least two looks. */
+  readonly isSteady: boolean;
+  /** A signal named it, or an observer says that it failed. */
+  readonly isConcerned: boolean;
+  readonly failedSince: Instant | undefined;
+}
+
+/** A pod that is not well, and for how long it has been so in every look. */
+export interface PodEvidence {
+  readonly pod: PodStatus;
+  readonly condition: PodCondition;
+  readonly steadyFor: Millis;
+  readonly isSteady: boolean;
+}
+
+/** An application over all looks. */
+export interface ApplicationEvidence {
+  readonly application: Application;
+  readonly facts: ApplicationFacts;
+  readonly target: TargetId;
+  readonly isTarget: boolean;
+  /** Pods that are neither well nor on their way in or out. */
+  readonly illPods: readonly PodEvidence[];
+  readonly readyPods: readonly PodStatus[];
+  /** Why it does not serve as a whole, or `undefined` when nothing says so. */
+  readonly failing: string | undefined;
+  readonly isSteady: boolean;
+}
+
+/** Everything that rules look at. */
+export interface Evidence {
+  readonly inquiry: Inquiry;
+  readonly window: Millis;
+  readonly facts: Facts;
+  readonly databases: readonly DatabaseEvidence[];
+  /** Upstream first. */
+  readonly applications: readonly ApplicationEvidence[];
+  /** How long everything has been well in every look; `undefined` when something is not. */
+  readonly wellFor: Millis | undefined;
+  /** Whether any look, or an earlier diagnosis, saw a failure. */
+  readonly sawFailure: boolean;
+}
+
+/** Looks further apart than this many confirmation windows don't count together: nobody knows what was between them. */
+const GAP_MAX = 1.5;
+
+/** Judges every look. */
+export function evidenceOf(inquiry: Inquiry): Evidence {
+  const { rounds, system, state } = inquiry;
+  const facts = rounds.at(-1);
+  if (facts === undefined) throw new Error('a diagnosis needs at least one look');
+  const window = system.guards.confirmationWindow;
+  const databases = facts.databases.map((database) => databaseEvidence(database, inquiry, window));
+  const applications = facts.applications.flatMap((application) => {
+    const known = applicationOf(system, application.application);
+    return known === undefined ? [] : [applicationEvidence(known, application, inquiry, window)];
+  });
+  const wells = rounds.map((round) => ({ at: round.at, is: isWell(round, databases, inquiry) }));
+  const sawFailure =
+    wells.some(({ is }) => !is) || (state.diagnosis !== undefined && !HARMLESS.has(state.diagnosis.scenario));
+  return {
+    inquiry,
+    window,
+    facts,
+    databases,
+    applications,
+    wellFor: wells.at(-1)?.is === true ? steadyFor(wells, (look) => look.is, window) : undefined,
+    sawFailure,
+  };
+}
+
+const HARMLESS: ReadonlySet<string> = new Set(['not-failed', 'test-notification', 'unknown']);
+
+/** Since when a failure is suspected: the first signal, or the first look of the watch that wrote nothing. */
+function suspectedSince(facts: DatabaseFacts, { state }: Inquiry): Instant {
+  const signal = state.firstSignalAt ?? state.openedAt;
+  return instant(Math.min(signal, facts.watch?.notWrittenSinceMs ?? signal));
+}
+
+function databaseEvidence(facts: DatabaseFacts, inquiry: Inquiry, window: Millis): DatabaseEvidence {
+  const { rounds, system, state } = inquiry;
+  const name = facts.database.instance;
+  const since = suspectedSince(facts, inquiry);
+  const looks: DatabaseLook[] = [];
+  let earlier: { readonly at: Instant; readonly facts: DatabaseFacts } | undefined;
+  for (const round of rounds) {
+    const seen = round.databases.find(({ database }) => database.instance === name);
+    if (seen === undefined || seen.primaryName !== facts.primaryName) continue;
+    const ids = new Set(consumersOf(system, name).map(({ id }) => id));
+    const consumers = round.applications.filter(({ application }) => ids.has(application));
+    const verdicts = observe(seen, { at: round.at, suspectedSince: since, consumers, earlier });
+    looks.push({ at: round.at, verdicts, standing: standingOf(verdicts, seen) });
+    earlier = { at: round.at, facts: seen };
+  }
+  const now = looks.at(-1);
+  if (now === undefined) throw new Error(`the present look holds no ${name}`);
+  const target = databaseTarget(name);
+  const length = steadyFor(looks, ({ standing }) => standing === now.standing, window);
+  const began = [failedSince(facts), state.firstSignalAt].filter((at) => at !== undefined);
+  return {
+    facts,
+    target,
+    now,
+    looks,
+    steadyFor: length,
+    isSteady: length >= window,
+    isConcerned: state.targets.includes(target) || votes(now.verdicts, 'failed') > 0,
+    failedSince: began.length === 0 ? undefined : instant(Math.min(...began)),
+  };
+}
+
+/** How many of the three independent observers say so. */
+export function votes({ monitoring, applications, replicas }: Verdicts, says: 'failed' | 'serving'): number {
+  return [monitoring, applications, replicas].filter((verdict) => verdict.says === says).length;
+}
+
+function standingOf(verdicts: Verdicts, { contact }: DatabaseFacts): Standing {
+  if (verdicts.direct.says === 'serving') return 'serving';
+  if (votes(verdicts, 'serving') > 0) return 'unreachable';
+  const failed = votes(verdicts, 'failed');
+  // Cut off from every database of its kind, we can't tell a failure from our own.
+  if (failed >= 2 && contact.control !== 'failed') return 'failed';
+  return failed > 0 || verdicts.direct.says === 'failed' ? 'suspect' : 'unknown';
+}
+
+/** How long the newest looks have all been so, counted back to the first gap. 0 for a single look. */
+function steadyFor<Look extends { readonly at: Instant }>(
+  looks: readonly Look[],
+  isSo: (look: Look) => boolean,
+  window: Millis,
+): Millis {
+  const newest = looks.at(-1);
+  if (newest === undefined || !isSo(newest)) return millis(0);
+  let first = newest;
+  for (const look of looks.toReversed()) {
+    if (!isSo(look) || between(look.at, first.at) > window * GAP_MAX) break;
+    first = look;
+  }
+  return between(first.at, newest.at);
+}
+
+function applicationEvidence(
+  application: Application,
+  facts: ApplicationFacts,
+  { rounds, state }: Inquiry,
+  window: Millis,
+): ApplicationEvidence {
+  const looks = rounds.flatMap((round) => {
+    const seen = round.applications.find((other) => other.application === application.id);
+    return seen === undefined ? [] : [{ at: round.at, seen }];
+  });
+  const at = looks.at(-1)?.at ?? after(state.openedAt, 0);
+  const target = targetIdOf({ kind: 'application', id: application.id });
+  const illPods = podsOf(facts).flatMap((pod): readonly PodEvidence[] => {
+    const condition = podCondition(pod, at);
+    if (isFine(condition)) return [];
+    const isIll = (look: (typeof looks)[number]) =>
+      podsOf(look.seen).some(({ uid, ...rest }) => uid === pod.uid && !isFine(podCondition({ uid, ...rest }, look.at)));
+    const length = steadyFor(looks, isIll, window);
+    return [{ pod, condition, steadyFor: length, isSteady: length >= window }];
+  });
+  const failing = whyFailing(facts);
+  const failingFor = steadyFor(looks, ({ seen }) => whyFailing(seen) !== undefined, window);
+  return {
+    application,
+    facts,
+    target,
+    isTarget: state.targets.includes(target),
+    illPods,
+    readyPods: podsOf(facts).filter((pod) => podCondition(pod, at) === 'well'),
+    failing,
+    isSteady: failingFor >= window,
+  };
+}
+
+const isFine = (condition: PodCondition): boolean =>
+  condition === 'well' || condition === 'starting' || condition === 'ending';
+
+const podsOf = ({ pods }: ApplicationFacts): readonly PodStatus[] =>
+  pods !== undefined && isReadable(pods) ? pods : [];
+
+/** Why an application does not serve as a whole. Silence alone is no reason: it says nothing. */
+function whyFailing({ application, health, workload, service }: ApplicationFacts): string | undefined {
+  if (health.kind === 'serving') return undefined;
+  if (health.kind === 'failing') return `${application} answers that it can't serve: ${health.detail}`;
+  if (workload !== undefined && isReadable(workload) && workload.available === 0) {
+    return workload.replicas === 0
+      ? `${application} is scaled to zero`
+      : `none of the ${workload.replicas} replicas of ${application} is available`;
+  }
+  if (service !== undefined && isReadable(service) && !service.ready) return `${application} is not ready`;
+  return service !== undefined &&
+    isReadable(service) &&
+    service.scaling.kind === 'manual' &&
+    service.scaling.instances === 0
+    ? `${application} is held at zero instances`
+    : undefined;
+}
+
+/** Whether nothing in a look gives a reason to act. What could not be read is not well where a signal named it. */
+function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state }: Inquiry): boolean {
+  const database = databases.every(({ looks, isConcerned }) => {
+    const standing = looks.find(({ at }) => at === round.at)?.standing;
+    return standing === 'serving' || (standing === 'unreachable' && !isConcerned);
+  });
+  return (
+    database &&
+    round.applications.every((seen) => {
+      const named = state.targets.includes(targetIdOf({ kind: 'application', id: seen.application }));
+      const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
+      if (pods.some((condition) => !isFine(condition))) return false;
+      return named ? seen.health.kind === 'serving' : whyFailing(seen) === undefined;
+    })
+  );
+}
+
+/** Operations that take a primary away for a while, whoever asked for them (facts.md 3.3). */
+const DISTURBING: ReadonlySet<string> = new Set([
+  'MAINTENANCE',
+  'UPDATE',
+  'RESTART',
+  'AUTO_RESTART',
+  'FAILOVER',
+  'SWITCHOVER',
+  'PROMOTE_REPLICA',
+  'RECONFIGURE_OLD_PRIMARY',
+  'RESTORE_VOLUME',
+  'DELETE',
+  'MAJOR_VERSION_UPGRADE',
+  'SELF_SERVICE_MAINTENANCE',
+  'RECREATE_REPLICA',
+]);
+
+/** The operation under way that explains why a database does not answer; the oldest of several. */
+export function disturbingOperation({ operations }: DatabaseFacts): OperationStatus | undefined {
+  if (!isReadable(operations)) return undefined;
+  return operations
+    .filter(({ state, type }) => state !== 'done' && DISTURBING.has(type))
+    .toSorted((a, b) => a.insertedAt - b.insertedAt)[0];
+}
+
+/** Whether something that an application can't work without is not well itself: then its own state is a symptom. */
+export function isDownstream(evidence: Evidence, { application }: ApplicationEvidence): boolean {
+  const needed = new Set(
+    dependenciesOf(evidence.inquiry.system, { kind: 'application', id: application.id }).map(targetIdOf),
+  );
+  return (
+    evidence.databases.some(
+      ({ target, now, isConcerned }) =>
+        needed.has(target) && now.standing !== 'serving' && (now.standing !== 'unreachable' || isConcerned),
+    ) ||
+    evidence.applications.some(
+      ({ target, failing, illPods, readyPods }) =>
+        needed.has(target) &&
+        (failing !== undefined || (illPods.some(({ condition }) => isCurable(condition)) && readyPods.length === 0)),
+    )
+  );
+}

@@ -1,0 +1,130 @@
+import { after, minutes, showDuration } from '../core/time.ts';
+import { APPLICATION_RULES } from './application-rules.ts';
+import { DATABASE_RULES } from './database-rules.ts';
+import type { Evidence } from './evidence.ts';
+import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
+
+// Every way in which the evidence can be read, in the order in which they are asked. The last rule always matches.
+
+/** How long anything may stay undecided, however often it changes: then people are told, or the incident ends. */
+const WAIT_MAX = minutes(15);
+
+/** Whether this incident has waited for evidence long enough. */
+export function hasWaitedLongEnough(evidence: Evidence): boolean {
+  const { state, now } = evidence.inquiry;
+  return now >= after(state.openedAt, Math.max(WAIT_MAX, 10 * evidence.window));
+}
+
+const common = (evidence: Evidence): Pick<Match, 'target' | 'subject' | 'reasons' | 'failedSince'> => ({
+  target: evidence.inquiry.state.target,
+  subject: {},
+  reasons: evidence.databases.flatMap(observerReasons),
+  failedSince: undefined,
+});
+
+const testNotification: Rule = {
+  scenario: 'test-notification',
+  code: 'testReceived',
+  describe: 'Somebody sent a test notification: say that it arrived.',
+  when: (evidence) =>
+    evidence.inquiry.isTest === true
+      ? {
+          ...common(evidence),
+          confidence: 'confirmed',
+          outcome: { kind: 'nothing' },
+          text: 'a test notification was received; nothing was started',
+          reasons: [],
+          wouldChangeMind: [],
+        }
+      : undefined,
+};
+
+const noTarget: Rule = {
+  scenario: 'unknown',
+  code: 'noTarget',
+  describe: 'The signal names nothing of dr.yaml: people.',
+  when: (evidence) =>
+    evidence.databases.length === 0 && evidence.applications.length === 0
+      ? {
+          ...common(evidence),
+          confidence: 'unknown',
+          outcome: { kind: 'person' },
+          text: 'the signal names nothing that dr.yaml knows, so there is nothing to look at',
+          wouldChangeMind: ['a target for this alert policy in dr.yaml'],
+        }
+      : undefined,
+};
+
+const alertClosed: Rule = {
+  scenario: 'not-failed',
+  code: 'alertClosed',
+  describe: 'Only the end of an alert was signalled, and everything is well.',
+  when: (evidence) => {
+    const { signals, firstSignalAt } = evidence.inquiry.state;
+    if (evidence.wellFor === undefined || signals === 0 || firstSignalAt !== undefined) return undefined;
+    return {
+      ...common(evidence),
+      confidence: 'confirmed',
+      outcome: { kind: 'nothing' },
+      text: 'an alert closed, and everything that it may be about is well',
+      wouldChangeMind: ['a new signal'],
+    };
+  },
+};
+
+/** Everything is well, for as long as a failure would have had to last. */
+function well(evidence: Evidence, text: string): Match | undefined {
+  const { wellFor, window } = evidence;
+  if (wellFor === undefined) return undefined;
+  const isSteady = wellFor >= window || hasWaitedLongEnough(evidence);
+  const { requested } = evidence.inquiry.state;
+  const asked = { code: 'requested', text: `${requested ?? ''} was asked for by hand, and there is nothing to do` };
+  const match = common(evidence);
+  return {
+    ...match,
+    reasons: requested === null ? match.reasons : [asked, ...match.reasons],
+    confidence: isSteady ? 'confirmed' : 'likely',
+    outcome: isSteady ? { kind: 'nothing' } : nextLook(evidence),
+    text: `${text}, and has been well for ${showDuration(wellFor)} of ${showDuration(window)}`,
+    wouldChangeMind: ['a look that finds a failure', 'a new signal'],
+  };
+}
+
+const recovered: Rule = {
+  scenario: 'recovered',
+  code: 'recovered',
+  describe: 'A failure was seen and is gone: end the incident once it has stayed away for the confirmation window.',
+  when: (evidence) => (evidence.sawFailure ? well(evidence, 'it has recovered by itself') : undefined),
+};
+
+const notFailed: Rule = {
+  scenario: 'not-failed',
+  code: 'notFailed',
+  describe: 'No look finds a failure: end the incident after the confirmation window.',
+  when: (evidence) => well(evidence, 'no observer finds a failure'),
+};
+
+const undecided: Rule = {
+  scenario: 'unknown',
+  code: 'noRuleApplies',
+  describe: 'The evidence fits nothing that we know: people.',
+  when: (evidence) => ({
+    ...common(evidence),
+    confidence: 'unknown',
+    outcome: hasWaitedLongEnough(evidence) ? { kind: 'person' } : nextLook(evidence),
+    text: 'something is not well, and it fits nothing that we know',
+    wouldChangeMind: ['evidence for one of the known failures', 'everything is well for the confirmation window'],
+  }),
+};
+
+/** All rules, in their order. */
+export const RULES: readonly Rule[] = [
+  testNotification,
+  noTarget,
+  ...DATABASE_RULES,
+  ...APPLICATION_RULES,
+  alertClosed,
+  recovered,
+  notFailed,
+  undecided,
+];
