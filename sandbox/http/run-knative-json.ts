@@ -3,7 +3,7 @@ import { toIso } from '../../shared/core/time.ts';
 import type { Project } from '../world/project.ts';
 import type { ServiceRevision } from '../world/run-api.ts';
 import type { RevisionFailure } from '../world/run-revision.ts';
-import type { RunServiceView } from '../world/run-service.ts';
+import type { RunServiceView } from '../world/run-view.ts';
 import type { EnvironmentVariable, RevisionTemplate, ServiceSpec } from '../world/run-spec.ts';
 
 // How Cloud Run's v1 API (Knative) shows services and revisions: what v2 has fields for stands in annotations.

@@ -1,5 +1,5 @@
 import type { Project } from '../world/project.ts';
-import type { RunServiceView } from '../world/run-service.ts';
+import type { RunServiceView } from '../world/run-view.ts';
 import { answer, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, queryOf } from './google-request.ts';
 import type { HttpRequest, Route } from './router.ts';

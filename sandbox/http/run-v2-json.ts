@@ -2,7 +2,7 @@ import { toIso } from '../../shared/core/time.ts';
 import type { Project } from '../world/project.ts';
 import type { RunUpdated, ServiceRevision } from '../world/run-api.ts';
 import type { RevisionFailure } from '../world/run-revision.ts';
-import type { RunServiceView } from '../world/run-service.ts';
+import type { RunServiceView } from '../world/run-view.ts';
 import type {
   EnvironmentVariable,
   RevisionTemplate,

@@ -2,7 +2,7 @@ import type { Caller } from './caller.ts';
 import { type ApiCall, type ApiDoor, ApiError, type ApiOutcome } from './kernel.ts';
 import type { Run, RunOperation, RunUpdate } from './run.ts';
 import type { RevisionView } from './run-revision.ts';
-import type { RunServiceView } from './run-service.ts';
+import type { RunServiceView } from './run-view.ts';
 import type { RunServiceRef } from './run-spec.ts';
 
 /** Cloud Run as its callers reach it: every method passes the door. Permissions: cloud.google.com/run/docs/reference/iam/permissions. */

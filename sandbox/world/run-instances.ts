@@ -11,7 +11,7 @@ import type { ApplicationInstance, ApplicationLauncher, Chance, WorldClock } fro
 const LAUNCH_AFTER: readonly [number, number] = [500, 3_000];
 /** From the signal to end until the process is gone, milliseconds; Cloud Run kills after 10 s (container contract). */
 const GONE_AFTER: readonly [number, number] = [200, 10_000];
-/** How often crashed instances are looked for, and how soon a failed start is tried again. */
+/** How often crashed instances are looked for and logs are collected, and how soon a failed start is tried again. */
 const LOOK_EVERY = seconds(5);
 
 /** One running copy. */
@@ -40,6 +40,15 @@ export interface RunInstancesOptions {
   readonly readSecret: (secret: string) => string | undefined;
   /** Whether the region has machines left. */
   readonly capacity: () => boolean;
+  /** Hears every line that an instance writes, some seconds later. */
+  readonly log: (line: LogLine) => void;
+}
+
+/** A line that an instance has written. */
+export interface LogLine {
+  readonly instance: string;
+  readonly at: Instant;
+  readonly text: string;
 }
 
 /** No instances yet. */
@@ -53,6 +62,15 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
 
   const drawn = ([low, high]: readonly [number, number]): Millis => millis(chance.between(low, high));
   const later = (length: Millis, what: () => void): void => void clock.schedule(after(clock.now(), length), what);
+
+  const heard = new WeakSet<object>();
+  const hear = ({ id, application }: RunInstance): void => {
+    for (const line of application.log()) {
+      if (heard.has(line)) continue;
+      heard.add(line);
+      options.log({ instance: id, ...line });
+    }
+  };
 
   const launch = (): void => {
     launching -= 1;
@@ -69,7 +87,10 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
 
   const end = (instance: RunInstance): void => {
     running.splice(running.indexOf(instance), 1);
-    later(drawn(GONE_AFTER), () => instance.application.stop());
+    later(drawn(GONE_AFTER), () => {
+      instance.application.stop();
+      hear(instance);
+    });
   };
 
   const settle = (): void => {
@@ -86,6 +107,7 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
     looking = true;
     later(LOOK_EVERY, () => {
       looking = false;
+      running.forEach(hear);
       for (const crashed of running.filter(({ application }) => application.state() === 'crashed')) {
         running.splice(running.indexOf(crashed), 1);
       }

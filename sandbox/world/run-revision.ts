@@ -1,7 +1,7 @@
 import { after, type Instant, millis, minutes, seconds } from '../../shared/core/time.ts';
 import type { Assumptions } from './assumptions.ts';
 import type { ApplicationLauncher, Chance, WorldClock } from './kernel.ts';
-import { createRunInstances, type RunInstances } from './run-instances.ts';
+import { createRunInstances, type RunInstances, type RunInstancesOptions } from './run-instances.ts';
 import { type RevisionTemplate, secretOf } from './run-spec.ts';
 
 // One revision: deployed once, then ready or failed for good.
@@ -17,6 +17,7 @@ const PROBE_EVERY = seconds(1);
 export interface RunOptions {
   readonly clock: WorldClock;
   readonly chance: Chance;
+  readonly launcher: ApplicationLauncher;
   readonly readSecret: (secret: string) => string | undefined;
   readonly assumptions: Pick<Assumptions, 'manualZeroHoldsService' | 'runEtagChecked'>;
 }
@@ -42,6 +43,9 @@ export interface RevisionView {
   readonly state: RevisionState;
 }
 
+/** What a revision is made with besides: whether there are machines, and who hears what its instances write. */
+export type RevisionParts = RunOptions & Pick<RunInstancesOptions, 'capacity' | 'log'>;
+
 /** A revision and its instances. */
 export interface RunRevision {
   view(): RevisionView;
@@ -62,10 +66,7 @@ export interface RunRevisionOptions {
 }
 
 /** Begins to deploy a revision. */
-export function createRunRevision(
-  parts: RunOptions & { readonly launcher: ApplicationLauncher; readonly capacity: () => boolean },
-  options: RunRevisionOptions,
-): RunRevision {
+export function createRunRevision(parts: RevisionParts, options: RunRevisionOptions): RunRevision {
   const { clock, chance, readSecret } = parts;
   const { name, template, generation, broken, settled } = options;
   const createdAt = clock.now();

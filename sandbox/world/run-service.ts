@@ -1,9 +1,11 @@
 import { sha256 } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
 import { after, between, type Instant, millis, minutes } from '../../shared/core/time.ts';
-import { ApiError, type ApplicationInstance, type ApplicationLauncher } from './kernel.ts';
+import { ApiError } from './kernel.ts';
+import type { Logs, Severity } from './logs.ts';
+import type { Project } from './project.ts';
 import { type Allotted, allocation } from './run-allocation.ts';
-import type { RunInstance } from './run-instances.ts';
+import type { LogLine, RunInstance } from './run-instances.ts';
 import {
   createRunRevision,
   type RevisionFailure,
@@ -18,6 +20,7 @@ import {
   type ServiceSpec,
   type TrafficTarget,
 } from './run-spec.ts';
+import type { RunOutcome, RunRoute, RunServiceView } from './run-view.ts';
 
 // One service.
 //
@@ -35,45 +38,6 @@ const APPLY_AFTER: readonly [number, number] = [1_500, 5_000];
 /** How long an instance above the minimum stays after the last request (docs: idle instances are kept up to 15 minutes). */
 const IDLE = minutes(15);
 
-/** A service as the API shows it. */
-export interface RunServiceView {
-  readonly ref: RunServiceRef;
-  readonly spec: ServiceSpec;
-  readonly uid: string;
-  readonly url: string;
-  /** With its quotes. */
-  readonly etag: string;
-  readonly generation: number;
-  readonly createdAt: Instant;
-  readonly updatedAt: Instant;
-  /** `false` until the newest generation has been carried out. */
-  readonly settled: boolean;
-  /** Since when it is settled, or not. */
-  readonly since: Instant;
-  /** The newest generation that serves. */
-  readonly servingGeneration: number;
-  /** Why the latest revision does not serve. */
-  readonly failure: RevisionFailure | undefined;
-  readonly latestCreated: string;
-  readonly latestReady: string;
-  /** Oldest first. */
-  readonly revisions: readonly RevisionView[];
-  /** Which revision each traffic target means now. */
-  readonly routes: readonly { readonly target: TrafficTarget; readonly revision: string }[];
-}
-
-/** Where a request goes. `starting`: an instance is on its way, ask again. `disabled`: 503, and nothing will start. */
-export type RunRoute =
-  | { readonly kind: 'instance'; readonly id: string; readonly application: ApplicationInstance }
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'disabled' };
-
-/** What came of an update. */
-export type RunOutcome =
-  | { readonly kind: 'running' }
-  | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly message: string };
-
 /** One service, behind its API. */
 export interface RunService {
   view(): RunServiceView;
@@ -89,9 +53,9 @@ export interface RunService {
 
 /** What services are made with. */
 export type RunParts = RunOptions & {
-  readonly launcher: ApplicationLauncher;
   readonly capacity: () => boolean;
-  readonly project: { readonly number: string };
+  readonly project: Project;
+  readonly logs: Pick<Logs, 'write'>;
 };
 
 const INJECTED: RevisionFailure = {
@@ -235,7 +199,8 @@ class Service implements RunService {
     };
     const warm = (): number => this.#warm(name, template);
     const options = { name, template, generation: this.#generation, broken, ready, warm, settled };
-    const revision = createRunRevision(this.#parts, options);
+    const log = (line: LogLine): void => this.#write(name, line);
+    const revision = createRunRevision({ ...this.#parts, log }, options);
     this.#revisions.push(revision);
   }
 
@@ -317,10 +282,28 @@ class Service implements RunService {
     });
   }
 
+  #write(revision: string, { at, text, instance }: LogLine): void {
+    const { location, service } = this.#ref;
+    const labels = { project_id: this.#parts.project.id, location, service_name: service, revision_name: revision };
+    this.#parts.logs.write({
+      log: 'run.googleapis.com/stderr',
+      resource: { type: 'cloud_run_revision', labels: { ...labels, configuration_name: service } },
+      at,
+      severity: severityOf(text),
+      text: `${instance} ${text}`,
+    });
+  }
+
   #later(length: number, what: () => void): void {
     const { clock } = this.#parts;
     clock.schedule(after(clock.now(), millis(length)), what);
   }
+}
+
+/** By the word that a line begins with. */
+function severityOf(text: string): Severity {
+  const word = /^[A-Z]+/.exec(text)?.[0];
+  return word === 'INFO' || word === 'WARNING' || word === 'ERROR' || word === 'DEBUG' ? word : 'DEFAULT';
 }
 
 const sumOf = (targets: readonly TrafficTarget[]): number => targets.reduce((sum, { percent }) => sum + percent, 0);

@@ -1,17 +1,13 @@
 import { shortId } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
-import { ApiError, type ApplicationLauncher } from './kernel.ts';
+import { ApiError } from './kernel.ts';
+import type { Logs } from './logs.ts';
 import type { Project } from './project.ts';
 import type { RunInstance } from './run-instances.ts';
 import type { RevisionFailure, RunOptions } from './run-revision.ts';
-import {
-  createRunService,
-  type RunOutcome,
-  type RunRoute,
-  type RunService,
-  type RunServiceView,
-} from './run-service.ts';
+import { createRunService, type RunService } from './run-service.ts';
 import { checkSpec, normalScaling, type RunServiceRef, type ServiceSpec } from './run-spec.ts';
+import type { RunOutcome, RunRoute, RunServiceView } from './run-view.ts';
 
 // Cloud Run: services, their revisions, and the operations that change them.
 //
@@ -54,17 +50,11 @@ export interface Run {
   withholdCapacity(withheld: boolean): void;
 }
 
-/** A service that exists from the start, and what its instances run. */
-export interface RunServiceSeed {
-  readonly ref: RunServiceRef;
-  readonly spec: ServiceSpec;
-  readonly launcher: ApplicationLauncher;
-}
-
 /** How a project's Cloud Run is made: services that serve from the start. */
 export type CreateRunOptions = RunOptions & {
   readonly project: Project;
-  readonly services: readonly RunServiceSeed[];
+  readonly logs: Pick<Logs, 'write'>;
+  readonly services: readonly { readonly ref: RunServiceRef; readonly spec: ServiceSpec }[];
 };
 
 /** Cloud Run with the given services, whose first revisions are ready and whose minimum instances are starting. */
@@ -72,10 +62,7 @@ export function createRun({ project, services, ...options }: CreateRunOptions): 
   let capacity = true;
   const draws = options.chance.fork('run');
   const parts = { ...options, chance: draws, project, capacity: () => capacity };
-  const all = services.map(({ ref, spec, launcher }) => ({
-    ref,
-    service: createRunService({ ...parts, launcher }, ref, spec),
-  }));
+  const all = services.map(({ ref, spec }) => ({ ref, service: createRunService(parts, ref, spec) }));
   const operations: { readonly name: string; readonly ref: RunServiceRef; readonly generation: number }[] = [];
 
   const find = (ref: RunServiceRef): RunService => {

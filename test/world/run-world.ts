@@ -2,6 +2,7 @@ import { type Assumptions, BELIEVED } from '../../sandbox/world/assumptions.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import type { ApplicationInstance, ApplicationLauncher, WorldClock } from '../../sandbox/world/kernel.ts';
+import { createLogs } from '../../sandbox/world/logs.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
 import { createRun } from '../../sandbox/world/run.ts';
 import { type ServiceSpec, TEMPLATE_DEFAULTS } from '../../sandbox/world/run-spec.ts';
@@ -46,6 +47,7 @@ export function createFakeLauncher(clock: WorldClock, readSecret: (secret: strin
   const launcher: ApplicationLauncher = {
     launch({ id, place, secret }) {
       const copy: Copy = { id, read: readSecret(secret), state: 'starting', stopped: false };
+      const log = [{ at: clock.now(), text: `INFO connecting to ${copy.read}` }];
       copies.push(copy);
       clock.schedule(after(clock.now(), seconds(3)), () => {
         if (copy.state === 'starting') copy.state = 'serving';
@@ -54,7 +56,7 @@ export function createFakeLauncher(clock: WorldClock, readSecret: (secret: strin
         place,
         state: () => copy.state,
         ready: () => copy.state === 'serving',
-        log: () => [],
+        log: () => log,
         stop() {
           copy.stopped = true;
         },
@@ -81,15 +83,11 @@ export function createRunWorld({
   secrets.addVersion(SECRET, Buffer.from('old address'));
   const readSecret = (secret: string): string | undefined => secrets.readSecret(secret);
   const { launcher, running } = createFakeLauncher(clock, readSecret);
-  const services = [{ ref: API, spec, launcher }];
-  const run = createRun({
-    clock,
-    chance: kernel.chance,
-    readSecret,
-    assumptions,
-    project: REFERENCE_PROJECT,
-    services,
-  });
+  const services = [{ ref: API, spec }];
+  const logs = createLogs({ clock, door: kernel.door });
+  const { chance } = kernel;
+  const project = REFERENCE_PROJECT;
+  const run = createRun({ clock, chance, launcher, readSecret, assumptions, project, logs, services });
   clock.advanceBy(seconds(30));
-  return { clock, kernel, secrets, run, running };
+  return { clock, kernel, secrets, logs, run, running };
 }

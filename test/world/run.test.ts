@@ -283,6 +283,20 @@ describe('instances', () => {
     expect(world.run.route(API)).toMatchObject({ kind: 'instance', id: expect.not.stringMatching(first?.id ?? '') });
   });
 
+  it('write to the log of their revision, each line once', () => {
+    const world = createRunWorld();
+    update(world, { scaling: HELD });
+    world.clock.advanceBy(minutes(1));
+
+    expect(world.logs.entries()).toEqual([
+      expect.objectContaining({
+        severity: 'INFO',
+        text: expect.stringMatching(/^coditect-dms-api-00001-\w{3}-1 INFO connecting to old address$/),
+        resource: { type: 'cloud_run_revision', labels: expect.objectContaining({ service_name: API.service }) },
+      }),
+    ]);
+  });
+
   it('are always as many as the manual count, however traffic divides them', () => {
     const percents = fc.integer({ min: 0, max: 100 }).map((first) => [first, 100 - first]);
     fc.assert(
