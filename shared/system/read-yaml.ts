@@ -1,6 +1,5 @@
 import type { Document, Node, YAMLError } from 'yaml';
 import { isMap, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
-import { redact } from '../core/redact.ts';
 import type { ConfigFault, ConfigPath } from './config-fault.ts';
 
 /** A line and a column, both from 1. */
@@ -28,6 +27,11 @@ const TEXT_MAX = 262_144;
 /** Levels of nodes: the deepest place of the schema has 12 (each key and its map count). */
 const DEPTH_MAX = 32;
 
+/** Broken places that are reported: what comes after so many is a consequence of them. */
+const SYNTAX_FAULTS_MAX = 100;
+
+const SHALLOW = 'maps and lists as docs/configuration.md shows them';
+
 const WANTED: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'each key once in its map',
   TAB_AS_INDENT: 'spaces before the first word of a line',
@@ -40,19 +44,13 @@ export function readYaml(text: string): YamlReading {
   if (text.length > TEXT_MAX) {
     return unreadable(`has more than ${TEXT_MAX} characters`, 'one system for each file');
   }
-  try {
-    return readDocument(text);
-  } catch (error) {
-    // The parser recurses, so thousands of open brackets exhaust the stack. Any other error is a bug and passes.
-    if (!(error instanceof RangeError)) throw error;
-    return unreadable('is nested too deep to be read', 'maps and lists as docs/configuration.md shows them');
-  }
-}
-
-function readDocument(text: string): YamlReading {
   const document = parseDocument(text, { prettyErrors: false, stringKeys: true, resolveKnownTags: false });
+  if (document.errors.some((error) => error.code === 'RESOURCE_EXHAUSTION')) {
+    return unreadable('is nested too deep to be read', SHALLOW);
+  }
   const refused = refusedNodes(document, text);
-  const faults = [...[...document.errors, ...document.warnings].map((error) => syntaxFault(error, text)), ...refused];
+  const errors = [...document.errors, ...document.warnings].slice(0, SYNTAX_FAULTS_MAX);
+  const faults = [...errors.map((error) => syntaxFault(error, text)), ...refused];
   // A key that stands there twice is a fault, and the rest of the file can be judged all the same.
   const readable = document.errors.every((error) => error.code === 'DUPLICATE_KEY') && refused.length === 0;
   if (!readable) return { source: undefined, faults };
@@ -65,7 +63,8 @@ function syntaxFault(error: YAMLError, text: string): ConfigFault {
     ...positionAt(text, error.pos[0]),
     path: '',
     value: '',
-    problem: `is not YAML: ${redact(error.message)}`,
+    // Some messages quote the text, which may be a secret that nobody could recognise any more.
+    problem: `is not YAML: ${error.message.replace(/: ?["'`].*/s, '')}`,
     wanted: WANTED[error.code] ?? 'YAML 1.2: `key: value`, lists with `- `, the same indentation within a map',
   };
 }
@@ -79,7 +78,7 @@ function refusedNodes(document: Document, text: string): readonly ConfigFault[] 
     Alias: (_, node) => refuse(node.range?.[0], 'is an alias of another place', 'the value itself, written out'),
     Node: (_, node, ancestors) => {
       if (ancestors.length <= DEPTH_MAX) return undefined;
-      refuse(node.range?.[0], 'is nested too deep', 'maps and lists as docs/configuration.md shows them');
+      refuse(node.range?.[0], 'is nested too deep', SHALLOW);
       return visit.BREAK;
     },
   });

@@ -39,21 +39,19 @@ function excerptOf(
   faults: readonly ConfigFault[],
 ): { readonly line: string; readonly caret: number } {
   const withheld = faults.some((other) => other.line === fault.line && other.value === WITHHELD);
-  const end = withheld ? firstValueEnd(line) : line.length;
-  const bare = line
-    .slice(0, end)
-    .replaceAll(/(:\/\/[^\s?#]*)[?#]\S*/g, '$1…')
-    .replaceAll('\t', ' ');
-  const plain = redact(bare) === bare ? bare : bare.slice(0, firstValueEnd(bare));
+  const plain = withoutSecrets(line, withheld).replaceAll('\t', ' ');
   const from = Math.max(0, Math.min(fault.column - 1, plain.length) - EXCERPT_MAX / 2);
   const part = plain.slice(from, from + EXCERPT_MAX).trimEnd();
-  const dots = end < line.length ? ` ${WITHHELD}` : '';
-  return { line: `${part}${dots}`, caret: Math.min(fault.column - 1 - from, part.length) };
+  return { line: part, caret: Math.min(fault.column - 1 - from, part.length) };
 }
 
-/** Where the first key of a line ends that is named like a secret; without one, where the first key ends. */
-function firstValueEnd(line: string): number {
+/** Also for lines that are no YAML, of which nobody knows what they mean. */
+function withoutSecrets(line: string, withheld: boolean): string {
   const keys = [...line.matchAll(/["']?([\w.-]+)["']?:(?=\s|$)/g)];
-  const found = keys.find(([, key]) => isSecretKey(key)) ?? keys[0];
-  return found === undefined ? 0 : found.index + found[0].length;
+  const secret = keys.find(([, key]) => isSecretKey(key));
+  if (secret === undefined && !withheld && redact(line) === line) {
+    return line.replaceAll(/(:\/\/[^\s?#]*)[?#]\S*/g, '$1…');
+  }
+  const last = secret ?? keys[0];
+  return `${last === undefined ? '' : line.slice(0, last.index + last[0].length)} ${WITHHELD}`;
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseDocument, stringify } from 'yaml';
 import { minutes } from '../../shared/core/time.ts';
 import type { ConfigPath } from '../../shared/system/config-fault.ts';
-import { showPath } from '../../shared/system/config-fault.ts';
+import { showPath, showValue } from '../../shared/system/config-fault.ts';
 import { showFaults } from '../../shared/system/show-faults.ts';
 import type { Change } from './reference.ts';
 import { changed, faultsOf, parsed, problemsOf, REFERENCE, reference } from './reference.ts';
@@ -100,6 +100,17 @@ describe('a configuration with faults', () => {
     expect(faults[0]).toMatchObject({ line: 2, wanted: 'spaces before the first word of a line' });
   });
 
+  it('points at a line that has something on it, when the end is missing', () => {
+    expect(faultsOf('system: {name: x\n\n\n')[0]).toMatchObject({ line: 1 });
+  });
+
+  it('does not mistake one entry of a list for another that could not be read', () => {
+    const receiver = 'https://pager.dms.internal/dr/oncall';
+    const text = changed([['notifications', 0], 7], [['notifications', 3, 'url'], receiver]);
+
+    expect(faultsOf(text).map(({ path }) => path)).toEqual(['notifications[0]']);
+  });
+
   it.each([
     ['an empty file', '', ''],
     ['a list', '- a', ''],
@@ -108,6 +119,7 @@ describe('a configuration with faults', () => {
     ['two documents', 'version: 1\n---\nversion: 1', ''],
     ['more than it would ever need', `# ${'x'.repeat(262_144)}`, ''],
     ['thousands of brackets', '['.repeat(20_000), ''],
+    ['thousands of dashes', '- '.repeat(20_000), ''],
     ['a deep place', `a: ${'['.repeat(40)}${']'.repeat(40)}`, ''],
   ])('refuses %s', (_, text, path) => {
     expect(faultsOf(text)).toContainEqual(expect.objectContaining({ path }));
@@ -126,8 +138,50 @@ describe('a configuration with faults', () => {
     const text = changed(change);
     const faults = faultsOf(text);
 
-    expect(faults).toContainEqual(expect.objectContaining({ value: '[withheld]' }));
+    expect(faults).toEqual([expect.objectContaining({ value: '[withheld]' })]);
     expect(JSON.stringify(faults) + showFaults('dr.yaml', text, faults)).not.toContain('horse');
+  });
+});
+
+describe('a file that is no YAML', () => {
+  it.each([
+    ['a password', 'a: {dbPass: "horse-battery'],
+    ['an address with a password', 'a: }https://dr:horse-battery@x.example.com'],
+    ['a password without a key', 'a: 1\npassword=horse-battery'],
+    ['a text that the parser quotes', 'a: "b" horse-battery\n  c: d'],
+  ])('is refused without showing %s that stands in it', (_, text) => {
+    const faults = faultsOf(text);
+
+    expect(faults.length).toBeGreaterThan(0);
+    expect(JSON.stringify(faults)).not.toContain('horse');
+  });
+
+  it.each([
+    ['a password', 'a: {dbPass: "horse-battery'],
+    ['an address with a password', 'a: }https://dr:horse-battery@x.example.com'],
+    ['a password without a key', 'a: 1\npassword=horse-battery'],
+  ])('is shown without %s that stands in it', (_, text) => {
+    expect(showFaults('dr.yaml', text, faultsOf(text))).not.toContain('horse');
+  });
+});
+
+describe('a quoted value', () => {
+  it('ends before the query of an address, in which secrets travel', () => {
+    const text = changed([['notifications', 1, 'url'], 'ftp://x.example.com/hook?sig=horse-battery']);
+    const faults = faultsOf(text);
+
+    expect(faults).toMatchObject([{ value: '"ftp://x.example.com/hook…"' }]);
+    expect(showFaults('dr.yaml', text, faults)).not.toContain('horse');
+  });
+
+  it('is withheld anywhere below a key that is named like a secret', () => {
+    expect(showValue('horse', ['people', 0, 'password', 0])).toBe('[withheld]');
+  });
+
+  it('is short', () => {
+    expect(showValue('x'.repeat(1_000), ['system', 'name']).length).toBeLessThan(50);
+    expect(showValue(['wait', 'promote'], ['remedies'])).toBe('["wait", "promote"]');
+    expect(showValue(['x'.repeat(1_000)], ['remedies'])).toBe('a list of 1');
   });
 });
 

@@ -1,0 +1,183 @@
+import type { Case } from './contradiction-cases.ts';
+import { reference } from './reference.ts';
+
+/** About regions, databases, applications and alerts. */
+export const TARGETS: readonly Case[] = [
+  [
+    'control regions that all fall with the system',
+    [
+      [
+        ['system', 'controlRegions'],
+        ['us-east1', 'us-central1'],
+      ],
+    ],
+    'system.controlRegions: lies wholly in protected regions: what destroys the system would destroy its recovery',
+  ],
+  [
+    'one control region, even if it stands there twice',
+    [
+      [
+        ['system', 'controlRegions'],
+        ['us-west1', 'us-west1'],
+      ],
+    ],
+    'system.controlRegions: has fewer than two regions, so the loss of one is the loss of dr-autopilot',
+  ],
+  [
+    'a replica in a region that is not said to be protected',
+    [[['system', 'protectedRegions'], ['us-central1']]],
+    'databases[0].replicas[1].region: puts something of the system into us-east1, which is not listed as protected',
+  ],
+  [
+    'a zone of a region that is not said to be protected',
+    [[['applications', 0, 'location'], 'europe-west1-b']],
+    'applications[0].location: puts something of the system into europe-west1, which is not listed as protected',
+  ],
+  [
+    'an instance that stands there twice',
+    [[['databases', 0, 'replicas', 1, 'instance'], 'coditect-dms-db']],
+    'databases[0].replicas[1].instance: is a name that stands here twice, so nobody knows what "coditect-dms-db" means',
+  ],
+  [
+    'one Deployment under two names',
+    [[['applications', 2], { ...gke(), id: 'again' }]],
+    'applications[2]: is the same thing as applications[0], and two runs could hold it at once',
+  ],
+  [
+    'a loss budget of nothing',
+    [[['databases', 0, 'lossBudget'], '0s']],
+    'databases[0].lossBudget: is zero: replication always lags a little, so no promotion could ever be within it',
+  ],
+  [
+    'a loss budget above the objective',
+    [[['databases', 0, 'lossBudget'], '2h']],
+    'databases[0].lossBudget: is above the rpo of 1h: the objective would be missed without anybody being asked',
+  ],
+  [
+    'remedies that list nothing',
+    [[['databases', 0, 'remedies'], []]],
+    'databases[0].remedies: lists nothing that could bring the database back',
+  ],
+  [
+    'remedies that only wait',
+    [[['databases', 0, 'remedies'], ['wait']]],
+    'databases[0].remedies: lists nothing that could bring the database back',
+  ],
+  [
+    'remedies that begin with the worst',
+    [
+      [
+        ['databases', 0, 'remedies'],
+        ['promote', 'wait'],
+      ],
+    ],
+    'databases[0].remedies: is not in the order in which they are tried, the least first',
+  ],
+  [
+    'a promotion of nothing',
+    [[['databases', 0, 'replicas'], []]],
+    'databases[0].remedies: lists promote, and there is no replica to promote',
+  ],
+  [
+    'a database that nobody uses',
+    [
+      [['applications', 0, 'dependsOn'], []],
+      [['applications', 1, 'dependsOn'], []],
+      [['applications', 0, 'databaseSecret'], undefined],
+      [['applications', 1, 'databaseSecret'], undefined],
+      [['alerts'], []],
+    ],
+    'databases[0].instance: has no consumer here: whoever connects to it would be left on a stale primary',
+  ],
+  [
+    'a database URL for an application without a database',
+    [[['applications', 1, 'dependsOn'], ['api-gke']]],
+    'applications[1].databaseSecret: is said to hold a database URL, but the application depends on no database of this file',
+  ],
+  [
+    'a consumer that nothing could move',
+    [[['applications', 1, 'databaseSecret'], undefined]],
+    'applications[1].databaseSecret: is missing: after a promotion nothing could move the application to the new primary',
+  ],
+  [
+    'a consumer without a vantage point',
+    [[['applications', 1, 'probes', 'vantage'], undefined]],
+    'applications[1].probes.vantage: is missing: with the consumers held, no fence could be proved from where they connect',
+  ],
+  [
+    'a dependency on nothing',
+    [[['applications', 0, 'dependsOn', 1], 'redis']],
+    'applications[0].dependsOn[1]: is no target of this file',
+  ],
+  [
+    'a dependency on a replica',
+    [[['applications', 0, 'dependsOn', 1], 'coditect-dms-db-east']],
+    'applications[0].dependsOn[1]: is a replica, and replicas come and go',
+  ],
+  [
+    'dependencies in a circle',
+    [
+      [['applications', 0, 'dependsOn', 1], 'api-run'],
+      [['applications', 1, 'dependsOn', 1], 'api-gke'],
+    ],
+    'applications[0].dependsOn: leads back to itself: a failure would be a symptom of its own symptom, and nothing would be its cause',
+    'applications[1].dependsOn: leads back to itself: a failure would be a symptom of its own symptom, and nothing would be its cause',
+  ],
+  [
+    'one secret for two databases',
+    [
+      [['databases', 1], otherDatabase()],
+      [['applications', 1, 'dependsOn'], ['other-db']],
+    ],
+    'applications[0].databaseSecret: is shared with api-run, which depends on another database: one secret holds one URL',
+    'applications[1].databaseSecret: is shared with api-gke, which depends on another database: one secret holds one URL',
+  ],
+  [
+    'two databases behind one secret',
+    [
+      [['databases', 1], otherDatabase()],
+      [
+        ['applications', 1, 'dependsOn'],
+        ['coditect-dms-db', 'other-db'],
+      ],
+    ],
+    'applications[1].dependsOn: names two databases, and one secret holds one URL',
+  ],
+  ['an alert on nothing', [[['alerts', 1, 'target'], 'api-gk']], 'alerts[1].target: is no target of this file'],
+  [
+    'a policy that stands there twice',
+    [[['alerts', 1, 'policy'], 'dr-uptime']],
+    'alerts[3].policy: is the policy of alerts[1] too, and a notification carries nothing but its name',
+  ],
+  [
+    'a pod heal of something without pods',
+    [[['alerts', 4, 'target'], 'api-run']],
+    'alerts[4].target: is nothing that pod-heal could recover',
+  ],
+  [
+    'nothing to protect',
+    [
+      [['databases'], []],
+      [['applications'], []],
+      [['alerts'], []],
+    ],
+    'databases: is empty, and so are the applications: there is nothing to protect',
+  ],
+];
+
+function gke(): object {
+  const { cluster, location, namespace, deployment, container, maxReplicas } = gkeApplication();
+  const probes = { deepHealth: 'https://a.example.com/h', canary: 'https://a.example.com/c' };
+  return { kind: 'gke', cluster, location, namespace, deployment, container, maxReplicas, probes };
+}
+
+function gkeApplication() {
+  const found = reference().applications.find((application) => application.kind === 'gke');
+  if (found === undefined) throw new Error('the reference has an application on GKE');
+  return found;
+}
+
+function otherDatabase(): object {
+  const replicas = [{ instance: 'other-db-replica', region: 'us-east1' }];
+  return { instance: 'other-db', region: 'us-east1', replicas, lossBudget: '5m', remedies: ['promote'] };
+}
