@@ -69,7 +69,7 @@ function clean(value: unknown, key = '', depth = 0): unknown {
   if (value === null || typeof value === 'boolean' || typeof value === 'number' || value === undefined) return value;
   if (isSensitive(key) || value instanceof SecretText) return '[redacted]';
   if (typeof value === 'string') return redact(value);
-  if (typeof value !== 'object') return String(value);
+  if (typeof value !== 'object') return typeof value === 'bigint' ? value.toString() : `[${typeof value}]`;
   if (depth >= DEPTH_MAX) return '[…]';
   if (value instanceof Error) return words(value, depth);
   if (Array.isArray(value)) return value.map((item) => clean(item, key, depth + 1));

@@ -78,8 +78,20 @@ export async function createTokenVerifier(publicKeys: Readonly<Record<string, st
   };
 }
 
-function claimsOf({ jti, sub, exp, aud: _, ...rest }: z.infer<typeof wire>): DecisionClaims {
-  return { ...rest, tokenId: jti, approver: sub, expiresAt: instant(Math.round(exp * 1_000)) };
+function claimsOf(payload: z.infer<typeof wire>): DecisionClaims {
+  const { approval, incident, decision, planDigest, evidenceDigest, lossBoundMs, jti, sub, exp } = payload;
+  const expiresAt = instant(Math.round(exp * 1_000));
+  return {
+    approval,
+    incident,
+    approver: sub,
+    decision,
+    planDigest,
+    evidenceDigest,
+    lossBoundMs,
+    tokenId: jti,
+    expiresAt,
+  };
 }
 
 function keyIdOf(token: string, decode: (token: string) => { readonly kid?: string | undefined }): string | undefined {
