@@ -62,6 +62,13 @@ export class ApplicationFront {
     return reply;
   }
 
+  /** Whether a service answers that it is well, asked from beside it and without being counted. */
+  isWell(name: string): boolean {
+    const service = this.#services.get(name);
+    const reply = service === undefined ? undefined : this.#ask(service, { kind: 'health' });
+    return reply?.kind === 'reply' && reply.status === 200;
+  }
+
   #ask(service: Service, request: ApplicationRequest): ApplicationReply {
     const backend = service.next();
     if (backend.kind === 'none') return failure(backend.status);
@@ -85,8 +92,8 @@ function classOf(status: number): keyof ResponseCounts {
   return status < 500 ? '4xx' : '5xx';
 }
 
-/** Takes the ready ones in turn. */
-export function inTurn(ready: () => readonly ApplicationInstance[]): () => Backend {
+/** Takes the ready ones in turn. `undefined` stands for one that is listed as ready and whose process is gone. */
+export function inTurn(ready: () => readonly (ApplicationInstance | undefined)[]): () => Backend {
   let turn = 0;
   return () => {
     const instances = ready();

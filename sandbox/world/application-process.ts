@@ -18,9 +18,6 @@ import type { ApplicationInstance, Chance, Place, WorldClock } from './kernel.ts
 /** Least and most seconds from the launch until the process serves. */
 const START_SECONDS = [5, 15] as const;
 
-/** Least and most seconds after which a process that can't run ends. */
-const CRASH_SECONDS = [2, 5] as const;
-
 /** Lines that a log keeps: the first ones, which tell how it started, and the newest. */
 const LOG_LINES = { first: 5, all: 500 } as const;
 
@@ -32,8 +29,6 @@ export interface ProcessOptions {
   readonly place: Place;
   readonly secret: string;
   readonly role: 'api' | 'prober';
-  /** Ends soon after its start, by a fault. */
-  readonly doomed: boolean;
   readonly clock: WorldClock;
   readonly chance: Chance;
   readonly network: DatabaseNetwork;
@@ -56,11 +51,10 @@ export class ApplicationProcess implements ApplicationInstance {
     this.id = options.id;
     this.place = options.place;
     this.role = options.role;
-    const { clock, chance, doomed } = options;
+    const { clock, chance } = options;
     this.#write(`INFO starting ${options.role} ${options.id}`);
-    const [least, most] = doomed ? CRASH_SECONDS : START_SECONDS;
-    const at = after(clock.now(), seconds(chance.between(least, most)));
-    this.#cancelStart = clock.schedule(at, () => (doomed ? this.crash('MemoryError') : this.#serve()));
+    const at = after(clock.now(), seconds(chance.between(...START_SECONDS)));
+    this.#cancelStart = clock.schedule(at, () => this.#serve());
   }
 
   state(): 'starting' | 'serving' | 'hung' | 'crashed' {
@@ -86,6 +80,13 @@ export class ApplicationProcess implements ApplicationInstance {
     if (this.#state !== 'serving') return;
     this.#write('WARNING event loop blocked, no request has been answered for 30 s');
     this.#state = 'hung';
+  }
+
+  /** Ends a hang. */
+  unhang(): void {
+    if (this.#state !== 'hung') return;
+    this.#write('INFO event loop runs again');
+    this.#state = 'serving';
   }
 
   /** A fault: the process ends. */

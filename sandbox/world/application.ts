@@ -17,7 +17,6 @@ export class Applications implements ApplicationLauncher {
   readonly #options: ApplicationsOptions;
   readonly #chance: Chance;
   readonly #processes = new Map<ApplicationInstance, ApplicationProcess>();
-  readonly #doomed: ((id: string) => boolean)[] = [];
 
   constructor(options: ApplicationsOptions) {
     this.#options = options;
@@ -30,7 +29,6 @@ export class Applications implements ApplicationLauncher {
     const process = new ApplicationProcess({
       ...options,
       role: options.id.startsWith(prober) ? 'prober' : 'api',
-      doomed: this.#doomed.some((strikes) => strikes(options.id)),
       clock: kernel.clock,
       chance: this.#chance,
       network,
@@ -51,21 +49,9 @@ export class Applications implements ApplicationLauncher {
     return [...this.#processes.values()].filter((process) => process.state() !== 'crashed');
   }
 
-  /** A fault: the running process with that id hangs. `false` when none serves under it. */
-  hang(id: string): boolean {
-    const process = this.running().find((candidate) => candidate.id === id && candidate.state() === 'serving');
-    process?.hang();
-    return process !== undefined;
-  }
-
-  /** A fault: whatever is launched under an id that `strikes` ends soon, and what runs ends now; returns how it is mended. */
-  crashLoop(strikes: (id: string) => boolean): () => void {
-    this.#doomed.push(strikes);
-    for (const process of this.running()) if (strikes(process.id)) process.crash('MemoryError');
-    return () => {
-      const index = this.#doomed.indexOf(strikes);
-      if (index >= 0) this.#doomed.splice(index, 1);
-    };
+  /** The newest process under an id that hasn't ended. */
+  byId(id: string): ApplicationProcess | undefined {
+    return this.running().findLast((process) => process.id === id);
   }
 
   #forgetEnded(): void {

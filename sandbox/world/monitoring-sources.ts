@@ -1,4 +1,3 @@
-import type { Instant } from '../../shared/core/time.ts';
 import type { ApplicationFront, ResponseCounts } from './application-front.ts';
 import type { Place } from './kernel.ts';
 import type { Labels, Sample } from './monitoring-series.ts';
@@ -16,25 +15,25 @@ export interface MetricSource {
   samples(): readonly Sample[];
 }
 
-/** What Monitoring knows of one pod, supplied by the Kubernetes model. */
-export interface PodMetrics {
+/** What Monitoring knows of one container, supplied by the Kubernetes model. */
+export interface ContainerMetrics {
   readonly namespace: string;
-  readonly name: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly node: string;
+  /** Name of the Deployment that the pod belongs to; empty when there is none. */
+  readonly deployment: string;
+  /** Since the pod was made. */
+  readonly restartCount: number;
   /** The pod's Ready condition. */
   readonly ready: boolean;
-  readonly node: string;
-  /** Name of the Deployment that it belongs to. */
-  readonly controller: string;
-  readonly labels: Labels;
-  /** `startedAt`: since when the restarts are counted. */
-  readonly containers: readonly { readonly name: string; readonly restarts: number; readonly startedAt: Instant }[];
 }
 
-/** The pods of one cluster, at the moment of asking. */
+/** The containers of one cluster, at the moment of asking. */
 export interface PodMetricsSource {
   readonly cluster: string;
   readonly location: string;
-  pods(): readonly PodMetrics[];
+  readonly containers: () => readonly ContainerMetrics[];
 }
 
 /** Cloud SQL: sampled every 60 s and invisible for up to 165 s (facts.md 1.4). */
@@ -220,52 +219,62 @@ export function loadBalancerSource(
   };
 }
 
-/** Restarts and readiness of the pods of one cluster. */
-export function podSource(project: Project, { cluster, location, pods }: PodMetricsSource): MetricSource {
-  const shared = { project_id: project.id, location, cluster };
-  const ofPod = (pod: PodMetrics): readonly Sample[] => {
-    const metadata = {
-      systemLabels: {
-        node_name: pod.node,
-        top_level_controller_name: pod.controller,
-        top_level_controller_type: 'Deployment',
+/** Restarts of the containers and readiness of the pods of one cluster. */
+export function podSource(project: Project, { cluster, location, containers }: PodMetricsSource): MetricSource {
+  const ofContainer = (one: ContainerMetrics): Sample => ({
+    resource: {
+      type: 'k8s_container',
+      labels: {
+        project_id: project.id,
+        location,
+        cluster_name: cluster,
+        namespace_name: one.namespace,
+        pod_name: one.pod,
+        container_name: one.container,
       },
-      userLabels: pod.labels,
-    };
-    const restarts = pod.containers.map(
-      ({ name, restarts: count, startedAt }): Sample => ({
-        resource: {
-          type: 'k8s_container',
-          labels: {
-            project_id: project.id,
-            location,
-            cluster_name: cluster,
-            namespace_name: pod.namespace,
-            pod_name: pod.name,
-            container_name: name,
-          },
-        },
-        metric: { type: 'kubernetes.io/container/restart_count', labels: {} },
-        metadata,
-        kind: 'CUMULATIVE',
-        valueType: 'INT64',
-        value: count,
-        startAt: startedAt,
-      }),
-    );
-    const ready: Sample = {
-      resource: {
-        type: 'prometheus_target',
-        labels: { ...shared, namespace: pod.namespace, job: 'kube-state-metrics', instance: pod.name },
+    },
+    metric: { type: 'kubernetes.io/container/restart_count', labels: {} },
+    metadata: metadataOf(one),
+    kind: 'CUMULATIVE',
+    valueType: 'INT64',
+    value: one.restartCount,
+  });
+
+  const ofPod = (one: ContainerMetrics): Sample => ({
+    resource: {
+      type: 'prometheus_target',
+      labels: {
+        project_id: project.id,
+        location,
+        cluster,
+        namespace: one.namespace,
+        job: 'kube-state-metrics',
+        instance: one.pod,
       },
-      metric: {
-        type: 'prometheus.googleapis.com/kube_pod_status_ready/gauge',
-        labels: { namespace: pod.namespace, pod: pod.name, condition: 'true' },
-      },
-      metadata,
-      ...gauge('DOUBLE', Number(pod.ready)),
-    };
-    return [...restarts, ready];
+    },
+    metric: {
+      type: 'prometheus.googleapis.com/kube_pod_status_ready/gauge',
+      labels: { namespace: one.namespace, pod: one.pod, condition: 'true' },
+    },
+    metadata: metadataOf(one),
+    ...gauge('DOUBLE', Number(one.ready)),
+  });
+
+  const metadataOf = ({ node, deployment }: ContainerMetrics): NonNullable<Sample['metadata']> => ({
+    systemLabels: {
+      node_name: node,
+      ...(deployment === '' ? {} : { top_level_controller_name: deployment, top_level_controller_type: 'Deployment' }),
+    },
+    userLabels: deployment === '' ? {} : { app: deployment },
+  });
+
+  return {
+    name: `pods/${cluster}`,
+    visibleAfter: PODS_VISIBLE_AFTER,
+    samples() {
+      const all = containers();
+      const firstOfPods = all.filter(({ pod }, index) => all.findIndex((other) => other.pod === pod) === index);
+      return [...all.map(ofContainer), ...firstOfPods.map(ofPod)];
+    },
   };
-  return { name: `pods/${cluster}`, visibleAfter: PODS_VISIBLE_AFTER, samples: () => pods().flatMap(ofPod) };
 }

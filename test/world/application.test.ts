@@ -121,21 +121,12 @@ describe('the application', () => {
   it('hangs: it is not ready, does not answer, and does not end', () => {
     const world = createApplicationWorld();
     const instance = world.launch('api-1');
-    expect(world.applications.hang('api-1')).toBe(true);
+    const process = world.applications.process(instance);
+    process?.hang();
     expect([instance.state(), instance.ready()]).toEqual(['hung', false]);
-    expect(world.applications.process(instance)?.handle({ kind: 'health' })).toEqual({ kind: 'silence' });
-    expect(world.applications.hang('api-1')).toBe(false);
-  });
-
-  it('ends again and again while a fault dooms its name', () => {
-    const world = createApplicationWorld();
-    const first = world.launch('api-1');
-    const mend = world.applications.crashLoop((id) => id === 'api-1');
-    expect(first.state()).toBe('crashed');
-    expect(world.launch('api-1').state()).toBe('crashed');
-    expect(world.launch('api-2').state()).toBe('serving');
-    mend();
-    expect(world.launch('api-1').state()).toBe('serving');
+    expect(process?.handle({ kind: 'health' })).toEqual({ kind: 'silence' });
+    process?.unhang();
+    expect(process?.handle({ kind: 'health' })).toMatchObject({ status: 200 });
   });
 });
 
@@ -193,7 +184,7 @@ describe('the front end', () => {
     const world = createApplicationWorld();
     const instance = world.launch('api-1');
     world.front.add('stuck', { front: 'ingress', place: 'pods', next: () => ({ kind: 'instance', instance }) });
-    world.applications.hang('api-1');
+    world.applications.process(instance)?.hang();
     expect(world.front.request('internet', 'stuck', { kind: 'health' })).toMatchObject({
       status: 504,
       takes: seconds(30),

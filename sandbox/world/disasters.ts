@@ -1,0 +1,294 @@
+import { unreachable } from '../../shared/core/assert.ts';
+import { after, type Instant, millis, minutes } from '../../shared/core/time.ts';
+import type { ApiFaultKind, Faults } from './faults.ts';
+import type { Api, Network, Place, WorldClock } from './kernel.ts';
+import type { ClusterFaults } from './kubernetes-faults.ts';
+import { LONG_LAG } from './sql-disasters.ts';
+import type { Sql } from './sql.ts';
+
+// Faults by name, as people break and mend them. A fault changes the simulated world and nothing else (decisions.md 17).
+
+/** The faults: what `break` and `mend` take. `target` and `variant` say what their second and third words may be. */
+export const FAULTS = {
+  'primary-database': {
+    does: 'The zone of the primary database is lost.',
+    target: 'an instance; the primary in use by default',
+    variants: ['refuses', 'hangs'],
+  },
+  network: {
+    does: 'Two places no longer reach each other.',
+    target: 'two places, such as `cloudRun,sql/coditect-dms-db`; the default is Cloud Run and the primary in use',
+    variants: ['both-ways', 'one-way'],
+  },
+  'replica-lag': {
+    does: 'What the primary commits reaches a replica twenty minutes later.',
+    target: 'a replica; the first one by default',
+    variants: [],
+  },
+  'frozen-replica': {
+    does: 'A replica stops replaying what it receives, or stops receiving.',
+    target: 'a replica; the first one by default',
+    variants: ['replay', 'receiver'],
+  },
+  maintenance: {
+    does: 'Google maintains an instance for two minutes; it ends by itself.',
+    target: 'an instance; the primary in use by default',
+    variants: [],
+  },
+  'api-throttling': {
+    does: 'Half of the API calls are answered with 429.',
+    target: 'an API; all by default',
+    variants: [],
+  },
+  'api-errors': {
+    does: 'Half of the API calls are answered with 503.',
+    target: 'an API; all by default',
+    variants: [],
+  },
+  'api-timeouts-with-effect': {
+    does: 'Every second change through an API takes effect, and its caller never hears of it.',
+    target: 'an API; all by default',
+    variants: [],
+  },
+  'stop-not-carried-out': {
+    does: 'Stopping the primary is accepted and not carried out.',
+    target: 'an instance; the primary in use by default',
+    variants: ['runsForever', 'doneWithoutEffect'],
+  },
+  'functions-cut-from-primary': {
+    does: 'Our functions do not reach the primary, which serves everybody else.',
+    target: 'an instance; the primary in use by default',
+    variants: [],
+  },
+  pod: { does: 'A pod of the API hangs.', target: 'a pod; one is drawn by default', variants: [] },
+  'crash-loop': {
+    does: 'The containers of the API end soon after each start.',
+    target: 'none',
+    variants: ['this', 'next'],
+  },
+} as const satisfies Readonly<
+  Record<string, { readonly does: string; readonly target: string; readonly variants: readonly string[] }>
+>;
+
+/** One of them. */
+export type FaultName = keyof typeof FAULTS;
+
+/** What is broken now. */
+export interface ActiveFault {
+  readonly name: FaultName;
+  readonly target: string;
+  readonly variant: string | undefined;
+  readonly since: Instant;
+}
+
+/** A fault, target or variant that doesn't exist, or can't be broken now: the caller's mistake, in a sentence. */
+export class BreakRefused extends Error {}
+
+/** What faults reach. */
+export interface DisasterParts {
+  readonly clock: WorldClock;
+  readonly network: Network;
+  readonly faults: Faults;
+  readonly sql: Sql;
+  readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop'>;
+  readonly namespace: string;
+  readonly deployment: string;
+  /** The instance that the application is told to use now. */
+  readonly primaryInUse: () => string;
+}
+
+const APIS: readonly Api[] = [
+  'sqladmin',
+  'kubernetes',
+  'run',
+  'dns',
+  'secretmanager',
+  'monitoring',
+  'container',
+  'redis',
+  'logging',
+];
+
+/** Probability with which an API fault strikes a call. */
+const STRIKES = 0.5;
+
+/** Breaks and mends the world. */
+export class Disasters {
+  readonly #parts: DisasterParts;
+  readonly #active: { readonly fault: ActiveFault; readonly mend: () => void }[] = [];
+
+  constructor(parts: DisasterParts) {
+    this.#parts = parts;
+  }
+
+  active(): readonly ActiveFault[] {
+    return this.#active.map(({ fault }) => fault);
+  }
+
+  /** Breaks something. Throws `BreakRefused`. Breaking twice is mended by one `mend`. */
+  break(name: string, target?: string, variant?: string): ActiveFault {
+    const known = nameOf(name);
+    const variants: readonly string[] = FAULTS[known].variants;
+    if (variant !== undefined && !variants.includes(variant)) {
+      throw new BreakRefused(`${known} has no variant ${variant}; it has ${variants.join(', ') || 'none'}`);
+    }
+    const chosen = variant ?? variants[0];
+    const { resolved, mend } = this.#strike(known, target, chosen);
+    const fault = { name: known, target: resolved, variant: chosen, since: this.#parts.clock.now() };
+    this.#active.push({ fault, mend });
+    return fault;
+  }
+
+  /** Mends every active fault of that name, newest first; returns what was mended. */
+  mend(name: string): readonly ActiveFault[] {
+    const known = nameOf(name);
+    const struck = this.#active.filter(({ fault }) => fault.name === known).toReversed();
+    for (const entry of struck) {
+      entry.mend();
+      this.#active.splice(this.#active.indexOf(entry), 1);
+    }
+    return struck.map(({ fault }) => fault);
+  }
+
+  #strike(name: FaultName, target: string | undefined, variant: string | undefined): Struck {
+    const { network, sql } = this.#parts;
+    switch (name) {
+      case 'primary-database': {
+        const instance = this.#instance(target);
+        sql.disasters.breakZone(instance, variant === 'hangs' ? 'hangs' : 'refuses');
+        return { resolved: instance, mend: () => sql.disasters.mendZone(instance) };
+      }
+      case 'network':
+        return this.#cut(target ?? `cloudRun,sql/${this.#parts.primaryInUse()}`, variant !== 'one-way');
+      case 'replica-lag': {
+        const replica = this.#replica(target);
+        sql.disasters.setLag(replica, LONG_LAG);
+        return { resolved: replica, mend: () => sql.disasters.setLag(replica, millis(0)) };
+      }
+      case 'frozen-replica': {
+        const replica = this.#replica(target);
+        sql.disasters.freeze(replica, variant === 'receiver' ? 'receiver' : 'replay');
+        return { resolved: replica, mend: () => sql.disasters.freeze(replica, 'no') };
+      }
+      case 'maintenance': {
+        const instance = this.#instance(target);
+        if (sql.fleet.operations.busyWith(instance) !== undefined) throw new BreakRefused(`${instance} is busy`);
+        sql.disasters.maintain(instance);
+        this.#forgetLater(name, instance);
+        return { resolved: instance, mend: () => {} };
+      }
+      case 'stop-not-carried-out': {
+        const instance = this.#instance(target);
+        sql.disasters.holdStops(instance, variant === 'doneWithoutEffect' ? 'doneWithoutEffect' : 'runsForever');
+        return { resolved: instance, mend: () => sql.disasters.holdStops(instance, undefined) };
+      }
+      case 'functions-cut-from-primary': {
+        const instance = this.#instance(target);
+        network.cut('functions', `sql/${instance}`);
+        return { resolved: instance, mend: () => network.mend('functions', `sql/${instance}`) };
+      }
+      case 'api-throttling':
+        return this.#drawApiFault(target, { kind: 'throttled' });
+      case 'api-errors':
+        return this.#drawApiFault(target, { kind: 'serverError' });
+      case 'api-timeouts-with-effect':
+        return this.#drawApiFault(target, { kind: 'loseReplyAfter' }, true);
+      case 'pod':
+        return this.#hangPod(target);
+      case 'crash-loop':
+        return this.#crashLoop(variant === 'next' ? 'next' : 'this');
+      default:
+        return unreachable(name);
+    }
+  }
+
+  #cut(target: string, bothWays: boolean): Struck {
+    const [a, b, ...more] = target.split(',').map((place): Place => place.trim());
+    if (a === undefined || b === undefined || more.length > 0 || a === '' || b === '') {
+      throw new BreakRefused('network needs two places with a comma between them, such as pods,sql/coditect-dms-db');
+    }
+    const { network } = this.#parts;
+    network.cut(a, b);
+    if (bothWays) network.cut(b, a);
+    const mend = (): void => {
+      network.mend(a, b);
+      if (bothWays) network.mend(b, a);
+    };
+    return { resolved: `${a},${b}`, mend };
+  }
+
+  #drawApiFault(target: string | undefined, kind: ApiFaultKind, writes?: true): Struck {
+    const api = APIS.find((name) => name === target);
+    if (target !== undefined && api === undefined) {
+      throw new BreakRefused(`there is no API ${target}; there are ${APIS.join(', ')}`);
+    }
+    const on = { ...(api === undefined ? {} : { api }), ...(writes === undefined ? {} : { writes }) };
+    const end = this.#parts.faults.draw({ on, rates: [[kind, STRIKES]] });
+    return { resolved: api ?? 'all APIs', mend: end };
+  }
+
+  #hangPod(target: string | undefined): Struck {
+    const { pods, namespace, deployment } = this.#parts;
+    const which =
+      target === undefined ? { deployment: { namespace, name: deployment } } : { pod: { namespace, name: target } };
+    const name = orRefused(() => pods.hangPod(which));
+    // A pod that was replaced in the meantime took its fault with it.
+    const mend = (): void => {
+      try {
+        pods.unhangPod({ namespace, name });
+      } catch {
+        return;
+      }
+    };
+    return { resolved: name, mend };
+  }
+
+  #crashLoop(template: 'this' | 'next'): Struck {
+    const { pods, namespace, deployment } = this.#parts;
+    return { resolved: deployment, mend: orRefused(() => pods.crashLoop({ namespace, name: deployment }, template)) };
+  }
+
+  #instance(target: string | undefined): string {
+    const name = target ?? this.#parts.primaryInUse();
+    const instances = this.#parts.sql.fleet.all().map((instance) => instance.name);
+    if (instances.includes(name)) return name;
+    throw new BreakRefused(`there is no instance ${name}; there are ${instances.join(', ')}`);
+  }
+
+  #replica(target: string | undefined): string {
+    const replicas = this.#parts.sql.fleet.all().filter(({ primary }) => primary !== undefined);
+    const names = replicas.map(({ name }) => name);
+    const nearest = replicas.find(({ primary }) => primary === this.#parts.primaryInUse());
+    const name = target ?? nearest?.name ?? names[0];
+    if (name !== undefined && names.includes(name)) return name;
+    throw new BreakRefused(`there is no replica ${name ?? ''}; there are ${names.join(', ') || 'none'}`);
+  }
+
+  #forgetLater(name: FaultName, target: string): void {
+    const { clock } = this.#parts;
+    clock.schedule(after(clock.now(), minutes(3)), () => {
+      const index = this.#active.findIndex(({ fault }) => fault.name === name && fault.target === target);
+      if (index >= 0) this.#active.splice(index, 1);
+    });
+  }
+}
+
+interface Struck {
+  readonly resolved: string;
+  readonly mend: () => void;
+}
+
+function nameOf(text: string): FaultName {
+  const names = Object.keys(FAULTS);
+  const known = names.find((name): name is FaultName => name === text);
+  if (known !== undefined) return known;
+  throw new BreakRefused(`there is no fault ${text}; there are ${names.join(', ')}`);
+}
+
+function orRefused<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw new BreakRefused(error instanceof Error ? error.message : String(error));
+  }
+}

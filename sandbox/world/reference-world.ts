@@ -1,0 +1,60 @@
+import type { ServiceSpec } from './run-spec.ts';
+import { TEMPLATE_DEFAULTS } from './run-spec.ts';
+import { REFERENCE } from './reference-system.ts';
+
+// The parts of the reference system that the runbook takes for granted: Cloud Run services, DNS, Redis, cluster.
+
+const IMAGES = 'us-central1-docker.pkg.dev/coditect-prod/dms';
+
+/** What users and uptime checks ask, by service name: two fronts of the API, and the two probers. */
+export const SERVICES = {
+  apiGke: 'gke/coditect-dms-api',
+  apiRun: 'run/coditect-dms-api',
+  proberGke: 'gke/coditect-dms-prober',
+  proberRun: 'run/coditect-dms-prober',
+} as const;
+
+const specOf = (image: string, max: number): ServiceSpec => ({
+  labels: {},
+  annotations: {},
+  description: '',
+  ingress: 'INGRESS_TRAFFIC_ALL',
+  scaling: { mode: 'AUTOMATIC', min: 1, max, manual: undefined },
+  template: {
+    ...TEMPLATE_DEFAULTS,
+    image: `${IMAGES}/${image}:1.14.2`,
+    env: [{ kind: 'secret', name: 'API_DATABASE_URL', secret: REFERENCE.databaseSecret }],
+    max,
+  },
+  traffic: [{ revision: undefined, percent: 100 }],
+});
+
+/** Cloud Run services. */
+export const REFERENCE_RUN_SERVICES = [
+  { ref: { location: REFERENCE.region, service: REFERENCE.api }, spec: specOf('api', 10) },
+  { ref: { location: REFERENCE.region, service: REFERENCE.prober }, spec: specOf('prober', 1) },
+] as const;
+
+/** The public zone. 203.0.113.0/24 is for documentation (RFC 5737). */
+export const REFERENCE_ZONES = [
+  {
+    name: 'coditect-zone',
+    dnsName: 'coditect.ai.',
+    records: [{ name: `${REFERENCE.publicHost}.`, type: 'A', ttl: 60, rrdatas: ['203.0.113.10'] }],
+  },
+] as const;
+
+/** Sessions. */
+export const REFERENCE_REDIS = [
+  {
+    name: 'coditect-dms-redis',
+    location: REFERENCE.region,
+    zone: REFERENCE.zone,
+    tier: 'STANDARD_HA',
+    memorySizeGb: 5,
+    version: 'REDIS_7_0',
+    host: '10.30.0.3',
+    port: 6378,
+    authEnabled: true,
+  },
+] as const;

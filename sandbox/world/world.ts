@@ -1,0 +1,231 @@
+import type { JsonObject } from '../../shared/core/json.ts';
+import type { Instant } from '../../shared/core/time.ts';
+import { Applications } from './application.ts';
+import { parseDatabaseUrl } from './application-database.ts';
+import { ApplicationFront, type Backend, inTurn } from './application-front.ts';
+import { type Assumptions, BELIEVED } from './assumptions.ts';
+import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
+import { createKernel, type WorldKernel } from './create-kernel.ts';
+import { Disasters } from './disasters.ts';
+import { createDns, type Dns } from './dns.ts';
+import { createDnsApi, type DnsApi } from './dns-api.ts';
+import type { WorldClock } from './kernel.ts';
+import { createKubernetes, type Kubernetes } from './kubernetes.ts';
+import { REFERENCE_APPLICATIONS, seedReference } from './kubernetes-reference.ts';
+import { createLogs, type Logs } from './logs.ts';
+import { Monitoring, type NotificationDisorder } from './monitoring.ts';
+import type { AlertPolicyDocument } from './monitoring-policy.ts';
+import { CHECKERS, loadBalancerSource, podSource, runSource, sqlSource, uptimeSource } from './monitoring-sources.ts';
+import type { Project } from './project.ts';
+import { createRedis, type Redis } from './redis.ts';
+import { referenceChannels, referencePolicies, UPTIME_CHECK_ID, URL_MAP } from './reference-policies.ts';
+import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
+import { REFERENCE_REDIS, REFERENCE_RUN_SERVICES, REFERENCE_ZONES, SERVICES } from './reference-world.ts';
+import { createRun, type Run } from './run.ts';
+import { createRunApi, type RunApi } from './run-api.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
+import { createSecretsApi, type SecretsApi } from './secrets-api.ts';
+import { createSql, type Sql } from './sql.ts';
+
+// The simulated cloud with the reference system in it: every part on one kernel.
+
+/** How a world is made. */
+export interface WorldOptions {
+  readonly clock: WorldClock;
+  readonly seed: number | string;
+  /** What we believe, unless given. */
+  readonly assumptions?: Assumptions;
+  /** Takes what Monitoring publishes, by the topic's short name; nobody else publishes alerts. */
+  readonly publish: (topic: string, message: JsonObject) => void;
+  /** The reference policies, unless given. */
+  readonly policies?: readonly AlertPolicyDocument[];
+  /** How notifications arrive: late and sometimes twice, unless given. */
+  readonly disorder?: NotificationDisorder;
+  /** Address and certificate of the cluster's API server, as the Container API tells them. */
+  readonly cluster?: Pick<ClusterSeed, 'endpoint' | 'caCertificate'>;
+}
+
+/** A world. Every `…Api`, and `admin` and `api` of the others, pass the one door. */
+export interface World {
+  readonly project: Project;
+  readonly assumptions: Assumptions;
+  readonly kernel: WorldKernel;
+  readonly sql: Sql;
+  readonly applications: Applications;
+  /** The services that answer users and probes, by the names in `SERVICES`. */
+  readonly front: ApplicationFront;
+  readonly monitoring: Monitoring;
+  readonly kubernetes: Kubernetes;
+  readonly run: Run;
+  readonly runApi: RunApi;
+  readonly secrets: Secrets;
+  readonly secretsApi: SecretsApi;
+  readonly dns: Dns;
+  readonly dnsApi: DnsApi;
+  readonly clusters: Clusters;
+  readonly redis: Redis;
+  readonly logs: Logs;
+  readonly disasters: Disasters;
+  /** Whether every service answers as it should: a new world needs about half a minute of its time. */
+  ready(): boolean;
+  /** The instance that the secret in force names; the reference primary when it names none. */
+  primaryInUse(): string;
+  /** When the world was made. */
+  readonly startedAt: Instant;
+}
+
+/** The reference system in a simulated cloud. Its workloads are starting; Monitoring is watching. */
+export function createWorld(options: WorldOptions): World {
+  const { clock, seed, assumptions = BELIEVED, publish } = options;
+  const { project } = REFERENCE;
+  const kernel = createKernel({ clock, seed, cluster: REFERENCE.cluster });
+  grantReferenceRoles(kernel.iam, project.id);
+  const sql = createSql({ kernel, project, assumptions, instances: REFERENCE_FLEET });
+  const secrets = createSecrets({ clock, project });
+  const applications = createApplications(kernel, sql, secrets);
+  const logs = createLogs(kernel);
+  const run = createRun({
+    clock,
+    chance: kernel.chance,
+    launcher: applications,
+    readSecret: (name) => secrets.readSecret(name),
+    assumptions,
+    project,
+    logs,
+    services: REFERENCE_RUN_SERVICES,
+  });
+  const kubernetes = createKubernetes(kernel, {
+    name: REFERENCE.cluster,
+    launcher: applications,
+    applications: REFERENCE_APPLICATIONS,
+    hang: (instance, hung) => {
+      const process = applications.process(instance);
+      if (hung) process?.hang();
+      else process?.unhang();
+    },
+  });
+  seedReference(kubernetes);
+  const front = createFront(kernel, applications, kubernetes, run);
+  const monitoring = createMonitoring(options, { kernel, sql, front, kubernetes, run, publish });
+  const primaryInUse = (): string => {
+    const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
+    return sql.fleet.nameAt(host) ?? REFERENCE_PRIMARY.name;
+  };
+  const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
+  const cluster = options.cluster ?? { endpoint: '203.0.113.20', caCertificate: '' };
+  monitoring.start();
+  return {
+    project,
+    assumptions,
+    kernel,
+    sql,
+    applications,
+    front,
+    monitoring,
+    kubernetes,
+    run,
+    runApi: createRunApi(kernel.door, run),
+    secrets,
+    secretsApi: createSecretsApi(kernel.door, secrets),
+    dns,
+    dnsApi: createDnsApi({ ...kernel, dns }),
+    clusters: createClusters({
+      ...kernel,
+      clusters: [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }],
+    }),
+    redis: createRedis({ ...kernel, instances: REFERENCE_REDIS }),
+    logs,
+    disasters: new Disasters({
+      ...kernel,
+      sql,
+      pods: kubernetes.faults,
+      namespace: REFERENCE.namespace,
+      deployment: REFERENCE.api,
+      primaryInUse,
+    }),
+    ready: () => Object.values(SERVICES).every((name) => front.isWell(name)),
+    primaryInUse,
+    startedAt: clock.now(),
+  };
+}
+
+const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as const;
+
+/** The user under which the application logs in. */
+const USER = 'dms';
+
+function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets): Applications {
+  const chance = kernel.chance.fork('password');
+  const password = Array.from({ length: 20 }, () => chance.between(0, 35).toString(36)).join('');
+  const { databaseSecret, database, databasePort, prober } = REFERENCE;
+  secrets.create(databaseSecret);
+  const url = `postgresql://${USER}:${password}@${REFERENCE_PRIMARY.address}:${databasePort}/${database}`;
+  secrets.addVersion(databaseSecret, Buffer.from(url));
+  return new Applications({
+    kernel,
+    network: {
+      servers: sql.fleet.servers,
+      nameAt: (host) => sql.fleet.nameAt(host),
+      credentials: { user: USER, password, database },
+      port: databasePort,
+    },
+    readSecret: (name) => secrets.readSecret(name),
+    prober,
+  });
+}
+
+function createFront(
+  kernel: WorldKernel,
+  applications: Applications,
+  kubernetes: Kubernetes,
+  run: Run,
+): ApplicationFront {
+  const front = new ApplicationFront(kernel.network, applications);
+  const { namespace, api, prober, region } = REFERENCE;
+  const pods = (service: string) =>
+    inTurn(() => kubernetes.readyPods(namespace, service).map((name) => applications.byId(name)));
+  const instances = (service: string) => (): Backend => {
+    const route = run.route({ location: region, service });
+    if (route.kind !== 'instance') return { kind: 'none', status: 503 };
+    return { kind: 'instance', instance: route.application };
+  };
+  front.add(SERVICES.apiGke, { front: 'ingress', place: 'pods', next: pods(api) });
+  front.add(SERVICES.proberGke, { front: 'ingress', place: 'pods', next: pods(prober) });
+  front.add(SERVICES.apiRun, { front: 'cloudRun', place: 'cloudRun', next: instances(api) });
+  front.add(SERVICES.proberRun, { front: 'cloudRun', place: 'cloudRun', next: instances(prober) });
+  return front;
+}
+
+function createMonitoring(
+  options: WorldOptions,
+  parts: Pick<World, 'kernel' | 'sql' | 'front' | 'kubernetes' | 'run'> & Pick<WorldOptions, 'publish'>,
+): Monitoring {
+  const { kernel, sql, front, kubernetes, run, publish } = parts;
+  const { project, region, api, prober, zone, publicHost } = REFERENCE;
+  const monitoring = new Monitoring({
+    kernel,
+    project,
+    policies: options.policies ?? referencePolicies(project),
+    channels: referenceChannels(project),
+    publish,
+    ...(options.disorder === undefined ? {} : { disorder: options.disorder }),
+  });
+  monitoring.addSource(sqlSource(project, sql.fleet));
+  for (const checker of CHECKERS) {
+    const check = { id: UPTIME_CHECK_ID, host: publicHost, service: SERVICES.apiGke, checker };
+    monitoring.addSource(uptimeSource(project, front, check));
+  }
+  monitoring.addSource(loadBalancerSource(project, { urlMap: URL_MAP, counts: () => front.counts(SERVICES.apiGke) }));
+  for (const [name, service] of [
+    [api, SERVICES.apiRun],
+    [prober, SERVICES.proberRun],
+  ] as const) {
+    const revision = (): string => run.service({ location: region, service: name }).latestReady;
+    const counts = () => front.counts(service);
+    monitoring.addSource(runSource(project, { name, location: region, counts, revision }));
+  }
+  monitoring.addSource(
+    podSource(project, { cluster: kubernetes.name, location: zone, containers: () => kubernetes.podMetrics() }),
+  );
+  return monitoring;
+}
