@@ -124,6 +124,7 @@ const REFUSALS: readonly (readonly [Name, string, Reply, string])[] = [
   ['Cloud SQL', '503 backendError', google(503, 'UNAVAILABLE', 'backendError'), 'ambiguous http 503'],
   ['Cloud SQL', '503 rateLimitExceeded', google(503, undefined, 'rateLimitExceeded'), 'retryable throttled'],
   ['Cloud SQL', '503 without JSON', { status: 503, text: '<html>' }, 'ambiguous http 503'],
+  ['Cloud SQL', '429 without JSON', { status: 429, text: 'slow down' }, 'retryable throttled'],
   ['Cloud SQL', '501 without JSON', { status: 501, text: '<html>' }, 'permanent http 501'],
   ['Cloud DNS', '404 notFound', google(404, undefined, 'notFound'), 'permanent notFound'],
   ['Cloud DNS', '409 alreadyExists', google(409, undefined, 'alreadyExists'), 'conflict http 409'],
@@ -200,6 +201,27 @@ describe('a connection that nobody accepts', () => {
       kind: 'retryable',
       code: 'unreachable',
     });
+  });
+
+  it('sent nothing when the connection took too long to be made', () => {
+    const error = new TypeError('fetch failed', {
+      cause: Object.assign(new Error('x'), { code: 'UND_ERR_CONNECT_TIMEOUT' }),
+    });
+    expect(normalizeError(error, { doing: 'trying', effect: 'writes' })).toMatchObject({
+      kind: 'retryable',
+      code: 'unreachable',
+    });
+  });
+
+  it('is a refusal only if every address of the host refused', () => {
+    const attempt = (code: string) => Object.assign(new Error(`connect ${code}`), { code, syscall: 'connect' });
+    const failed = (...codes: readonly string[]) =>
+      new TypeError('fetch failed', {
+        cause: Object.assign(new AggregateError(codes.map(attempt)), { code: codes[0] }),
+      });
+    const codeOf = (error: Error) => normalizeError(error, { doing: 'trying', effect: 'writes' }).code;
+    expect(codeOf(failed('ECONNREFUSED', 'ECONNREFUSED'))).toBe('connectionRefused');
+    expect(codeOf(failed('ECONNREFUSED', 'ETIMEDOUT'))).toBe('unreachable');
   });
 });
 
