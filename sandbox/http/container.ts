@@ -5,14 +5,25 @@ import { answer } from './google-error.ts';
 import { callerOf, checkProject, queryOf } from './google-request.ts';
 import type { Route } from './router.ts';
 
-const CLUSTER = /\/v1\/projects\/(?<project>[^/]+)\/locations\/(?<location>[^/]+)\/clusters\/(?<cluster>[^/:]+)/;
+const CLUSTERS = String.raw`/v1/projects/(?<project>[^/]+)/locations/(?<location>[^/]+)/clusters`;
 
-/** Container v1 getCluster, for @google-cloud/container and `gcloud container clusters describe` and `get-credentials`. */
+/** Container v1 getCluster and listClusters, for @google-cloud/container and `gcloud container clusters describe` and `get-credentials`. */
 export function containerRoutes({ project, api }: { project: Project; api: ClustersApi }): readonly Route[] {
   return [
     {
       method: 'GET',
-      pattern: CLUSTER,
+      pattern: new RegExp(CLUSTERS),
+      handle(request, { project: named, location = '' }) {
+        checkProject(project, named);
+        queryOf(request, ['projectId', 'zone', 'parent']);
+        return answer(api.listClusters(callerOf(request), location), (all) => ({
+          clusters: all.map((cluster) => clusterJson(project, cluster)),
+        }));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: new RegExp(String.raw`${CLUSTERS}/(?<cluster>[^/:]+)`),
       handle(request, { project: named, location = '', cluster = '' }) {
         checkProject(project, named);
         queryOf(request, ['projectId', 'zone', 'clusterId']);

@@ -34,8 +34,10 @@ export interface Clusters {
   readonly api: ClustersApi;
 }
 
-/** The directory as its callers reach it, with `container.clusters.get`. */
+/** The directory as its callers reach it, with `container.clusters.get` and `.list`. */
 export interface ClustersApi {
+  /** `-` lists every location. */
+  listClusters(caller: Caller, location: string): ApiOutcome<readonly Cluster[]>;
   getCluster(caller: Caller, location: string, name: string): ApiOutcome<Cluster>;
 }
 
@@ -60,23 +62,21 @@ export function createClusters(options: {
     throw new ApiError(404, 'notFound', `Not found: locations/${location}/clusters/${name}.`);
   };
 
+  const call = (caller: Caller, verb: string, resource: string) =>
+    ({ api: 'container', permission: `container.clusters.${verb}`, resource, writes: false, ...caller }) as const;
+
   return {
     cluster,
     setStatus(location, name, status) {
       all[all.indexOf(cluster(location, name))] = { ...cluster(location, name), status };
     },
     api: {
-      getCluster: (caller, location, name) =>
-        door.call(
-          {
-            api: 'container',
-            permission: 'container.clusters.get',
-            resource: `clusters/${name}`,
-            writes: false,
-            ...caller,
-          },
-          () => cluster(location, name),
+      listClusters: (caller, location) =>
+        door.call(call(caller, 'list', 'clusters'), () =>
+          all.filter((each) => location === '-' || each.location === location),
         ),
+      getCluster: (caller, location, name) =>
+        door.call(call(caller, 'get', `clusters/${name}`), () => cluster(location, name)),
     },
   };
 }

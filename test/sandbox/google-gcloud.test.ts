@@ -1,0 +1,277 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
+import { instant } from '../../shared/core/time.ts';
+import { API, SECRET } from '../world/run-world.ts';
+import { RECORD, startGoogleWorld } from './google-world.ts';
+
+// The real gcloud, typed as the runbook types it, against the sandbox on loopback. It costs about a second a command.
+
+const installed = spawnSync('gcloud', ['--version']).status === 0;
+if (!installed)
+  process.stderr.write('\nSKIPPED: gcloud is not installed, so nothing is known of how the sandbox answers it.\n\n');
+const suite = installed ? describe : describe.skip;
+
+/** Bounds a hung gcloud; a command takes one to three seconds on a busy machine. */
+const COMMAND_MS_MAX = 60_000;
+/** Clock time runs so much faster that a new revision takes half a second. */
+const RATE = 60;
+
+let world: Awaited<ReturnType<typeof startGoogleWorld>>;
+let clock: ScaledClock;
+let folder: string;
+
+beforeEach(async () => {
+  clock = createScaledClock(RATE, instant(1_767_607_200_000));
+  world = await startGoogleWorld(clock);
+  folder = await mkdtemp(join(tmpdir(), 'gcloud-'));
+});
+
+afterEach(async () => {
+  clock.close();
+  await world.close();
+  await rm(folder, { recursive: true });
+});
+
+function environment(token: string): Record<string, string> {
+  const base = `http://127.0.0.1:${world.port}/`;
+  const apis = ['CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING'];
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    KUBECONFIG: join(folder, 'kubeconfig'),
+    USE_GKE_GCLOUD_AUTH_PLUGIN: 'True',
+    CLOUDSDK_CONFIG: folder,
+    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
+    CLOUDSDK_CORE_PROJECT: 'coditect-prod',
+    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
+    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
+    CLOUDSDK_AUTH_ACCESS_TOKEN: token,
+    // Cloud Run's v1 API has a host for each region; through a proxy the sandbox answers for any host.
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN: 'http://run.sim.test/',
+    CLOUDSDK_PROXY_TYPE: 'http',
+    CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
+    CLOUDSDK_PROXY_PORT: String(world.port),
+    ...Object.fromEntries(apis.map((api) => [`CLOUDSDK_API_ENDPOINT_OVERRIDES_${api}`, base])),
+  };
+}
+
+/** Runs a command; its exit code and what it printed. */
+async function gcloud(
+  command: string,
+  token = world.tokens.operator,
+): Promise<{ code: number; out: string; err: string }> {
+  const words = command.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [];
+  try {
+    const { stdout, stderr } = await promisify(execFile)('gcloud', words, {
+      env: environment(token),
+      timeout: COMMAND_MS_MAX,
+    });
+    return { code: 0, out: stdout, err: stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // execFile's own error
+    return { code, out: stdout, err: stderr };
+  }
+}
+
+suite('gcloud run services', () => {
+  it(
+    'describe and list show the service',
+    async () => {
+      const described = await gcloud('run services describe coditect-dms-api --region us-central1 --format=json');
+      const [everywhere, here] = [
+        await gcloud('run services list'),
+        await gcloud('run services list --region us-central1'),
+      ];
+
+      expect(JSON.parse(described.out)).toMatchObject({
+        metadata: { name: 'coditect-dms-api' },
+        status: { observedGeneration: 1 },
+      });
+      expect(everywhere.out).toMatch(/coditect-dms-api +us-central1/);
+      expect(here.out).toMatch(/coditect-dms-api +us-central1/);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'update --min changes the service and makes no revision',
+    async () => {
+      const { code, err } = await gcloud('run services update coditect-dms-api --region us-central1 --min=3');
+
+      expect([code, err]).toEqual([0, expect.stringContaining('has been updated')]);
+      expect(world.run.service(API)).toMatchObject({
+        spec: { scaling: { min: 3 } },
+        settled: true,
+        failure: undefined,
+      });
+      expect(world.run.service(API).revisions).toHaveLength(1);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'update --min-instances, as the runbook has it, makes a revision',
+    async () => {
+      const { code } = await gcloud('run services update coditect-dms-api --region us-central1 --min-instances=2');
+
+      expect(code).toBe(0);
+      expect(world.run.service(API).spec.template).toMatchObject({
+        min: 2,
+        image: expect.stringContaining('@sha256:'),
+      });
+      expect(world.run.service(API).revisions).toHaveLength(2);
+      expect((await gcloud('run revisions list --region us-central1 --service coditect-dms-api')).out).toMatch(
+        /-00002-/,
+      );
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'update --min-instances tells of a revision that failed, and the old one serves on',
+    async () => {
+      world.run.failNextRevision(API);
+
+      const { code, err } = await gcloud('run services update coditect-dms-api --region us-central1 --min-instances=4');
+
+      expect([code, err]).toEqual([1, expect.stringContaining('failed to start and listen')]);
+      expect(world.run.service(API)).toMatchObject({ latestReady: expect.stringContaining('-00001-') });
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'update --scaling=0 holds the service',
+    async () => {
+      expect((await gcloud('beta run services update coditect-dms-api --region us-central1 --scaling=0')).code).toBe(0);
+
+      expect(world.run.route(API)).toEqual({ kind: 'disabled' });
+    },
+    COMMAND_MS_MAX,
+  );
+});
+
+suite('gcloud secrets versions', () => {
+  it(
+    'add, access, list and disable',
+    async () => {
+      const file = join(folder, 'secret.txt');
+      await writeFile(file, 'abc123');
+
+      const added = await gcloud(`secrets versions add ${SECRET} --data-file=${file}`);
+      const read = await gcloud(`secrets versions access latest --secret=${SECRET}`);
+      const disabled = await gcloud(`secrets versions disable 2 --secret=${SECRET}`);
+      const again = await gcloud(`secrets versions access latest --secret=${SECRET}`);
+      const listed = await gcloud(`secrets versions list ${SECRET}`);
+
+      expect([added.code, read.out, disabled.code]).toEqual([0, 'abc123', 0]);
+      expect([again.code, again.err]).toEqual([1, expect.stringContaining('is in DISABLED state')]);
+      expect(listed.out).toMatch(/^2 +disabled.*\n1 +enabled/m);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'are refused to an identity without the permission',
+    async () => {
+      const { code, err } = await gcloud(`secrets versions access latest --secret=${SECRET}`, world.tokens.notify);
+
+      expect([code, err]).toEqual([1, expect.stringContaining('PERMISSION_DENIED')]);
+    },
+    COMMAND_MS_MAX,
+  );
+});
+
+suite('gcloud dns record-sets', () => {
+  it(
+    'update without a ttl keeps the one that was there',
+    async () => {
+      const { code } = await gcloud(
+        'dns record-sets update dms-api.coditect.ai --type=A --zone=coditect-zone --rrdatas=203.0.113.99',
+      );
+
+      expect(code).toBe(0);
+      expect((await gcloud('dns record-sets list --zone=coditect-zone')).out).toMatch(
+        /dms-api\.coditect\.ai\. +A +60 +203\.0\.113\.99/,
+      );
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'update tells of a record that does not exist',
+    async () => {
+      const { code, err } = await gcloud(
+        'dns record-sets update x.coditect.ai --type=A --zone=coditect-zone --rrdatas=1.2.3.4',
+      );
+
+      expect([code, err]).toEqual([1, expect.stringContaining("named 'x.coditect.ai. (A)' does not exist")]);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'transactions change the record by what it is',
+    async () => {
+      const file = `--transaction-file=${join(folder, 'transaction.yaml')}`;
+      const zone = '--zone=coditect-zone';
+      const record = `--name=${RECORD.name} --type=A --ttl=60 ${zone} ${file}`;
+
+      for (const command of [
+        `start ${zone} ${file}`,
+        `remove ${RECORD.rrdatas[0]} ${record}`,
+        `add 203.0.113.99 ${record}`,
+        `execute ${zone} ${file}`,
+      ]) {
+        expect(await gcloud(`dns record-sets transaction ${command}`)).toMatchObject({ code: 0 });
+      }
+
+      expect(world.dns.records('coditect-zone')).toContainEqual({ ...RECORD, rrdatas: ['203.0.113.99'] });
+    },
+    COMMAND_MS_MAX,
+  );
+});
+
+suite('gcloud’s other commands of the runbook', () => {
+  it(
+    'container clusters describe and get-credentials find the cluster',
+    async () => {
+      const place = 'coditect-prod-cluster --location us-central1-a';
+
+      expect((await gcloud(`container clusters describe ${place} --format=value(status)`)).out.trim()).toBe('RUNNING');
+      expect((await gcloud(`container clusters get-credentials ${place}`)).code).toBe(0);
+      expect((await gcloud('container clusters describe nobody --location us-east1-b')).err).toContain('Not found');
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'redis instances list shows the session store',
+    async () => {
+      expect((await gcloud('redis instances list --region us-central1')).out).toMatch(/coditect-dms-redis.*READY/);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'logging read shows what Cloud Run’s instances wrote',
+    async () => {
+      const read = await gcloud(
+        'logging read "resource.type=cloud_run_revision" --limit=100 --freshness=3650d --format=json',
+      );
+
+      expect(JSON.parse(read.out)).toContainEqual(
+        expect.objectContaining({
+          severity: 'INFO',
+          textPayload: expect.stringContaining('connecting to old address'),
+        }),
+      );
+    },
+    COMMAND_MS_MAX,
+  );
+});
