@@ -33,7 +33,8 @@ const ENDS_BY_ITSELF: ReadonlySet<string> = new Set([
 
 /** A state that comes and goes would wait from look to look for ever (C3). */
 function boundedWait(rule: Rule, match: Match, evidence: Evidence): Match {
-  if (match.outcome.kind !== 'wait' || ENDS_BY_ITSELF.has(rule.scenario) || !hasWaitedLongEnough(evidence)) return match;
+  if (match.outcome.kind !== 'wait' || ENDS_BY_ITSELF.has(rule.scenario) || !hasWaitedLongEnough(evidence))
+    return match;
   const reason = { code: 'undecided', text: 'it comes and goes, and has been undecided for too long' };
   return { ...match, outcome: { kind: 'person' }, reasons: [reason, ...match.reasons] };
 }

@@ -1,3 +1,4 @@
+import { OWN_VANTAGE } from '../classify/fold-watch.ts';
 import {
   type ApplicationFacts,
   type DatabaseFacts,
@@ -44,9 +45,6 @@ const OPERATIONS_BACK = minutes(60);
 /** Operations and pods that are kept: the facts are evidence, not an inventory. */
 const OPERATIONS_MAX = 20;
 const PODS_MAX = 100;
-
-/** How our own place is called among the vantage points. */
-export const OWN_VANTAGE = 'dr-autopilot';
 
 /** Looks at the targets, at what they depend on, and at every consumer of a database among those. Never rejects for the world's sake. */
 export async function gatherFacts(targets: readonly TargetRef[], home: GatherHome, round: number): Promise<Facts> {
