@@ -22,6 +22,9 @@ const SYNC_EVERY = seconds(15);
 const TOLERANCE = 0.1;
 const STABLE_FOR = minutes(5);
 
+/** The CPU that a pod is taken to request, where its use is shown as an amount. */
+const REQUEST_MILLI = 250;
+
 /** What the load on a Deployment would use, in percent of one pod's CPU request: 180 keeps three pods at 60 %. */
 export type CpuDemand = (deployment: { readonly namespace: string; readonly name: string }) => number;
 
@@ -178,7 +181,12 @@ export function runAutoscalers(parts: ClusterParts, demandOf: CpuDemand): void {
     write(hpa, sight.current, wanted, scales);
   };
 
-  const write = (hpa: HorizontalPodAutoscaler, current: number, wanted: Recommendation, scales: boolean): void => {
+  const write = (
+    hpa: HorizontalPodAutoscaler,
+    currentReplicas: number,
+    wanted: Recommendation,
+    scales: boolean,
+  ): void => {
     const now = stamp(clock.now());
     const rescaled = able(
       'SucceededRescale',
@@ -189,14 +197,17 @@ export function runAutoscalers(parts: ClusterParts, demandOf: CpuDemand): void {
       (all, one) => withCondition(all, { ...one, lastTransitionTime: now }),
       hpa.status.conditions ?? [],
     );
-    const averageUtilization = wanted.utilization;
-    const metrics =
+    const { utilization: averageUtilization } = wanted;
+    // In thousandths of a CPU, of the request that pods of the reference system make.
+    const current =
       averageUtilization === undefined
-        ? {}
-        : { currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization } } }] };
+        ? undefined
+        : { averageUtilization, averageValue: `${Math.round(averageUtilization * (REQUEST_MILLI / 100))}m` };
+    const metrics =
+      current === undefined ? {} : { currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current } }] };
     const status = {
       ...hpa.status,
-      currentReplicas: current,
+      currentReplicas,
       desiredReplicas: wanted.replicas,
       conditions,
       ...metrics,

@@ -1,3 +1,4 @@
+import { unreachable } from '../../shared/core/assert.ts';
 import { type Instant, type Millis, after, between, millis, minutes, seconds } from '../../shared/core/time.ts';
 import type { ApplicationInstance } from './kernel.ts';
 import {
@@ -162,7 +163,7 @@ function stateOf(phase: ContainerPhase): ContainerState {
     case 'terminated':
       return { terminated: phase.how };
     default:
-      throw new Error(`no such phase: ${String(phase satisfies never)}`);
+      return unreachable(phase);
   }
 }
 

@@ -46,7 +46,8 @@ const DEFAULTS: Defaults = {
   },
   Service: (draft) => {
     const ports = (draft.spec.ports ?? []).map((port) => ({ protocol: 'TCP', targetPort: port.port, ...port }));
-    const spec = { type: 'ClusterIP', sessionAffinity: 'None', ...draft.spec, ports };
+    const clusterIP = serviceAddress(`${draft.metadata.namespace ?? ''}/${draft.metadata.name}`);
+    const spec = { type: 'ClusterIP', clusterIP, sessionAffinity: 'None', ...draft.spec, ports };
     return { ...draft, spec, status: { loadBalancer: {}, ...draft.status } };
   },
   Secret: (draft) => {
@@ -62,6 +63,12 @@ const DEFAULTS: Defaults = {
 export function withDefaults<K extends Kind>(kind: K, draft: Draft<K>): Draft<K> {
   const fill: ((draft: Draft<K>) => Draft<K>) | undefined = DEFAULTS[kind];
   return fill === undefined ? draft : fill(draft);
+}
+
+/** An address in the range of services that goes with the name. A real cluster draws one; nothing here connects to it. */
+function serviceAddress(key: string): string {
+  const hash = Array.from(key).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 62_500, 7);
+  return `10.12.${Math.floor(hash / 250)}.${(hash % 250) + 2}`;
 }
 
 function podTemplate(template: PodTemplate): PodTemplate {

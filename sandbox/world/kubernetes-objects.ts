@@ -222,7 +222,10 @@ export interface HorizontalPodAutoscaler extends Stored<'HorizontalPodAutoscaler
     readonly lastScaleTime?: string;
     readonly currentMetrics?: readonly {
       readonly type: string;
-      readonly resource?: { readonly name: string; readonly current: { readonly averageUtilization?: number } };
+      readonly resource?: {
+        readonly name: string;
+        readonly current: { readonly averageUtilization?: number; readonly averageValue?: string };
+      };
     }[];
     readonly conditions?: readonly Condition[];
   };

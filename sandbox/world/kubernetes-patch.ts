@@ -1,3 +1,4 @@
+import { unreachable } from '../../shared/core/assert.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
 import { isPlainObject } from './kubernetes-decode.ts';
 import { badRequest, unprocessable } from './kubernetes-errors.ts';
@@ -33,7 +34,7 @@ export function applyPatch(typeName: string, target: Members, patch: Patch): Mem
     case 'strategic':
       return strategicMerge(typeName, target, patchObject(patch.body));
     default:
-      throw new Error(`no such patch: ${String(patch.type satisfies never)}`);
+      return unreachable(patch.type);
   }
 }
 

@@ -42,8 +42,8 @@ export type WatchEvent =
 /** A watch that runs. */
 export interface Watch {
   /** Tells the watcher how far it has seen. */
-  bookmark(): void;
-  close(): void;
+  readonly bookmark: () => void;
+  readonly close: () => void;
 }
 
 export interface WatchOptions extends Selection {
@@ -208,7 +208,10 @@ function startWatch(
     else for (const change of past) hear(change);
   }
   return {
-    bookmark: () => tell({ type: 'BOOKMARK', resourceVersion: String(store.revision()) }),
+    bookmark: () => {
+      tell({ type: 'BOOKMARK', resourceVersion: String(store.revision()) });
+      flush();
+    },
     close,
   };
 }

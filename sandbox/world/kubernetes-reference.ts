@@ -49,10 +49,8 @@ export function seedReference(cluster: Kubernetes): void {
   cluster.seed('Deployment', namespace, deployment(api, 'api', 3));
   cluster.seed('Deployment', namespace, deployment(prober, 'prober', 1));
   for (const name of [api, prober]) {
-    cluster.seed('Service', namespace, {
-      metadata: { name },
-      spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }], clusterIP: '10.12.0.10' },
-    });
+    const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
+    cluster.seed('Service', namespace, { metadata: { name }, spec });
   }
   cluster.seed('HorizontalPodAutoscaler', namespace, {
     metadata: { name: api },
