@@ -131,6 +131,8 @@ const RECOVER = [
   'k8s.apps.deployments.patch',
   'k8s.apps.deployments/scale.patch',
   'k8s.apps.deployments/scale.update',
+  // Holding the consumers is scaling to zero (kubernetes-policy.ts).
+  'k8s.apps.deployments/scale.down',
   'k8s.autoscaling.horizontalpodautoscalers.patch',
 ] as const;
 
