@@ -64,6 +64,10 @@ export interface Messaging {
   readonly api: PubsubApi;
   /** Pub/Sub's REST, for the server of Google's APIs. */
   readonly routes: readonly Route[];
+  /** Address of the issuer of id tokens, which vouches for people and for Pub/Sub alike. */
+  readonly issuer: string;
+  /** An id token of a person or a service account. */
+  idToken(claims: Parameters<OidcIssuer['idToken']>[0]): Promise<string>;
   /** The environment that a function's process needs to be that function; starts its metadata server. */
   environmentOf(name: FunctionName): Promise<Readonly<Record<string, string>>>;
   /** Pushes to `endpoint` from now on what the function subscribes to. Once for each function. */
@@ -92,6 +96,8 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
   return {
     broker,
     api,
+    issuer: issuer.issuer,
+    idToken: issuer.idToken,
     routes: pubsubRoutes({ project, api }),
     async environmentOf(name) {
       const server = await metadataOf(name, options, issuer);

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { toIso } from '../../shared/core/time.ts';
+import type { Load } from '../load/load.ts';
+import { json, type Route } from '../http/router.ts';
+import { BreakRefused, FAULTS } from '../world/disasters.ts';
+import { ApiError } from '../world/kernel.ts';
+import type { World } from '../world/world.ts';
+import type { FunctionProcess } from './function-process.ts';
+import type { Messaging } from './messaging.ts';
+import type { NoticeBoard } from './notice-board.ts';
+
+// The sandbox's own door, for `./dr` and for tests: breaks the world and answers what an outside judge saw. Nothing of the
+// product calls it.
+
+/** What the control server reaches. */
+export interface ControlParts {
+  readonly world: World;
+  readonly load: Load;
+  readonly messaging: Messaging;
+  readonly board: NoticeBoard;
+  readonly functions: ReadonlyMap<string, FunctionProcess>;
+  readonly shutDown: () => void;
+}
+
+const breakWire = z.strictObject({ name: z.string(), target: z.string().optional(), variant: z.string().optional() });
+const mendWire = z.strictObject({ name: z.string().optional() });
+const killWire = z.strictObject({ function: z.string() });
+
+/** Routes of the control server. */
+export function controlRoutes(parts: ControlParts): readonly Route[] {
+  const { world, load, messaging, board, functions } = parts;
+  return [
+    { method: 'GET', pattern: /\/faults/, handle: () => json({ faults: FAULTS, active: world.disasters.active() }) },
+    { method: 'POST', pattern: /\/break/, handle: (request) => refusing(() => breakIt(world, request.body)) },
+    { method: 'POST', pattern: /\/mend/, handle: (request) => refusing(() => mendIt(world, request.body)) },
+    {
+      method: 'POST',
+      pattern: /\/kill/,
+      handle: (request) => {
+        const { function: name } = killWire.parse(request.body);
+        const found = functions.get(name);
+        if (found === undefined) throw new ApiError(404, 'notFound', `there is no function ${name}`);
+        const { pid } = found;
+        found.kill('SIGKILL');
+        return json({ killed: pid ?? null });
+      },
+    },
+    {
+      method: 'GET',
+      pattern: /\/state/,
+      handle: () =>
+        json({
+          now: toIso(world.kernel.clock.now()),
+          ready: world.ready(),
+          faults: world.disasters.active(),
+          primary: world.primaryInUse(),
+          load: load.report(),
+          ledger: messaging.broker.ledger(),
+          functions: Object.fromEntries([...functions].map(([name, process]) => [name, { pid: process.pid ?? null, url: process.url }])),
+        }),
+    },
+    {
+      method: 'GET',
+      pattern: /\/audit/,
+      handle: (request) => {
+        const permission = request.query.get('permission');
+        const { audit } = world.kernel;
+        const entries = permission === null ? audit.entries().filter((entry) => entry.call.writes) : audit.effects(permission);
+        return json(entries);
+      },
+    },
+    { method: 'GET', pattern: /\/loss/, handle: (request) => json(lossOn(world, load, request.query.get('failedAt'))) },
+    board.reader(),
+    {
+      method: 'POST',
+      pattern: /\/shutdown/,
+      handle: () => {
+        parts.shutDown();
+        return json({ stopping: true });
+      },
+    },
+  ];
+}
+
+function breakIt(world: World, body: unknown) {
+  const { name, target, variant } = breakWire.parse(body);
+  return json(world.disasters.break(name, target, variant));
+}
+
+function mendIt(world: World, body: unknown) {
+  const { name } = mendWire.parse(body ?? {});
+  const names = name === undefined ? [...new Set(world.disasters.active().map((fault) => fault.name))] : [name];
+  for (const each of names) world.disasters.mend(each);
+  return json({ mended: names });
+}
+
+/** What the load is missing on the primary in use, by the rows that are there (decisions.md 24). */
+function lossOn(world: World, load: Load, failedAt: string | null) {
+  const primary = world.primaryInUse();
+  const at = failedAt === null ? undefined : Date.parse(failedAt);
+  const loss = load.loss((id) => world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true, at as Parameters<Load['loss']>[1]); // milliseconds since the epoch
+  return { primary, ...loss };
+}
+
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof BreakRefused) throw new ApiError(400, 'badRequest', error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+import { parseDocument } from 'yaml';
+
+/** Addresses of one sandbox, as `endpoints` of `dr.yaml` takes them. */
+export interface SandboxEndpoints {
+  readonly google: Readonly<Record<string, string>>;
+  readonly kubernetes: Readonly<Record<string, string>>;
+  readonly hosts: Readonly<Record<string, string>>;
+  readonly dataPlane: Readonly<Record<string, string>>;
+  readonly approve: readonly string[];
+}
+
+/**
+ * Clock time of a lease in the sandbox. Deadlines of calls are wall time and don't scale (decisions.md 6), so a lease must be
+ * long enough for them at the sandbox's rate: 3 minutes at twenty times are 9 s of wall time.
+ */
+const LEASE = '180s';
+
+/** The given `dr.yaml` with the sandbox's addresses and a lease that fits its rate; everything else stays as it was written. */
+export function sandboxConfig(text: string, endpoints: SandboxEndpoints): string {
+  const document = parseDocument(text);
+  document.setIn(['endpoints'], document.createNode(endpoints));
+  document.setIn(['guards', 'lease'], LEASE);
+  return document.toString();
+}

@@ -1,0 +1,283 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, instant, minutes, toIso } from '../../shared/core/time.ts';
+import { FUNCTIONS, type FunctionName } from '../../shared/system/names.ts';
+import { applicationServers } from '../http/application-port.ts';
+import { containerRoutes } from '../http/container.ts';
+import { dataServers } from '../http/data-port.ts';
+import { dnsRoutes } from '../http/dns.ts';
+import { kubernetesRoutes } from '../http/kubernetes.ts';
+import { makeServerCertificate } from '../http/kubernetes-certificate.ts';
+import { kubeconfig } from '../http/kubernetes-config.ts';
+import { kubernetesRefusal } from '../http/kubernetes-status.ts';
+import { loggingRoutes } from '../http/logging.ts';
+import { monitoringRoutes } from '../http/monitoring.ts';
+import { redisRoutes } from '../http/redis.ts';
+import type { Route } from '../http/router.ts';
+import { runKnativeRoutes } from '../http/run-knative.ts';
+import { runV2Routes } from '../http/run-v2.ts';
+import { secretManagerRoutes } from '../http/secret-manager.ts';
+import { type RunningServer, startServer } from '../http/server.ts';
+import { sqlRoutes } from '../http/sql.ts';
+import { issueToken, principalOf } from '../http/tokens.ts';
+import { Load } from '../load/load.ts';
+import { dataOf } from '../world/broker-message.ts';
+import { createScaledClock, type ScaledClock } from '../world/clock.ts';
+import { OPERATOR, REFERENCE } from '../world/reference-system.ts';
+import { SERVICES } from '../world/reference-world.ts';
+import { monitoringAgent } from '../world/service-agents.ts';
+import { createWorld, type World } from '../world/world.ts';
+import { controlRoutes } from './control.ts';
+import { type FunctionProcess, type OutputLine, startFunction } from './function-process.ts';
+import { type Messaging, startMessaging } from './messaging.ts';
+import { NoticeBoard } from './notice-board.ts';
+import { sandboxConfig } from './sandbox-config.ts';
+import { makeKeys, type SandboxKeys } from './sandbox-keys.ts';
+
+// The sandbox as a running thing: one simulated cloud on loopback, the real functions around it, users, and a door for `./dr`.
+//
+// X1. The functions are told addresses and keys, and nothing that says "sandbox".
+// X2. Every function is warm and every service well before the sandbox says that it is ready (decisions.md 6).
+// X3. `stop` ends every process and server that was started here.
+
+/** How a sandbox is started. */
+export interface SandboxOptions {
+  /** Where its state lives; emptied of an earlier sandbox's state. */
+  readonly directory: string;
+  /** The `dr.yaml` to run with. */
+  readonly config: string;
+  /** How many times faster than the wall its clock runs. */
+  readonly rate: number;
+  readonly seed: number;
+  /** Lines that functions write, for whoever wants to see them. */
+  readonly onLine?: (name: FunctionName, line: OutputLine) => void;
+}
+
+/** Where everything is; also the content of `sandbox.json`. Holds credentials of this sandbox and no others. */
+export interface SandboxFacts {
+  readonly pid: number;
+  readonly project: string;
+  readonly control: string;
+  readonly controlToken: string;
+  readonly google: string;
+  readonly proxyPort: number;
+  readonly kubernetes: string;
+  readonly kubeconfig: string;
+  readonly operatorToken: string;
+  readonly operatorIdToken: string;
+  readonly config: string;
+  readonly store: string;
+  readonly approve: string;
+  readonly status: string;
+  readonly rate: number;
+  readonly startWall: number;
+  readonly startClock: number;
+}
+
+/** A sandbox that runs. */
+export interface Sandbox {
+  readonly facts: SandboxFacts;
+  readonly world: World;
+  readonly clock: ScaledClock;
+  readonly load: Load;
+  readonly messaging: Messaging;
+  readonly board: NoticeBoard;
+  readonly functions: ReadonlyMap<FunctionName, FunctionProcess>;
+  stop(): Promise<void>;
+}
+
+const FUNCTIONS_MODULE = fileURLToPath(new URL('../../functions/index.ts', import.meta.url));
+const SERVE = fileURLToPath(new URL('./serve-function.ts', import.meta.url));
+
+/** Region that the sandbox's one copy of each function stands in: a control region of the reference. */
+const REGION = 'us-east4';
+
+/** How late and how often messages come: alerts of one failure arrive several times and out of order. */
+const DISORDER = { duplicates: 0.2, delayMax: minutes(1 / 6) };
+
+/** How long the operator's tokens are good for, in clock time: longer than anybody keeps a sandbox. */
+const OPERATOR_TOKENS = minutes(60 * 24 * 60);
+
+/** Starts a sandbox and waits until everything in it is well and warm. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const directory = resolve(options.directory);
+  mkdirSync(directory, { recursive: true });
+  for (const name of ['store.sqlite', 'store.sqlite-wal', 'store.sqlite-shm', 'sandbox.json']) rmSync(join(directory, name), { force: true });
+  const clock = createScaledClock(options.rate, instant(Date.now()));
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.toReversed()) await end();
+    stops.length = 0;
+    clock.close();
+    rmSync(join(directory, 'sandbox.json'), { force: true });
+  };
+  try {
+    return await start(directory, options, clock, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(directory: string, options: SandboxOptions, clock: ScaledClock, stops: (() => Promise<void>)[], stop: () => Promise<void>): Promise<Sandbox> {
+  const tokenKey = randomBytes(32).toString('base64url');
+  const certificate = makeServerCertificate(REFERENCE.cluster);
+  const principals = (token: string) => principalOf(tokenKey, token, clock.now());
+  const serve = async (routes: readonly Route[], more: Partial<Parameters<typeof startServer>[0]> = {}): Promise<RunningServer> => {
+    const server = await startServer({ routes, principals, clock, ...more });
+    stops.push(() => server.close());
+    return server;
+  };
+
+  let announce: (topic: string, text: string) => void = () => undefined;
+  const kubernetesRoutesLater: Route[] = [];
+  const kubernetes = await serve(kubernetesRoutesLater, { tls: certificate, refuse: kubernetesRefusal });
+  const world = createWorld({
+    clock,
+    seed: options.seed,
+    publish: (topic, message) => announce(topic, JSON.stringify(message)),
+    cluster: { endpoint: `127.0.0.1:${kubernetes.port}`, caCertificate: Buffer.from(certificate.cert).toString('base64') },
+  });
+  kubernetesRoutesLater.push(...kubernetesRoutes({ cluster: world.kubernetes, clock }));
+  const { project } = world;
+  const messaging = await startMessaging({ kernel: world.kernel, clock, project, region: REGION, tokenKey, disorder: DISORDER });
+  stops.push(() => messaging.stop());
+  announce = (topic, text) => {
+    messaging.api.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [{ data: dataOf(text), attributes: {} }]);
+  };
+
+  const google = await serve(googleRoutes(world, messaging));
+  const data = await dataServers({ world, principals });
+  stops.push(() => data.close());
+  const applications = await applicationServers({ world });
+  stops.push(() => applications.close());
+  const board = new NoticeBoard();
+  const pager = await serve(board.routes());
+
+  const base = (port: number): string => `http://127.0.0.1:${port}`;
+  const ports = { approve: await freePort(), status: await freePort() };
+  const endpoints = {
+    google: Object.fromEntries(['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map((api) => [api, base(google.port)])),
+    kubernetes: {},
+    hosts: {
+      [REFERENCE.publicHost]: applications.urls[SERVICES.apiGke],
+      'coditect-dms-api-run.coditect.ai': applications.urls[SERVICES.apiRun],
+      'prober-gke.dms.internal': applications.urls[SERVICES.proberGke],
+      'prober-run.dms.internal': applications.urls[SERVICES.proberRun],
+      'pager.dms.internal': base(pager.port),
+    },
+    dataPlane: data.urls,
+    approve: [base(ports.approve)],
+  };
+  const config = join(directory, 'dr.yaml');
+  writeFileSync(config, sandboxConfig(readFileSync(options.config, 'utf8'), endpoints));
+
+  const load = new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun] });
+  load.start();
+  stops.push(async () => load.stop());
+
+  const functions = new Map<FunctionName, FunctionProcess>();
+  const keys = await makeKeys(directory);
+  const store = join(directory, 'store.sqlite');
+  const issuer = messaging.issuer;
+  const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(ports.approve) };
+  const shared = { DR_CONFIG: config, DR_STORE: store, DR_CLOCK_RATE: String(clock.rate), DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`, DR_WARM: '1' };
+  // One after the other: two cores share seven starts (decisions.md 31).
+  for (const name of FUNCTIONS) {
+    const env = { ...shared, ...(await messaging.environmentOf(name)), ...keysFor(name, keys), ...(name === 'approve' ? operators : {}), DR_INSTANCE: REGION };
+    const port = name === 'approve' ? ports.approve : name === 'status' ? ports.status : 0;
+    const process = startFunction({ name, script: SERVE, preload: [FUNCTIONS_MODULE], port, env, onLine: (line) => options.onLine?.(name, line), onExit: () => undefined });
+    functions.set(name, process);
+    stops.push(() => process.stop());
+    await process.ready();
+    messaging.subscribe(name, process.url);
+  }
+
+  const controlToken = randomBytes(24).toString('base64url');
+  const control = await startServer({ routes: controlRoutes({ world, load, messaging, board, functions, shutDown: () => void stop() }), principals: (token) => (token === controlToken ? OPERATOR : undefined), clock });
+  stops.push(() => control.close());
+  await untilWell(world, clock);
+  messaging.startTicks();
+
+  const until = after(clock.now(), OPERATOR_TOKENS);
+  const operatorToken = issueToken(tokenKey, OPERATOR, until);
+  const kubeconfigPath = join(directory, 'kubeconfig.json');
+  const server = `https://127.0.0.1:${kubernetes.port}`;
+  writeFileSync(kubeconfigPath, kubeconfig({ cluster: REFERENCE.cluster, server, authority: certificate.cert, token: operatorToken, user: OPERATOR, namespace: REFERENCE.namespace }), { mode: 0o600 });
+  const facts: SandboxFacts = {
+    pid: process.pid,
+    project: project.id,
+    control: base(control.port),
+    controlToken,
+    google: base(google.port),
+    proxyPort: google.port,
+    kubernetes: server,
+    kubeconfig: kubeconfigPath,
+    operatorToken,
+    operatorIdToken: await messaging.idToken({ email: 'oncall@coditect.ai', audience: base(ports.approve) }),
+    config,
+    store,
+    approve: base(ports.approve),
+    status: base(ports.status),
+    rate: clock.rate,
+    startWall: Math.round(clock.wallStart),
+    startClock: clock.start,
+  };
+  writeFileSync(join(directory, 'sandbox.json'), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+  return { facts, world, clock, load, messaging, board, functions, stop };
+}
+
+function googleRoutes(world: World, messaging: Messaging): readonly Route[] {
+  const { project } = world;
+  return [
+    ...sqlRoutes({ project, admin: world.sql.admin }),
+    ...monitoringRoutes({ project, monitoring: world.monitoring }),
+    ...runV2Routes({ project, api: world.runApi }),
+    ...runKnativeRoutes({ project, api: world.runApi, region: REFERENCE.region }),
+    ...secretManagerRoutes({ project, api: world.secretsApi }),
+    ...dnsRoutes({ project, api: world.dnsApi }),
+    ...containerRoutes({ project, api: world.clusters.api }),
+    ...redisRoutes({ project, api: world.redis.api }),
+    ...loggingRoutes({ project, api: world.logs.api }),
+    ...messaging.routes,
+  ];
+}
+
+/** Which keys a function may have: only `notify` can sign, only `approve` makes forms. */
+function keysFor(name: FunctionName, keys: SandboxKeys): Readonly<Record<string, string>> {
+  switch (name) {
+    case 'notify':
+      return keys.signing;
+    case 'approve':
+      return { ...keys.verifying, ...keys.forms };
+    case 'heal':
+    case 'recover':
+      return keys.verifying;
+    default:
+      return {};
+  }
+}
+
+/** A port that is free now; links name it before its server listens. */
+async function freePort(): Promise<number> {
+  const server = await startServer({ routes: [], principals: () => undefined });
+  await server.close();
+  return server.port;
+}
+
+/** Longest that a new world may take until its services are well, in clock time. */
+const WELL_WITHIN = minutes(5);
+
+function untilWell(world: World, clock: ScaledClock): Promise<void> {
+  const deadline = after(clock.now(), WELL_WITHIN);
+  return new Promise((done, fail) => {
+    const look = (): void => {
+      if (world.ready()) done();
+      else if (clock.now() > deadline) fail(new Error(`the reference system is not well at ${toIso(clock.now())}`));
+      else clock.schedule(after(clock.now(), 1_000), look);
+    };
+    look();
+  });
+}
