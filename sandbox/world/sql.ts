@@ -4,14 +4,19 @@ import type { Project } from './project.ts';
 import type { ReferenceInstance } from './reference-system.ts';
 import { SqlAdmin } from './sql-admin.ts';
 import { SqlChanges } from './sql-changes.ts';
+import { SqlDataPlane } from './sql-data-plane.ts';
 import { SqlDisasters } from './sql-disasters.ts';
 import { SqlFleet } from './sql-fleet.ts';
 import { SqlProvisioning } from './sql-provisioning.ts';
 
-/** Cloud SQL in one world: `admin` is the management API behind the door, `fleet.servers` the data plane, `disasters` what breaks. */
+/**
+ * Cloud SQL in one world: `admin` is the management API behind the door, `dataPlane` what the servers themselves answer,
+ * `disasters` what breaks, `fleet` the state behind all of them.
+ */
 export interface Sql {
   readonly fleet: SqlFleet;
   readonly admin: SqlAdmin;
+  readonly dataPlane: SqlDataPlane;
   readonly disasters: SqlDisasters;
 }
 
@@ -25,5 +30,6 @@ export function createSql(options: {
   const fleet = new SqlFleet(options);
   const changes = new SqlChanges(fleet);
   const admin = new SqlAdmin(options.kernel.door, fleet, changes, new SqlProvisioning(fleet));
-  return { fleet, admin, disasters: new SqlDisasters(fleet, changes) };
+  const dataPlane = new SqlDataPlane(fleet, options.kernel.iam);
+  return { fleet, admin, dataPlane, disasters: new SqlDisasters(fleet, changes) };
 }
