@@ -28,6 +28,10 @@ export const CONTACT_LIMIT: Millis = millis(3_000);
 /** A prober tries two connections of its own before it answers. */
 export const VANTAGE_LIMIT: Millis = millis(8_000);
 
+/** A limit, or what the caller leaves of it. */
+export const shorter = (limit: Millis, atMost: Millis | undefined): Millis =>
+  atMost !== undefined && atMost < limit ? atMost : limit;
+
 /** One call of another system. */
 export interface Call {
   /** What we are doing, for people: "promoting coditect-dms-db-east". Never holds a secret. */

@@ -3,7 +3,7 @@ import { assert } from '../core/assert.ts';
 import type { Millis } from '../core/time.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { Endpoints } from '../system/system.ts';
-import { callWithin, limitOf } from './deadline.ts';
+import { callWithin, limitOf, shorter } from './deadline.ts';
 import type { Call } from './deadline.ts';
 import type { GoogleIdentity } from './google-auth.ts';
 
@@ -63,7 +63,7 @@ export function lazyClient<C>(
 /** The same call with the limit that the access sets on it. */
 export function limited(access: GoogleAccess, call: Call): Call {
   const most = call.effect === 'reads' ? access.limits?.reads : access.limits?.writes;
-  return most !== undefined && most < limitOf(call) ? { ...call, limit: most } : call;
+  return { ...call, limit: shorter(limitOf(call), most) };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Contact, ContactOutcome } from '../ports/data-plane.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { Application, Endpoints, Probes } from '../system/system.ts';
 import { addressFor, below } from './addresses.ts';
-import { CONTACT_LIMIT, VANTAGE_LIMIT } from './deadline.ts';
+import { CONTACT_LIMIT, shorter, VANTAGE_LIMIT } from './deadline.ts';
 import { askJson } from './http-json.ts';
 import type { JsonAnswer, JsonQuestion } from './http-json.ts';
 
@@ -30,10 +30,10 @@ export function createHttpApplications(options: {
   readonly applications: readonly Application[];
   readonly endpoints: Endpoints;
   readonly clock: Clock;
-  /** Wall time for one question; `CONTACT_LIMIT` unless given. */
+  /** Wall time that a question may take, where a lease leaves less than the limits of `deadline.ts`. */
   readonly limit?: Millis;
 }): Applications {
-  const limit = options.limit ?? CONTACT_LIMIT;
+  const limit = shorter(CONTACT_LIMIT, options.limit);
   const probesOf = (id: string): Probes => {
     const application = options.applications.find((candidate) => candidate.id === id);
     assert(application !== undefined, `${id} is no application of this system`);
@@ -84,7 +84,7 @@ export function createHttpApplications(options: {
         url: address(vantage),
         body: { address: databaseAddress, token },
       };
-      const answer = await ask(`asking the prober of ${id}`, question, VANTAGE_LIMIT);
+      const answer = await ask(`asking the prober of ${id}`, question, shorter(VANTAGE_LIMIT, options.limit));
       if ('unanswered' in answer) return say({ kind: 'unknown', detail: `prober: ${answer.unanswered}` }, 'none');
       const told = contactWire.safeParse(answer.body);
       if (answer.status !== 200 || !told.success)

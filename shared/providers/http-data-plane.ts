@@ -6,7 +6,7 @@ import type { ContactOutcome, DataPlane } from '../ports/data-plane.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Endpoints } from '../system/system.ts';
 import { below } from './addresses.ts';
-import { CONTACT_LIMIT } from './deadline.ts';
+import { CONTACT_LIMIT, shorter } from './deadline.ts';
 import type { GoogleIdentity } from './google-auth.ts';
 import { askJson } from './http-json.ts';
 import type { JsonAnswer } from './http-json.ts';
@@ -44,10 +44,10 @@ const sessionsWire = z.object({
 export function createHttpDataPlane(options: {
   readonly endpoints: Endpoints;
   readonly identity: GoogleIdentity;
-  /** Wall time for one contact; `CONTACT_LIMIT` unless given. */
+  /** Wall time that a contact may take, where a lease leaves less than the limits of `deadline.ts`. */
   readonly limit?: Millis;
 }): DataPlane {
-  const limit = options.limit ?? CONTACT_LIMIT;
+  const limit = shorter(CONTACT_LIMIT, options.limit);
   const ask = async (
     instance: InstanceName,
     method: 'GET' | 'POST',

@@ -6,10 +6,12 @@ import { containerRoutes } from '../../sandbox/http/container.ts';
 import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
 import { kubernetesRefusal } from '../../sandbox/http/kubernetes-status.ts';
 import { startMetadataServer } from '../../sandbox/http/metadata.ts';
+import { monitoringRoutes } from '../../sandbox/http/monitoring.ts';
 import type { Route } from '../../sandbox/http/router.ts';
 import { runV2Routes } from '../../sandbox/http/run-v2.ts';
 import { secretManagerRoutes } from '../../sandbox/http/secret-manager.ts';
 import { type RunningServer, startServer } from '../../sandbox/http/server.ts';
+import { sqlRoutes } from '../../sandbox/http/sql.ts';
 import { principalOf } from '../../sandbox/http/tokens.ts';
 import { Broker } from '../../sandbox/world/broker.ts';
 import { PubsubApi } from '../../sandbox/world/broker-api.ts';
@@ -54,6 +56,8 @@ export async function startSandbox() {
   };
   const google = await serve(
     [
+      ...sqlRoutes({ project, admin: world.sql.admin }),
+      ...monitoringRoutes({ project, monitoring: world.monitoring }),
       ...secretManagerRoutes({ project, api: world.secretsApi }),
       ...runV2Routes({ project, api: world.runApi }),
       ...containerRoutes({ project, api: world.clusters.api }),

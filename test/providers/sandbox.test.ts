@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SecretText } from '../../shared/core/redact.ts';
-import { minutes, seconds } from '../../shared/core/time.ts';
+import { after, minutes, seconds } from '../../shared/core/time.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
+import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
 import { createCloudRunServices } from '../../shared/providers/cloud-run-services.ts';
 import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-workloads.ts';
+import { createMonitoringMetrics } from '../../shared/providers/monitoring-metrics.ts';
 import { createPubSubMessages } from '../../shared/providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../../shared/providers/secret-manager-secrets.ts';
+import { instanceName } from '../../shared/system/names.ts';
 import { startSandbox } from './sandbox-world.ts';
 
 // The contract between adapters and sandbox: the real clients, Application Default Credentials, and nothing but addresses.
@@ -240,5 +243,134 @@ describe('Pub/Sub', () => {
       kind: 'permanent',
       code: 'forbidden',
     });
+  });
+});
+
+describe('Monitoring', () => {
+  it('shows that the primary is up, newest point first', async () => {
+    const now = sandbox.clock.now();
+    const filter =
+      'metric.type = "cloudsql.googleapis.com/database/up" AND resource.labels.database_id = "coditect-prod:coditect-dms-db"';
+    const [series, ...others] = await createMonitoringMetrics(heal).series(filter, after(now, -minutes(10)), now);
+    expect(others).toEqual([]);
+    expect(series?.resource).toMatchObject({ type: 'cloudsql_database', database_id: 'coditect-prod:coditect-dms-db' });
+    expect(series?.points.length).toBeGreaterThan(3);
+    expect(new Set(series?.points.map(({ value }) => value))).toEqual(new Set([1]));
+    expect(series?.points).toEqual([...(series?.points ?? [])].sort((a, b) => b.at - a.at));
+  });
+
+  it('refuses who may not look', async () => {
+    const now = sandbox.clock.now();
+    await expect(createMonitoringMetrics(notify).series('metric.type = "x"', now, now)).rejects.toMatchObject({
+      kind: 'permanent',
+      code: 'forbidden',
+    });
+  });
+});
+
+describe('Cloud SQL', () => {
+  const [primary, replica, spare] = [
+    instanceName('coditect-dms-db'),
+    instanceName('coditect-dms-db-east'),
+    instanceName('coditect-dms-db-new'),
+  ];
+  const databases = () => createCloudSqlDatabases(recover);
+  const carriedOut = async (name: string) => {
+    for (let polls = 0; polls < 100; polls += 1) {
+      const operation = await databases().operation(name);
+      if (operation.state === 'done') return operation;
+      sandbox.clock.advanceBy(seconds(10));
+    }
+    throw new Error(`${name} does not end`);
+  };
+
+  it('shows the fleet as it is', async () => {
+    const fleet = await databases().fleet();
+    const told = fleet.map(({ instance, role, upstream, region, address }) => [
+      instance,
+      role,
+      upstream,
+      region,
+      address,
+    ]);
+    expect(told.sort()).toEqual([
+      ['coditect-dms-db', 'primary', undefined, 'us-central1', '10.20.0.3'],
+      ['coditect-dms-db-east', 'replica', 'coditect-dms-db', 'us-east1', '10.20.0.5'],
+      ['coditect-dms-db-replica', 'replica', 'coditect-dms-db', 'us-central1', '10.20.0.4'],
+    ]);
+    expect(await databases().inspect(primary)).toMatchObject({
+      state: 'runnable',
+      activation: 'always',
+      availability: 'zonal',
+      databaseVersion: 'POSTGRES_15',
+      tier: 'db-custom-4-16384',
+    });
+    await expect(databases().inspect(instanceName('no-such-instance'))).rejects.toMatchObject({ kind: 'permanent' });
+  });
+
+  it('stops an instance by the version that was read, one change at a time', async () => {
+    const { version } = await databases().inspect(primary);
+    const stop = await databases().setActivation(primary, 'never', version);
+    await expect(databases().setActivation(primary, 'always', version)).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await carriedOut(stop)).toMatchObject({
+      instance: primary,
+      type: 'UPDATE',
+      error: undefined,
+      user: expect.stringContaining('dr-recover@'),
+    });
+    const stopped = await databases().inspect(primary);
+    expect(stopped).toMatchObject({ activation: 'never', state: 'runnable' });
+    await expect(databases().setActivation(primary, 'always', version)).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await carriedOut(await databases().setActivation(primary, 'always', stopped.version))).toMatchObject({
+      error: undefined,
+    });
+  });
+
+  it('promotes for recover alone, and never twice', async () => {
+    await expect(createCloudSqlDatabases(heal).promote(replica)).rejects.toMatchObject({
+      kind: 'permanent',
+      code: 'forbidden',
+    });
+    sandbox.world.kernel.faults.inject({
+      what: { kind: 'serverErrorAfter' },
+      on: { permission: 'cloudsql.instances.promoteReplica' },
+      count: 1,
+    });
+    await expect(databases().promote(replica)).rejects.toMatchObject({ kind: 'ambiguous' });
+
+    const [ours] = await databases().operations(replica);
+    expect(ours).toMatchObject({ type: 'PROMOTE_REPLICA', user: expect.stringContaining('dr-recover@') });
+    expect(await carriedOut(ours?.name ?? '')).toMatchObject({ error: undefined });
+
+    expect(await databases().inspect(replica)).toMatchObject({ role: 'primary', upstream: undefined });
+    await expect(databases().promote(replica)).rejects.toMatchObject({ kind: 'permanent' });
+    expect(effects('cloudsql.instances.promoteReplica')).toBe(1);
+  });
+
+  it('protects the new primary and gives it a replica and a backup', async () => {
+    const { version } = await databases().inspect(replica);
+    await carriedOut(await databases().protect(replica, version));
+    expect(await databases().inspect(replica)).toMatchObject({
+      availability: 'regional',
+      backupsEnabled: true,
+      pointInTimeRecovery: true,
+      deletionProtection: true,
+    });
+    expect(await carriedOut(await databases().takeBackup(replica, 'after the promotion'))).toMatchObject({
+      error: undefined,
+    });
+    expect((await databases().backups(replica))[0]).toMatchObject({
+      description: 'after the promotion',
+      successful: true,
+    });
+    expect(await carriedOut(await databases().createReplica(replica, spare, 'us-central1'))).toMatchObject({
+      error: undefined,
+    });
+    expect(await databases().inspect(spare)).toMatchObject({
+      role: 'replica',
+      upstream: replica,
+      region: 'us-central1',
+    });
+    await expect(databases().createReplica(replica, spare, 'us-central1')).rejects.toMatchObject({ kind: 'conflict' });
   });
 });
