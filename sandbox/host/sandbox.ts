@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, instant, minutes, toIso } from '../../shared/core/time.ts';
 import { FUNCTIONS, type FunctionName } from '../../shared/system/names.ts';
-import { applicationServers } from '../http/application-port.ts';
+import { applicationRoutes } from '../http/application-port.ts';
 import { containerRoutes } from '../http/container.ts';
-import { dataServers } from '../http/data-port.ts';
+import { openDataPort } from '../http/data-port.ts';
 import { dnsRoutes } from '../http/dns.ts';
 import { kubernetesRoutes } from '../http/kubernetes.ts';
 import { makeServerCertificate } from '../http/kubernetes-certificate.ts';
@@ -25,7 +25,7 @@ import { issueToken, principalOf } from '../http/tokens.ts';
 import { Load } from '../load/load.ts';
 import { dataOf } from '../world/broker-message.ts';
 import { createScaledClock, type ScaledClock } from '../world/clock.ts';
-import { OPERATOR, REFERENCE } from '../world/reference-system.ts';
+import { OPERATOR, REFERENCE, REFERENCE_FLEET } from '../world/reference-system.ts';
 import { SERVICES } from '../world/reference-world.ts';
 import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
@@ -148,27 +148,30 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     messaging.api.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [{ data: dataOf(text), attributes: {} }]);
   };
 
+  const base = (port: number): string => `http://127.0.0.1:${port}`;
   const google = await serve(googleRoutes(world, messaging));
-  const data = await dataServers({ world, principals });
-  stops.push(() => data.close());
-  const applications = await applicationServers({ world });
-  stops.push(() => applications.close());
+  const dataPlane: Record<string, string> = {};
+  for (const { name } of REFERENCE_FLEET) {
+    const port = await openDataPort({ clock, dataPlane: world.sql.dataPlane, instance: name, principals });
+    stops.push(() => port.close());
+    dataPlane[name] = base(port.port);
+  }
+  const front = async (service: string): Promise<string> => base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
   const board = new NoticeBoard();
   const pager = await serve(board.routes());
 
-  const base = (port: number): string => `http://127.0.0.1:${port}`;
   const ports = { approve: await freePort(), status: await freePort() };
   const endpoints = {
     google: Object.fromEntries(['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map((api) => [api, base(google.port)])),
     kubernetes: {},
     hosts: {
-      [REFERENCE.publicHost]: applications.urls[SERVICES.apiGke],
-      'coditect-dms-api-run.coditect.ai': applications.urls[SERVICES.apiRun],
-      'prober-gke.dms.internal': applications.urls[SERVICES.proberGke],
-      'prober-run.dms.internal': applications.urls[SERVICES.proberRun],
+      [REFERENCE.publicHost]: await front(SERVICES.apiGke),
+      'coditect-dms-api-run.coditect.ai': await front(SERVICES.apiRun),
+      'prober-gke.dms.internal': await front(SERVICES.proberGke),
+      'prober-run.dms.internal': await front(SERVICES.proberRun),
       'pager.dms.internal': base(pager.port),
     },
-    dataPlane: data.urls,
+    dataPlane,
     approve: [base(ports.approve)],
   };
   const config = join(directory, 'dr.yaml');

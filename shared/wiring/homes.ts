@@ -1,5 +1,6 @@
 import { HEAL_CATALOGUE, RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import { callDeadline } from '../engine/leases.ts';
+import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
 import type { World } from '../ports/ports.ts';
@@ -7,11 +8,14 @@ import type { TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
+import { createDeliveries } from '../providers/deliveries.ts';
+import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
+import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
 import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
 import type { GoogleAccess } from '../providers/google-call.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
 import { createHttpDataPlane } from '../providers/http-data-plane.ts';
-import { createTokenVerifier } from '../providers/jose-tokens.ts';
+import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
 import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
 import { createPubSubMessages } from '../providers/pubsub-messages.ts';
@@ -101,6 +105,18 @@ export async function healHome(): Promise<RunHome> {
 export async function recoverHome(): Promise<RunHome> {
   const own = base('recover');
   return { ...own.home, world: worldOf(own), role: 'recover', catalogue: RECOVER_CATALOGUE, verifier: await verifierOf(own) };
+}
+
+/** For `notify`, which alone can sign and has power over nothing but messages. */
+export async function notifyHome(): Promise<NotifyHome> {
+  const { environment, home } = base('notify');
+  if (environment.signingKey === undefined) throw new Error('notify needs DR_SIGNING_KEY_FILE and DR_SIGNING_KEY_ID');
+  const { notifications, endpoints } = home.system;
+  const delivery = createDeliveries(notifications, {
+    terminal: createTerminalDelivery((text) => process.stdout.write(text)),
+    webhook: createWebhookDelivery(notifications, endpoints.hosts),
+  });
+  return { ...home, signer: await createTokenSigner(environment.signingKey), delivery };
 }
 
 const verifierOf = ({ environment }: Base): Promise<TokenVerifier> => createTokenVerifier(environment.publicKeys);
