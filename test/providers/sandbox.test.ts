@@ -293,11 +293,13 @@ describe('Cloud SQL', () => {
       region,
       address,
     ]);
-    expect(told.sort()).toEqual([
-      ['coditect-dms-db', 'primary', undefined, 'us-central1', '10.20.0.3'],
-      ['coditect-dms-db-east', 'replica', 'coditect-dms-db', 'us-east1', '10.20.0.5'],
-      ['coditect-dms-db-replica', 'replica', 'coditect-dms-db', 'us-central1', '10.20.0.4'],
-    ]);
+    expect(new Set(told)).toEqual(
+      new Set([
+        ['coditect-dms-db', 'primary', undefined, 'us-central1', '10.20.0.3'],
+        ['coditect-dms-db-east', 'replica', 'coditect-dms-db', 'us-east1', '10.20.0.5'],
+        ['coditect-dms-db-replica', 'replica', 'coditect-dms-db', 'us-central1', '10.20.0.4'],
+      ]),
+    );
     expect(await databases().inspect(primary)).toMatchObject({
       state: 'runnable',
       activation: 'always',

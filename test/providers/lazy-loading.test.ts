@@ -1,0 +1,25 @@
+import { expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const PROVIDERS = join(import.meta.dirname, '../../shared/providers');
+
+/** Each costs a function 70 to 700 ms and up to 60 MiB when it starts. */
+const CLIENTS = ['@google-cloud/', '@kubernetes/', 'google-auth-library', 'google-gax', 'jose'];
+
+it('loads no client library before an adapter is used', async () => {
+  const files = readdirSync(PROVIDERS).map((file) => pathToFileURL(join(PROVIDERS, file)).href);
+  const script = `
+    const { registerHooks } = await import('node:module');
+    const loaded = new Set();
+    registerHooks({ resolve(name, context, next) { const found = next(name, context); loaded.add(found.url); return found; } });
+    for (const file of ${JSON.stringify(files)}) await import(file);
+    console.log(JSON.stringify([...loaded]));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+  const loaded: readonly string[] = JSON.parse(stdout);
+  expect(loaded).toEqual(expect.arrayContaining(files));
+  expect(loaded.filter((url) => CLIENTS.some((client) => url.includes(`/node_modules/${client}`)))).toEqual([]);
+});
