@@ -1,5 +1,5 @@
 import { unreachable } from '../core/assert.ts';
-import type { Json } from '../core/json.ts';
+import { canonicalJson, type Json } from '../core/json.ts';
 import { after, type Instant, type Millis, millis, seconds, showDuration } from '../core/time.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import type { IncidentState, RunState, StepProgress } from '../incident/state.ts';
@@ -223,7 +223,7 @@ function ownProgress(run: RunState, { step, direction }: Task): (StepProgress & 
 }
 
 const sameWait = (known: StepProgress | undefined, next: { readonly handle: Json; readonly detail: string }): boolean =>
-  known?.kind === 'waiting' && known.detail === next.detail && JSON.stringify(known.handle) === JSON.stringify(next.handle);
+  known?.kind === 'waiting' && known.detail === next.detail && canonicalJson(known.handle) === canonicalJson(next.handle);
 
 function timeLimit(step: PlannedStep, progress: Position['progress'], now: Instant): StepFailure {
   const took = progress === undefined ? millis(0) : millis(now - progress.startedAt);
