@@ -178,7 +178,6 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
   writeFileSync(config, sandboxConfig(readFileSync(options.config, 'utf8'), endpoints));
 
   const load = new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun] });
-  load.start();
   stops.push(async () => load.stop());
 
   const functions = new Map<FunctionName, FunctionProcess>();
@@ -201,8 +200,9 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
   const controlToken = randomBytes(24).toString('base64url');
   const control = await startServer({ routes: controlRoutes({ world, load, messaging, board, functions, shutDown: () => void stop() }), principals: (token) => (token === controlToken ? OPERATOR : undefined), clock });
   stops.push(() => control.close());
-  await untilWell(world, clock);
   messaging.startTicks();
+  await untilWell(world, clock);
+  load.start();
 
   const until = after(clock.now(), OPERATOR_TOKENS);
   const operatorToken = issueToken(tokenKey, OPERATOR, until);
@@ -270,6 +270,12 @@ async function freePort(): Promise<number> {
   return server.port;
 }
 
+/** Whether heartbeats reach every replica, without which nobody could say what a failover loses. */
+function isWatched(world: World): boolean {
+  const { servers } = world.sql.fleet;
+  return servers.names().every((name) => servers.server(name)?.history.heartbeat() !== undefined);
+}
+
 /** Longest that a new world may take until its services are well, in clock time. */
 const WELL_WITHIN = minutes(5);
 
@@ -277,7 +283,7 @@ function untilWell(world: World, clock: ScaledClock): Promise<void> {
   const deadline = after(clock.now(), WELL_WITHIN);
   return new Promise((done, fail) => {
     const look = (): void => {
-      if (world.ready()) done();
+      if (world.ready() && isWatched(world)) done();
       else if (clock.now() > deadline) fail(new Error(`the reference system is not well at ${toIso(clock.now())}`));
       else clock.schedule(after(clock.now(), 1_000), look);
     };

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../core/json.ts';
 import { type Instant, millis, showDuration } from '../core/time.ts';
 import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../plan/plan.ts';
@@ -38,13 +39,16 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
   if (hasEnded(state) || state.phase.kind === 'running' || state.phase.kind === 'landing' || state.phase.kind === 'takenOver') return [];
   const { diagnosis } = look;
   const head: NewEvent[] = [event('looked', { round: look.round, facts: look.facts, summary: [...look.summary] })];
-  const isNews = state.diagnosis?.scenario !== diagnosis.scenario || state.diagnosis.conclusion !== diagnosis.conclusion;
+  const changed = state.diagnosis?.scenario !== diagnosis.scenario || state.diagnosis.target !== diagnosis.target;
+  const isNews = changed || state.diagnosis?.conclusion !== diagnosis.conclusion;
   const named = event('diagnosed', { diagnosis });
   const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
   switch (diagnosis.conclusion) {
     case 'nothing':
       return [...head, named, ...voidOpen(state, `${diagnosis.scenario}: ${reasons}`), event('dismissed', { because: `${diagnosis.scenario}: ${reasons}` }), tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons)];
     case 'wait':
+      // A look that can't confirm again what was confirmed is no news while people decide; a different finding is.
+      if (!changed && state.run !== undefined && (state.phase.kind === 'awaitingApproval' || state.phase.kind === 'held')) return head;
       return [...head, named, ...(isNews ? [...voidOpen(state, `now ${diagnosis.scenario}`), tell(`diagnosed/${diagnosis.scenario}`, 'diagnosed', `${state.headline}: ${diagnosis.scenario}, waiting`, reasons)] : [])];
     case 'person':
       if (!isNews && state.phase.kind === 'needsPerson') return head;
@@ -101,7 +105,7 @@ function samePlan(state: IncidentState, plan: Plan): boolean {
 }
 
 /** What a plan would do; the end of writes, which becomes known while people decide, only bounds what it may lose. */
-const deedsOf = (plan: Plan): string => JSON.stringify(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
+const deedsOf = (plan: Plan): string => canonicalJson(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
 
 function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
   const clears = blocks.map((block) => block.clearsAtMs);
