@@ -92,11 +92,12 @@ export function runGarbageCollector(parts: ClusterParts): void {
   const waitsForDependents = ({ metadata }: KubernetesObject): boolean =>
     metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true;
 
-  const collect = (object: KubernetesObject, uid: string): void => {
+  /** What an owner in the foreground waits for is deleted in the foreground itself, down to the pods. */
+  const collect = (object: KubernetesObject, uid: string, propagation: Propagation): void => {
     const others = object.metadata.ownerReferences?.filter((owner) => owner.uid !== uid) ?? [];
     if (others.length > 0) return;
     if (object.kind === 'Pod') deletePod(parts, object);
-    else finalize(parts, object.kind, object);
+    else deleteObject(parts, object.kind, object, propagation);
   };
 
   const release = (object: KubernetesObject): void => {
@@ -109,7 +110,7 @@ export function runGarbageCollector(parts: ClusterParts): void {
     const owner = OWNED.flatMap((kind) => store.list(kind)).find(({ metadata }) => metadata.uid === uid);
     if (owner !== undefined && !waitsForDependents(owner)) return;
     const dependents = dependentsOf(uid);
-    for (const object of dependents) collect(object, uid);
+    for (const object of dependents) collect(object, uid, owner === undefined ? 'Background' : 'Foreground');
     if (owner !== undefined && dependents.length === 0) release(owner);
   });
 

@@ -20,7 +20,7 @@ export interface ClusterFaults {
    * a name a ready pod of the Deployment is drawn. Returns the pod's name; throws when there is none.
    */
   hangPod(target: { readonly deployment: Named } | { readonly pod: Named }): string;
-  /** Ends a hang; the process serves again. */
+  /** Ends a hang; the process serves again. Nothing happens when the pod is gone. */
   unhangPod(pod: Named): void;
   /**
    * Every container of a template crashes soon after its start, as with a broken configuration: of `this` template (running
@@ -100,7 +100,10 @@ export function createClusterFaults(
         struck.hang(record);
         return record.name;
       },
-      unhangPod: (pod) => struck.unhang(find(struck, pod)),
+      unhangPod({ namespace, name }) {
+        const record = struck.records().find((one) => one.namespace === namespace && one.name === name);
+        if (record !== undefined) struck.unhang(record);
+      },
       crashLoop(deployment, template) {
         const present = presentTemplate(deployment);
         const rule = {

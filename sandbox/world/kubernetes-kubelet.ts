@@ -151,10 +151,14 @@ export function runKubelets(
   };
   later(LOOK_EVERY, look);
 
+  const isHung = ({ hung, containers }: PodRecord): boolean =>
+    hung || containers.some(({ phase }) => phase.kind === 'running' && phase.process.state() === 'hung');
+
   const finish = (record: PodRecord): void => {
     if (record.held || record.over) return;
     record.over = true;
-    for (const container of record.containers) end(container, record.hung ? 137 : 0, clock.now());
+    const killed = isHung(record);
+    for (const container of record.containers) end(container, killed ? 137 : 0, clock.now());
     kubelet.publish(record);
     later(drawn(REPORTED_MS), () => {
       records.delete(record.uid);
@@ -165,7 +169,7 @@ export function runKubelets(
 
   const endAt = (record: PodRecord, deadline: Instant): void => {
     const polite = after(clock.now(), drawn(POLITE_MS));
-    const at = record.hung || deadline < polite ? deadline : polite;
+    const at = isHung(record) || deadline < polite ? deadline : polite;
     if (record.ending !== undefined && record.ending.at <= at) return;
     const first = record.ending === undefined;
     record.ending?.cancel();

@@ -13,19 +13,40 @@ const MAXIMUM = 'deployment.kubernetes.io/max-replicas';
 /** Letters without vowels and without 0, 1, 3: no hash spells a word. */
 export const SAFE_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 
+/**
+ * A template as text, the same for templates that mean the same: without the hash label, and with empty maps of metadata and
+ * empty lists left out, as Go's semantic equality takes them.
+ */
+function meaning(template: PodTemplate): string {
+  const known = meanings.get(template);
+  if (known !== undefined) return known;
+  const text = computeMeaning(template);
+  meanings.set(template, text);
+  return text;
+}
+
+/** Stored objects are never changed in place, so what one means is computed once. */
+const meanings = new WeakMap<PodTemplate, string>();
+
+function computeMeaning(template: PodTemplate): string {
+  const { [TEMPLATE_HASH]: _, ...labels } = template.metadata?.labels ?? {};
+  const { annotations = {} } = template.metadata ?? {};
+  const spec: unknown = JSON.parse(JSON.stringify(template.spec), (_key, value: unknown) =>
+    Array.isArray(value) && value.length === 0 ? undefined : value,
+  );
+  return canonicalJson({ metadata: { labels, annotations }, spec });
+}
+
 /** A ReplicaSet's hash: FNV-1a of the template, each decimal digit as a safe letter (apimachinery's `rand.SafeEncodeString`). */
 export function templateHash(template: PodTemplate): string {
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(canonicalJson(template))) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  for (const byte of new TextEncoder().encode(meaning(template))) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return Array.from(String(hash), (digit) => SAFE_LETTERS[digit.charCodeAt(0) % SAFE_LETTERS.length]).join('');
 }
 
-/** Whether a ReplicaSet was made from that template: all is equal but the hash label. */
+/** Whether a ReplicaSet was made from that template. */
 export function isMadeFrom(set: ReplicaSet, template: PodTemplate): boolean {
-  const { [TEMPLATE_HASH]: _, ...labels } = set.spec.template.metadata?.labels ?? {};
-  const own = { ...set.spec.template, metadata: { ...set.spec.template.metadata, labels } };
-  const given = { ...template, metadata: { ...template.metadata, labels: template.metadata?.labels ?? {} } };
-  return canonicalJson(own) === canonicalJson(given);
+  return meaning(set.spec.template) === meaning(template);
 }
 
 export const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?.[REVISION] ?? 0);

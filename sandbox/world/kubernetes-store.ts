@@ -1,4 +1,3 @@
-import { canonicalJson } from '../../shared/core/json.ts';
 import type { Chance, WorldClock } from './kernel.ts';
 import { alreadyExists, notFound } from './kubernetes-errors.ts';
 import {
@@ -111,7 +110,7 @@ export function createStore(clock: WorldClock, chance: Chance, historyMax = HIST
       const previous = store.read(kind, namespace, name);
       if (sameContent(previous, object)) return previous;
       const { generation } = previous.metadata;
-      const counts = generation !== undefined && canonicalJson(specOf(previous)) !== canonicalJson(specOf(object));
+      const counts = generation !== undefined && !sameValue(specOf(previous), specOf(object));
       const next = versioned(object, generation === undefined ? {} : { generation: generation + (counts ? 1 : 0) });
       tables[kind].set(keyOf(namespace, name), next);
       tell({ type: 'MODIFIED', object: next, previous });
@@ -140,8 +139,20 @@ export function createStore(clock: WorldClock, chance: Chance, historyMax = HIST
 
 const specOf = (object: KubernetesObject): unknown => ('spec' in object ? object.spec : undefined);
 
+/** Whether two objects say the same, apart from what the store writes into them. */
 function sameContent(a: KubernetesObject, b: KubernetesObject): boolean {
-  const text = (object: KubernetesObject): string =>
-    canonicalJson({ ...object, metadata: { ...object.metadata, resourceVersion: '', generation: 0 } });
-  return a === b || text(a) === text(b);
+  if (a === b) return true;
+  const { metadata: metaA, ...restA } = a;
+  const { metadata: metaB, ...restB } = b;
+  const own = { resourceVersion: '', generation: 0 };
+  return sameValue(restA, restB) && sameValue({ ...metaA, ...own }, { ...metaB, ...own });
+}
+
+/** Equality of JSON values; what is shared isn't looked into. An absent member is one that is `undefined`. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return names.values().every((name) => sameValue(Reflect.get(a, name), Reflect.get(b, name)));
 }

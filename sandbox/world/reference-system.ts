@@ -94,6 +94,7 @@ const LOOK = [
   'dns.managedZones.get',
   'dns.resourceRecordSets.list',
   'dns.resourceRecordSets.get',
+  'k8s.discovery.get',
   'k8s.pods.get',
   'k8s.pods.list',
   'k8s.pods/log.get',
