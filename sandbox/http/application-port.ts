@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { unreachable } from '../../shared/core/assert.ts';
+import { seconds } from '../../shared/core/time.ts';
 import type { ApplicationFront } from '../world/application-front.ts';
 import type { ApplicationReply } from '../world/application-request.ts';
 import type { Place, WorldClock } from '../world/kernel.ts';
@@ -12,6 +13,9 @@ import { startServer } from './server.ts';
 
 /** Where those who call over HTTP are: our functions. Users of the load are inside of the world. */
 const CALLERS: Place = 'functions';
+
+/** Shorter waits are below what the sandbox's own transport takes. */
+const NOTICEABLE = seconds(1);
 
 const token = z.string().min(1).max(200);
 const canaryBody = z.strictObject({ token });
@@ -54,7 +58,12 @@ function replyOf(reply: ApplicationReply): HttpReply {
     case 'silence':
       return { kind: 'silence' };
     case 'reply':
-      return { kind: 'json', status: reply.status, body: reply.body, delay: reply.takes };
+      return {
+        kind: 'json',
+        status: reply.status,
+        body: reply.body,
+        ...(reply.takes < NOTICEABLE ? {} : { delay: reply.takes }),
+      };
     default:
       return unreachable(reply);
   }

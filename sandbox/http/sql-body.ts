@@ -84,6 +84,13 @@ const identity = {
 
 const patchWire = z.strictObject({ ...identity, settings: settingsWire.optional() });
 
+/** Names that bodies may have, by message of the real API. */
+export const ACCEPTED_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  DatabaseInstance: Object.keys(patchWire.shape),
+  Settings: Object.keys(settingsWire.shape),
+  BackupConfiguration: Object.keys(backupWire.shape),
+};
+
 /** Body of `instances.patch`: settings are merged, and nothing else of an instance can be changed here. */
 export const patchBody: z.ZodType<SettingsPatch> = patchWire.transform(({ settings }) => settingsPatch(settings));
 
