@@ -88,7 +88,9 @@ export async function writeLedger(
 
 /** Remembers a start. A start of the same incident that has no end yet is the same run: its worker died and another goes on. */
 export function recordStart(ledger: RunLedger, run: Omit<RecordedRun, 'endedAtMs'>): RunLedger {
-  if (ledger.runs.some(({ incident, endedAtMs }) => incident === run.incident && endedAtMs === null)) return ledger;
+  const isSame = ({ incident, endedAtMs, drill }: RecordedRun): boolean =>
+    incident === run.incident && drill === run.drill && endedAtMs === null;
+  if (ledger.runs.some(isSame)) return ledger;
   const young = ledger.runs.filter(({ startedAtMs }) => startedAtMs > run.startedAtMs - REMEMBERED);
   const runs = [...young, { ...run, endedAtMs: null }].toSorted((a, b) => a.startedAtMs - b.startedAtMs);
   return { runs: runs.slice(-RUNS_MAX) };
