@@ -160,7 +160,7 @@ describe('what a client may write', () => {
       operator,
       'ConfigMap',
       NAMESPACE,
-      { ...{ metadata: { name: 'a' } }, dta: {} },
+      { metadata: { name: 'a' }, dta: {} },
       { fieldValidation: 'Strict' },
     );
     expect(refused(created)).toMatchObject({ status: 400, reason: 'BadRequest' });
@@ -176,7 +176,7 @@ describe('what a client may write', () => {
     expect(after).toEqual(before);
   });
 
-  it.each([
+  it.each<readonly [string, Patch, number, string]>([
     [
       'a negative number of replicas',
       merge({ spec: { replicas: -1 } }),
@@ -205,7 +205,7 @@ describe('what a client may write', () => {
     ['another namespace', merge({ metadata: { namespace: 'other' } }), 400, 'does not match the namespace'],
     ['another kind', merge({ kind: 'Pod' }), 400, 'must be of type Deployment'],
     ['a text for a number', merge({ spec: { replicas: 'all' } }), 422, 'cannot unmarshal string'],
-  ] as const)('is refused with %s', (_what, patch, status, message) => {
+  ])('is refused with %s', (_what, patch, status, message) => {
     const { cluster } = runningReference();
     const refusal = refused(cluster.api.patch(operator, 'Deployment', api, patch));
     expect(refusal.status).toBe(status);

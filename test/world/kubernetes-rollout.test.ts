@@ -47,7 +47,7 @@ describe('a rolling update', () => {
     expect(
       sets(setting)
         .map(({ spec }) => spec.replicas)
-        .toSorted(),
+        .toSorted((a, b) => a - b),
     ).toEqual([0, 3]);
     expect(setting.deployment().metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2');
     expect(progress(setting)).toBe('NewReplicaSetAvailable');

@@ -83,8 +83,9 @@ describe('a list', () => {
   });
 
   it('finds events by the object that they are about', () => {
-    const { cluster, pods } = runningReference();
-    const [pod] = pods();
+    const setting = runningReference();
+    const { cluster } = setting;
+    const [pod] = setting.pods();
     const fieldSelector = `involvedObject.kind=Pod,involvedObject.name=${pod?.metadata.name},involvedObject.uid=${pod?.metadata.uid}`;
     const { items } = answered(cluster.api.list(operator, 'Event', { namespace: NAMESPACE, fieldSelector }));
     expect(items.map(({ reason }) => reason).toSorted()).toEqual([
