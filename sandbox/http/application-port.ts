@@ -72,7 +72,7 @@ function replyOf(reply: ApplicationReply): HttpReply {
 /** A server for each service of a world, by service name. */
 export async function applicationServers(options: {
   readonly world: { readonly kernel: { readonly clock: WorldClock }; readonly front: ApplicationFront };
-}): Promise<{ readonly urls: Readonly<Record<string, string>>; close(): Promise<void> }> {
+}): Promise<{ readonly urls: Readonly<Record<string, string>>; readonly close: () => Promise<void> }> {
   const { kernel, front } = options.world;
   const names = front.services().map(([name]) => name);
   const servers = await Promise.all(

@@ -39,8 +39,8 @@ const heartbeatBody = z.strictObject({
 export interface DataPort {
   readonly port: number;
   /** Makes the port what its instance is now; also happens by itself within a second of clock time. */
-  settle(): Promise<void>;
-  close(): Promise<void>;
+  readonly settle: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a data port is made with. */
@@ -187,7 +187,7 @@ const replicationJson = ({ heartbeat, ...rest }: Replication): unknown => ({
 export async function dataServers(options: {
   readonly world: { readonly kernel: { readonly clock: WorldClock }; readonly sql: Pick<Sql, 'dataPlane' | 'fleet'> };
   readonly principals: (token: string) => Principal | undefined;
-}): Promise<{ readonly urls: Readonly<Record<string, string>>; close(): Promise<void> }> {
+}): Promise<{ readonly urls: Readonly<Record<string, string>>; readonly close: () => Promise<void> }> {
   const { kernel, sql } = options.world;
   const { principals } = options;
   const names = sql.fleet.all().map(({ name }) => name);

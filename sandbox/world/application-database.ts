@@ -1,3 +1,4 @@
+import { unreachable } from '../../shared/core/assert.ts';
 import { type Millis, millis, seconds } from '../../shared/core/time.ts';
 import type { Place } from './kernel.ts';
 import type { RowContent } from './sql-rows.ts';
@@ -79,8 +80,11 @@ export class ConnectionPool {
           return { kind: 'done', value: undefined, takes: ANSWER };
         case 'refusedByServer':
           return { kind: 'failed', why: 'refusedByServer', message: outcome.message, takes: ANSWER };
-        default:
+        case 'connectionRefused':
+        case 'timeout':
           return this.#noContact(outcome.kind);
+        default:
+          return unreachable(outcome);
       }
     });
   }

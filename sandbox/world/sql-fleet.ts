@@ -1,4 +1,5 @@
 import { assert } from '../../shared/core/assert.ts';
+import { shortId } from '../../shared/core/digest.ts';
 import { after, type Instant, millis } from '../../shared/core/time.ts';
 import type { Assumptions } from './assumptions.ts';
 import { ApiError, type Chance, type Kernel, type WorldClock } from './kernel.ts';
@@ -187,6 +188,5 @@ export class SqlFleet {
 
 /** The account under which an instance itself acts. */
 export function serviceAccountOf(project: Project, name: string): string {
-  const id = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 1_000_000, 7);
-  return `p${project.number}-${id.toString(36).padStart(6, '0')}@gcp-sa-cloud-sql.iam.gserviceaccount.com`;
+  return `p${project.number}-${shortId(name, 6)}@gcp-sa-cloud-sql.iam.gserviceaccount.com`;
 }

@@ -30,10 +30,11 @@ export function createWholeWorld(options: Partial<WorldOptions> = {}) {
     clock,
     load,
     published,
+    // Both members are texts in every notification (facts of the schema, tested where it is made).
     /** Incidents as the topic told of them: policy and state, in order, each once. */
     told: (): readonly string[] => {
       const lines = published.map(({ message }) => message['incident'] as JsonObject);
-      return [...new Set(lines.map((incident) => `${String(incident['policy_name'])} ${String(incident['state'])}`))];
+      return [...new Set(lines.map(({ policy_name: policy, state }) => `${policy as string} ${state as string}`))];
     },
     /** Waits until `holds`, at most so many minutes; returns how long it took in seconds. */
     until(holds: () => boolean, most = 60): number {
