@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { seconds } from '../core/time.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 
@@ -19,7 +20,7 @@ export const drainReplica = define({
   version: z.null(),
   handle: z.strictObject({ polls: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { polls: 0 }, detail: 'asking the old primary for its final position' }),
+  start: async () => ({ kind: 'running', handle: { polls: 0 }, detail: 'asking the old primary for its final position', again: seconds(1) }),
   poll: async ({ polls }, { primary, replica }, { world }) => {
     const [last, reached] = await Promise.all([world.dataPlane.replication(primary), world.dataPlane.replication(replica)]);
     if (last === undefined) return { kind: 'done', detail: `${primary} does not answer: what it had not sent is on its disk`, output: { answered: false } };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { seconds } from '../core/time.ts';
 import { failure } from '../engine/action.ts';
 import { define } from './define.ts';
 
@@ -7,6 +8,9 @@ import { define } from './define.ts';
 //
 // H1. What it was before stands in the plan, so that giving back needs no memory of the worker.
 // H2. Both writes carry the version that was looked at.
+
+/** Between two looks at a Deployment or a service that is changing: its API server takes far more than one a second. */
+const SOON = seconds(2);
 
 const workload = z.strictObject({ application: z.string(), replicas: z.number().int().min(0) });
 const scaling = z.discriminatedUnion('kind', [
@@ -32,11 +36,11 @@ export const holdWorkload = define({
   },
   start: async ({ application }, version, { world }) => {
     await world.workloads.scale(application, 0, version);
-    return { kind: 'running', handle: {}, detail: `${application} is going to zero` };
+    return { kind: 'running', handle: {}, detail: `${application} is going to zero`, again: SOON };
   },
   poll: async (_handle, { application }, { world }) => {
     const pods = await world.workloads.pods(application);
-    return pods.length === 0 ? { kind: 'done', detail: `${application} has no pods` } : { kind: 'running', handle: {}, detail: `${pods.length} pods are still ending` };
+    return pods.length === 0 ? { kind: 'done', detail: `${application} has no pods` } : { kind: 'running', handle: {}, detail: `${pods.length} pods are still ending`, again: SOON };
   },
   verify: async ({ application }, { world }) => ({ ok: (await world.workloads.inspect(application)).replicas === 0, detail: `${application} has no pods and asks for none` }),
 });
@@ -56,12 +60,12 @@ export const releaseWorkload = define({
   },
   start: async ({ application, replicas }, version, { world }) => {
     await world.workloads.scale(application, replicas, version);
-    return { kind: 'running', handle: {}, detail: `${application} is going to ${replicas} replicas` };
+    return { kind: 'running', handle: {}, detail: `${application} is going to ${replicas} replicas`, again: SOON };
   },
   // The write path is open with the first ready replica; that all are is checked where the consumer is verified.
   poll: async (_handle, { application }, { world }) => {
     const status = await world.workloads.inspect(application);
-    return status.ready > 0 ? { kind: 'done', detail: `${status.ready} of ${status.replicas} replicas are ready` } : { kind: 'running', handle: {}, detail: `no replica of ${status.replicas} is ready yet` };
+    return status.ready > 0 ? { kind: 'done', detail: `${status.ready} of ${status.replicas} replicas are ready` } : { kind: 'running', handle: {}, detail: `no replica of ${status.replicas} is ready yet`, again: SOON };
   },
   verify: async ({ application, replicas }, { world }) => ({ ok: (await world.workloads.inspect(application)).replicas >= replicas, detail: '' }),
 });
@@ -81,7 +85,7 @@ export const holdService = define({
   },
   start: async ({ application }, etag, { world }) => {
     const operation = await world.services.setScaling(application, { kind: 'manual', instances: 0 }, etag);
-    return { kind: 'running', handle: { operation }, detail: `${application} is going to zero instances` };
+    return { kind: 'running', handle: { operation }, detail: `${application} is going to zero instances`, again: SOON };
   },
   poll: async ({ operation }, _input, { world }) => pollService(operation, await world.services.operation(operation)),
   verify: async ({ application }, { world }) => {
@@ -106,7 +110,7 @@ export const releaseService = define({
   start: async ({ application, scaling: before }, etag, { world }) => {
     const wanted = before.kind === 'manual' ? before : { kind: 'automatic' as const, min: before.min, max: before.max ?? undefined };
     const operation = await world.services.setScaling(application, wanted, etag);
-    return { kind: 'running', handle: { operation }, detail: `${application} is coming back` };
+    return { kind: 'running', handle: { operation }, detail: `${application} is coming back`, again: SOON };
   },
   poll: async ({ operation }, _input, { world }) => pollService(operation, await world.services.operation(operation)),
   verify: async ({ application }, { world }) => {
@@ -116,7 +120,7 @@ export const releaseService = define({
 });
 
 function pollService(operation: string, status: { readonly done: boolean; readonly error: string | undefined }) {
-  if (!status.done) return { kind: 'running' as const, handle: { operation }, detail: 'Cloud Run is carrying it out' };
+  if (!status.done) return { kind: 'running' as const, handle: { operation }, detail: 'Cloud Run is carrying it out', again: SOON };
   if (status.error !== undefined) return { kind: 'failed' as const, failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${status.error}`) };
   return { kind: 'done' as const, detail: 'Cloud Run has carried it out' };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ActionContext } from '../engine/action.ts';
+import { seconds } from '../core/time.ts';
 import { isPortError } from '../ports/port-error.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
@@ -9,7 +10,10 @@ import { type FenceVerdict, fenceFailure, judgeFence } from './fence.ts';
 const ROUNDS = 2;
 
 /** How many rounds may stay unproved before the wall is reported: about a minute, in which an ending server goes away. */
-const PATIENCE = 12;
+const PATIENCE = 30;
+
+/** Between two rounds. */
+const NEXT_ROUND = seconds(2);
 
 const input = z.strictObject({ instance: z.string().transform(instanceName), address: z.string(), consumers: z.array(z.string()), control: z.string().transform(instanceName) });
 
@@ -22,17 +26,17 @@ export const proveFence = define({
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int(), rounds: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { agreed: 0, rounds: 0 }, detail: 'asking every consumer’s place' }),
+  start: async () => ({ kind: 'running', handle: { agreed: 0, rounds: 0 }, detail: 'asking every consumer’s place', again: NEXT_ROUND }),
   poll: async ({ agreed, rounds }, request, context) => {
     const verdict = await look(request, context);
     if (verdict.kind === 'proved') {
       if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
-      return { kind: 'running', handle: { agreed: agreed + 1, rounds: rounds + 1 }, detail: verdict.how };
+      return { kind: 'running', handle: { agreed: agreed + 1, rounds: rounds + 1 }, detail: verdict.how, again: NEXT_ROUND };
     }
     const because = fenceFailure(verdict);
     if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) return { kind: 'done', detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`, output: { proved: false } };
     if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE)) return { kind: 'failed', failure: because };
-    return { kind: 'running', handle: { agreed: 0, rounds: rounds + 1 }, detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail };
+    return { kind: 'running', handle: { agreed: 0, rounds: rounds + 1 }, detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail, again: NEXT_ROUND };
   },
   verify: verifiedByPolling,
 });

@@ -56,7 +56,10 @@ export const takeBackup = define({
   },
 });
 
-/** Creates a replica of the new primary under a name that the plan chose. */
+/**
+ * Asks for a replica of the new primary under a name that the plan chose, and is done when Cloud SQL is creating it: that takes
+ * as long as the data is large, and nobody waits for it to call a recovery a recovery.
+ */
 export const createReplica = define({
   kind: 'create-replica',
   risk: 'destructive',
@@ -64,17 +67,17 @@ export const createReplica = define({
   input: z.strictObject({ primary: z.string().transform(instanceName), replica: z.string().transform(instanceName), region: z.string() }),
   version: z.null(),
   handle: operationHandle,
-  observe: async ({ primary, replica }, context) => {
-    const known = (await context.world.databases.fleet()).find((status) => status.instance === replica);
-    if (known === undefined) return { kind: 'toDo', version: null };
-    const own = await ownOperation(replica, 'CREATE_REPLICA', context);
-    if (own !== undefined && own.state !== 'done') return { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
-    return { kind: 'already', detail: `${replica} exists and follows ${known.upstream ?? primary}` };
+  observe: async ({ primary, replica }, { world }) => {
+    const known = (await world.databases.fleet()).find((status) => status.instance === replica);
+    return known === undefined ? { kind: 'toDo', version: null } : { kind: 'already', detail: `${replica} is there (${known.state}) and follows ${known.upstream ?? primary}` };
   },
   start: async ({ primary, replica, region }, _version, { world }) => {
     const operation = await world.redundancy.createReplica(primary, replica, region);
-    return { kind: 'running', handle: { operation }, detail: `${operation} is under way` };
+    return { kind: 'done', detail: `${operation} is creating ${replica}`, output: { operation } };
   },
-  poll: ({ operation }, _input, context) => pollOperation(operation, context),
-  verify: async ({ primary, replica }, { world }) => ({ ok: (await world.databases.inspect(replica)).upstream === primary, detail: `${replica} follows ${primary}` }),
+  poll: async ({ operation }) => ({ kind: 'done', detail: `${operation} is creating it` }),
+  verify: async ({ primary, replica }, { world }) => {
+    const known = (await world.databases.fleet()).find((status) => status.instance === replica);
+    return { ok: known?.upstream === primary, detail: `${replica} is being created in the background and will follow ${primary}: redundancy is back when it is runnable` };
+  },
 });

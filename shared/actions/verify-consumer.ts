@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { seconds } from '../core/time.ts';
 import type { ActionContext } from '../engine/action.ts';
 import { define, verifiedByPolling } from './define.ts';
 
 /** Agreeing answers in a row: a load balancer may hand each request to another copy. */
 const ANSWERS = 3;
+
+/** Between two questions. */
+const SOON = seconds(1);
 
 const input = z.strictObject({ application: z.string(), kind: z.enum(['gke', 'cloudRun']), epoch: z.string(), host: z.string() });
 
@@ -19,13 +23,13 @@ export const verifyConsumer = define({
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { agreed: 0 }, detail: 'asking its deep health' }),
+  start: async () => ({ kind: 'running', handle: { agreed: 0 }, detail: 'asking its deep health', again: SOON }),
   poll: async ({ agreed }, request, context) => {
     const doubt = await lookAt(request, context);
-    if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt };
-    if (agreed + 1 < ANSWERS) return { kind: 'running', handle: { agreed: agreed + 1 }, detail: `${agreed + 1} of ${ANSWERS} answers agree` };
+    if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt, again: SOON };
+    if (agreed + 1 < ANSWERS) return { kind: 'running', handle: { agreed: agreed + 1 }, detail: `${agreed + 1} of ${ANSWERS} answers agree`, again: SOON };
     const canary = await context.world.applications.writeAndRead(request.application, context.chance.uuid());
-    if (!canary.written || !canary.read) return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}` };
+    if (!canary.written || !canary.read) return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
     return { kind: 'done', detail: `${request.application} writes and reads on ${request.host}, epoch ${request.epoch}` };
   },
   verify: verifiedByPolling,

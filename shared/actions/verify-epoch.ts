@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { seconds } from '../core/time.ts';
 import type { Json } from '../core/json.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
 import { type InstanceName, instanceName } from '../system/names.ts';
@@ -25,9 +26,9 @@ export const verifyEpoch = define({
 
 async function attempt({ instance, former, epoch }: z.infer<typeof input>, context: ActionContext) {
   const before = await context.world.dataPlane.replication(instance);
-  if (before?.role === 'replica') return { kind: 'running' as const, handle: null, detail: `${instance} is still in recovery` };
+  if (before?.role === 'replica') return { kind: 'running' as const, handle: null, detail: `${instance} is still in recovery`, again: seconds(2) };
   const read = await context.world.dataPlane.writeEpoch(instance, epoch);
-  if (read === undefined) return { kind: 'running' as const, handle: null, detail: `${instance} does not take a write yet` };
+  if (read === undefined) return { kind: 'running' as const, handle: null, detail: `${instance} does not take a write yet`, again: seconds(2) };
   if (read !== epoch) return { kind: 'failed' as const, failure: failure('permanent', 'foreignEpoch', `${instance} carries epoch ${read}, not ${epoch}`) };
   const measuredLossMs = await measureLoss(former, before?.heartbeat?.at, context);
   return { kind: 'done' as const, detail: `epoch ${epoch} was written and read on ${instance}`, output: { epoch, measuredLossMs } satisfies Json };

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../core/json.ts';
-import type { Instant } from '../core/time.ts';
+import type { Instant, Millis } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
 import type { IncidentState, RunState } from '../incident/state.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
@@ -34,9 +34,9 @@ export type Observation<Version extends Json> =
   | { readonly kind: 'inProgress'; readonly handle: Json; readonly detail: string }
   | { readonly kind: 'refused'; readonly failure: StepFailure };
 
-/** What came of starting or polling. `running` is polled again with its handle. */
+/** What came of starting or polling. `running` is polled again with its handle, after `again` if the engine's own pace is too slow. */
 export type Progress =
-  | { readonly kind: 'running'; readonly handle: Json; readonly detail: string }
+  | { readonly kind: 'running'; readonly handle: Json; readonly detail: string; readonly again?: Millis }
   | { readonly kind: 'done'; readonly detail: string; readonly output?: Json }
   | { readonly kind: 'failed'; readonly failure: StepFailure };
 

@@ -173,7 +173,7 @@ async function record(progress: Progress, task: Task, action: Action, input: Pla
   switch (progress.kind) {
     case 'running':
       await settle(journal, task, (_now, known) => (sameWait(known, progress) ? undefined : event('stepWaiting', { step: step.id, direction, handle: progress.handle, detail: progress.detail })));
-      return POLL;
+      return progress.again ?? POLL;
     case 'failed':
       return await fail(journal, task, progress.failure);
     case 'done': {
