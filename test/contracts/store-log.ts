@@ -4,7 +4,7 @@ import { sha256 } from '../../shared/core/digest.ts';
 import { instant } from '../../shared/core/time.ts';
 import { EMPTY_CHAIN, type ChainEnd } from '../../shared/log/chain.ts';
 import { verifyChain } from '../../shared/log/verify.ts';
-import type { Head } from '../../shared/ports/store.ts';
+import type { EventRecord, Head } from '../../shared/ports/store.ts';
 import { anyJsonObject } from '../log/logs.ts';
 import {
   append,
@@ -176,17 +176,22 @@ async function race(log: Parameters<typeof append>[0], moves: readonly Move[]): 
 }
 
 function refusing(open: OpenEmptyStore): void {
-  const [one, two, three] = prepared({ ids: ['a', 'b', 'c'] }).events;
   const whole = prepared({ ids: ['a', 'b', 'c'] });
-  const events = [one, two, three].filter((event) => event !== undefined);
+  const { events, head } = whole;
+  /** The append with one event changed and everything else fitting. */
+  const changed = (n: number, change: (event: EventRecord) => EventRecord): Prepared => ({
+    ...whole,
+    events: events.map((event) => (event.sequence === n ? change(event) : event)),
+  });
 
   it.each<readonly [string, Prepared]>([
-    ['have a gap', { ...whole, events: events.toSpliced(1, 1) }],
-    ['do not follow the expected event', { ...whole, expected: 1 }],
-    ['are not chained', { ...whole, events: events.map((event) => ({ ...event, prevHash: sha256('x') })) }],
-    ['belong to another incident', { ...whole, incident: FLOOD }],
-    ['end before their head', { ...whole, events: events.slice(0, 2) }],
-    ['end with another hash than their head', { ...whole, head: { ...whole.head, hash: sha256('x') } }],
+    ['have a gap', changed(2, (event) => ({ ...event, sequence: 4 }))],
+    ['do not follow the expected event', { ...whole, expected: 1, head: { ...head, sequence: 4 } }],
+    ['are not chained', changed(2, (event) => ({ ...event, prevHash: sha256('x') }))],
+    ['belong to another incident', changed(2, (event) => ({ ...event, incident: FLOOD }))],
+    ['have the head of another incident', { ...whole, head: { ...head, incident: FLOOD } }],
+    ['end before their head', { ...whole, head: { ...head, sequence: 4 } }],
+    ['end with another hash than their head', { ...whole, head: { ...head, hash: sha256('x') } }],
     ['absorb one entry twice', { ...whole, absorbed: ['s', 's'] }],
   ])('refuses events that %s', (_what, wrong) =>
     withStore(open, async ({ store }) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -14,20 +14,27 @@ import { withFile, withStoreAt } from './sqlite-file.ts';
 const SCRIPT = fileURLToPath(new URL('store-process.ts', import.meta.url));
 const BATCH = 3;
 
+const started: Worker[] = [];
+afterEach(async () => {
+  for (const worker of started.splice(0)) await worker.killed();
+});
+
 /** A process of `store-process.ts` that waits for `start`. */
 class Worker {
   readonly said: string[] = [];
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<unknown>;
   #wanted: { readonly lines: number; readonly reached: () => void } | undefined;
 
   private constructor(command: string, args: readonly string[]) {
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#ended = once(this.#child, 'close');
     createInterface(this.#child.stdout).on('line', (line) => {
       this.said.push(line);
       if (this.#wanted !== undefined && this.said.length >= this.#wanted.lines) this.#wanted.reached();
     });
+    createInterface(this.#child.stderr).on('line', (line) => this.said.push(`failed ${line}`));
+    started.push(this);
   }
 
   static async ready(args: readonly string[], limitKiB?: number): Promise<Worker> {
@@ -39,7 +46,7 @@ class Worker {
   }
 
   start(): void {
-    this.#child.stdin.end('go\n');
+    this.#child.stdin.write('go\n');
   }
 
   /** Resolves when that many lines have come, or none can come any more. */
@@ -122,7 +129,7 @@ describe('many processes on one file', () => {
         const kept: string[] = [];
         for (const round of [1, 2, 3, 4, 5, 6]) {
           const workers = await Promise.all(
-            ['ann', 'bob'].map((name) => Worker.ready(['endlessly', path, `${name}${round}`])),
+            ['ann', 'bob'].map((name) => Worker.ready(['keep-on', path, `${name}${round}`, '500'])),
           );
           for (const worker of workers) worker.start();
           await workers[round % 2]?.hasSaid(1 + round * 4);
@@ -145,7 +152,7 @@ describe('a disk that takes no more', () => {
     () =>
       withFile(async (path) => {
         await withStoreAt(path, (store) => append(store.log, prepared({ ids: ['first.0', 'first.1', 'first.2'] })));
-        const worker = await Worker.ready(['endlessly', path, 'ann'], 256);
+        const worker = await Worker.ready(['keep-on', path, 'ann', '500'], 256);
         worker.start();
         await worker.ended();
 

@@ -1,11 +1,13 @@
 // A process of its own that uses a store which other processes use too. Run by Node itself; speaks in lines.
 //
 //   node store-process.ts take-turns PATH NAME COUNT   appends COUNT batches to one log, deciding again after each lost race
-//   node store-process.ts endlessly  PATH NAME         the same until somebody kills it, or the store fails
+//   node store-process.ts keep-on    PATH NAME COUNT   the same without leases, meant to be killed, or to meet a full disk
 //
-// It says `ready`, waits for a line, and only then opens the file: so that several can be made to open it at once.
+// It says `ready`, waits for a line, and only then opens the file: so that several can be made to open it at once. It ends
+// when its input does, so that it never outlives the test that started it.
 
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { instant, minutes } from '../../shared/core/time.ts';
 import { EMPTY_CHAIN } from '../../shared/log/chain.ts';
 import { isPortError } from '../../shared/ports/port-error.ts';
@@ -16,6 +18,18 @@ import { append, FIRE, prepared, signal } from '../contracts/store-arranged.ts';
 export const BATCH = 3;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Waits longer than the store does: on a loaded machine a turn can take its time. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isPortError(error) || error.code !== 'busy') throw error;
+      await setImmediate();
+    }
+  }
+}
 
 async function appendBatch(store: SqliteStore, batch: string): Promise<void> {
   await store.log.receive(signal(batch));
@@ -30,29 +44,33 @@ async function appendBatch(store: SqliteStore, batch: string): Promise<void> {
 async function takeLease(store: SqliteStore, name: string): Promise<void> {
   for (;;) {
     const outcome = await store.leases.acquire('turn', name, minutes(60));
-    if (outcome.kind === 'taken') continue;
-    say(`token ${outcome.lease.token}`);
-    return store.leases.release(outcome.lease);
+    if (outcome.kind === 'held') {
+      say(`token ${outcome.lease.token}`);
+      return store.leases.release(outcome.lease);
+    }
+    await setImmediate();
   }
 }
 
 async function run(mode: string, path: string, name: string, count: number): Promise<void> {
   const store = openSqliteStore({ path, clock: { now: () => instant(Date.now()) } });
   for (let n = 1; n <= count; n += 1) {
-    await appendBatch(store, `${name}-${n}`);
+    await patiently(() => appendBatch(store, `${name}-${n}`));
     say(`kept ${name}-${n}`);
-    if (mode === 'take-turns') await takeLease(store, name);
+    if (mode === 'take-turns') await patiently(() => takeLease(store, name));
+    await setImmediate();
   }
   store.close();
 }
 
 if (import.meta.main) {
-  const [mode = '', path = '', name = '', count = 'Infinity'] = process.argv.slice(2);
+  const [mode = '', path = '', name = '', count = ''] = process.argv.slice(2);
+  process.stdin.once('end', () => process.exit(1));
   say('ready');
   await once(process.stdin, 'data');
-  process.stdin.destroy();
   await run(mode, path, name, Number(count)).catch((error: unknown) => {
     if (!isPortError(error)) throw error;
     say(`failed ${error.kind} ${error.code}`);
   });
+  process.exit(0);
 }
