@@ -23,13 +23,14 @@ export interface GoogleIdentity {
   forget(): void;
 }
 
-/** Credentials from where the library finds them; nothing is read before the first use. */
-export function createGoogleIdentity(): GoogleIdentity {
+/** Credentials from where the library finds them; nothing is read before the first use. `project` is the id in `dr.yaml`. */
+export function createGoogleIdentity(project: string): GoogleIdentity {
   let known: AuthClient | undefined;
 
   const find = async (): Promise<AuthClient> => {
     const { GoogleAuth } = await import('google-auth-library');
-    return new GoogleAuth({ scopes: SCOPES }).getClient();
+    // Without a project the library runs `gcloud config config-helper` to find one, for half a second where there is a gcloud.
+    return new GoogleAuth({ scopes: SCOPES, projectId: project }).getClient();
   };
   const authenticate = (): Promise<{ client: AuthClient; token: string }> =>
     callWithin(

@@ -32,6 +32,8 @@ export function askJson(call: Call, question: JsonQuestion): Promise<JsonAnswer>
         signal,
         headers: {
           accept: 'application/json',
+          // A contact is a connection of its own: one that was kept open and died meanwhile would say nothing about the host now.
+          connection: 'close',
           ...(question.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(question.token === undefined ? {} : { authorization: `Bearer ${question.token}` }),
         },

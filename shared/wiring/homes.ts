@@ -47,7 +47,7 @@ function make(name: FunctionName): Base {
   const environment = readEnvironment(process.env);
   const { system } = environment;
   const clock = createSystemClock(environment.clock);
-  const identity = createGoogleIdentity();
+  const identity = createGoogleIdentity(system.project);
   const limit = callDeadline(system.guards.lease, system.guards.clockSkew, clock);
   const access: GoogleAccess = { project: system.project, endpoints: system.endpoints, identity, limits: { reads: limit, writes: limit } };
   const log = createCloudLog({ service: name });

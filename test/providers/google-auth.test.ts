@@ -42,7 +42,7 @@ function issuing(lifetime: number): (request: Seen) => Reply {
 
 it('asks the metadata server once for a token that lasts, with the scopes that clusters need', async () => {
   metadata.answer(issuing(3_600));
-  const identity = createGoogleIdentity();
+  const identity = createGoogleIdentity('p');
   expect(await identity.token()).toBe('token-1');
   expect(await identity.token()).toBe('token-1');
   const asked = metadata.seen.filter(({ url }) => url.includes('/token'));
@@ -54,7 +54,7 @@ it('asks the metadata server once for a token that lasts, with the scopes that c
 
 it('fetches another token after the last one was refused', async () => {
   metadata.answer(issuing(3_600));
-  const identity = createGoogleIdentity();
+  const identity = createGoogleIdentity('p');
   await identity.token();
   identity.forget();
   expect(await identity.token()).toBe('token-2');
@@ -63,7 +63,7 @@ it('fetches another token after the last one was refused', async () => {
 it.each([404, 403])(
   'calls credentials that are missing (%i) something to try again, and gets over it',
   async (status) => {
-    const identity = createGoogleIdentity();
+    const identity = createGoogleIdentity('p');
     metadata.answer({ status, text: 'no', headers: flavour });
     await expect(identity.token()).rejects.toMatchObject({ kind: 'retryable', code: 'credentials' });
     metadata.answer(issuing(3_600));

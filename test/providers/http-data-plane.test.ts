@@ -43,6 +43,18 @@ describe('a canary', () => {
     expect(await dataPlane().canary(gone, 'x')).toEqual({ kind: 'connectionRefused' });
   });
 
+  it('is a connection of its own, so that one from before says nothing about the host now', async () => {
+    const brief = await startVendorServer();
+    brief.answer({ status: 201, body: { written: true } });
+    const asked = createHttpDataPlane({
+      endpoints: { ...endpointsAt(brief.base), dataPlane: { db: brief.base } },
+      identity: identity(),
+    });
+    expect(await asked.canary(db, 'x')).toEqual({ kind: 'written' });
+    await brief.close();
+    expect(await asked.canary(db, 'x')).toEqual({ kind: 'connectionRefused' });
+  });
+
   const unclear: readonly (readonly [string, Reply])[] = [
     ['silence', 'silence'],
     ['a broken connection', 'reset'],

@@ -1,24 +1,28 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { applicationServers } from '../../sandbox/http/application-port.ts';
 import { pubsubRoutes } from '../../sandbox/http/broker.ts';
 import { containerRoutes } from '../../sandbox/http/container.ts';
+import { openDataPort } from '../../sandbox/http/data-port.ts';
 import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
+import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate.ts';
 import { kubernetesRefusal } from '../../sandbox/http/kubernetes-status.ts';
 import { startMetadataServer } from '../../sandbox/http/metadata.ts';
 import { monitoringRoutes } from '../../sandbox/http/monitoring.ts';
 import type { Route } from '../../sandbox/http/router.ts';
 import { runV2Routes } from '../../sandbox/http/run-v2.ts';
 import { secretManagerRoutes } from '../../sandbox/http/secret-manager.ts';
-import { type RunningServer, startServer } from '../../sandbox/http/server.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../sandbox/http/server.ts';
 import { sqlRoutes } from '../../sandbox/http/sql.ts';
 import { principalOf } from '../../sandbox/http/tokens.ts';
 import { Broker } from '../../sandbox/world/broker.ts';
 import { PubsubApi } from '../../sandbox/world/broker-api.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
-import { functionPrincipal, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { functionPrincipal, REFERENCE, REFERENCE_FLEET } from '../../sandbox/world/reference-system.ts';
+import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { createWorld } from '../../sandbox/world/world.ts';
-import { instant, minutes } from '../../shared/core/time.ts';
+import { instant, millis, minutes } from '../../shared/core/time.ts';
 import { createGoogleIdentity } from '../../shared/providers/google-auth.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
 import { endpointsAt } from './vendor-server.ts';
@@ -29,8 +33,24 @@ const START = instant(1_767_607_200_000);
 /** The sandbox's faces over the whole reference system, on loopback, on a clock that the test moves. */
 export async function startSandbox() {
   const clock = createVirtualClock(START);
-  const world = createWorld({ clock, seed: 7, publish: () => undefined });
+  const servers: { close(): Promise<void> }[] = [];
+  const serve = async (routes: readonly Route[], more: Partial<ServerOptions> = {}): Promise<RunningServer> => {
+    const server = await startServer({ clock, routes, principals: (token) => principalOf(KEY, token, START), ...more });
+    servers.push(server);
+    return server;
+  };
+  const base = ({ port }: { readonly port: number }): string => `http://127.0.0.1:${port}`;
+
+  // The API server speaks https with a certificate of its own, which only the Container API names: it is started first.
+  const certificate = makeServerCertificate(REFERENCE.cluster);
+  const clusterRoutes: Route[] = [];
+  const cluster = await serve(clusterRoutes, { tls: certificate, refuse: kubernetesRefusal });
+  const caCertificate = Buffer.from(certificate.cert).toString('base64');
+  const endpoint = `127.0.0.1:${cluster.port}`;
+  const world = createWorld({ clock, seed: 7, publish: () => undefined, cluster: { endpoint, caCertificate } });
+  clusterRoutes.push(...kubernetesRoutes({ cluster: world.kubernetes, clock }));
   clock.advanceBy(minutes(2));
+
   const { project, kernel } = world;
   const broker = new Broker({
     project: project.id,
@@ -42,31 +62,32 @@ export async function startSandbox() {
   const publishers = { 'dr-recover': [functionPrincipal('recover')] };
   kernel.iam.grant(functionPrincipal('recover'), ['pubsub.topics.publish']);
 
-  const servers: RunningServer[] = [];
-  const serve = async (routes: readonly Route[], kind: 'google' | 'kubernetes'): Promise<string> => {
-    const refuse = kind === 'kubernetes' ? { refuse: kubernetesRefusal } : {};
-    const server = await startServer({
-      clock,
-      routes,
-      principals: (token) => principalOf(KEY, token, START),
-      ...refuse,
-    });
-    servers.push(server);
-    return `http://127.0.0.1:${server.port}`;
-  };
-  const google = await serve(
-    [
-      ...sqlRoutes({ project, admin: world.sql.admin }),
-      ...monitoringRoutes({ project, monitoring: world.monitoring }),
-      ...secretManagerRoutes({ project, api: world.secretsApi }),
-      ...runV2Routes({ project, api: world.runApi }),
-      ...containerRoutes({ project, api: world.clusters.api }),
-      ...pubsubRoutes({ project, api: new PubsubApi({ ...kernel, broker, publishers }) }),
-    ],
-    'google',
+  const google = await serve([
+    ...sqlRoutes({ project, admin: world.sql.admin }),
+    ...monitoringRoutes({ project, monitoring: world.monitoring }),
+    ...secretManagerRoutes({ project, api: world.secretsApi }),
+    ...runV2Routes({ project, api: world.runApi }),
+    ...containerRoutes({ project, api: world.clusters.api }),
+    ...pubsubRoutes({ project, api: new PubsubApi({ ...kernel, broker, publishers }) }),
+  ]);
+  const principals = (token: string) => principalOf(KEY, token, START);
+  const ports = await Promise.all(
+    REFERENCE_FLEET.map(async ({ name }) => {
+      const port = await openDataPort({ clock, dataPlane: world.sql.dataPlane, instance: name, principals });
+      servers.push(port);
+      return { name, port };
+    }),
   );
-  const cluster = await serve(kubernetesRoutes({ cluster: world.kubernetes, clock }), 'kubernetes');
-  const endpoints = { ...endpointsAt(google), kubernetes: { [REFERENCE.cluster]: cluster } };
+  const services = await applicationServers({ world });
+  servers.push(services);
+  const endpoints = {
+    ...endpointsAt(base(google)),
+    dataPlane: Object.fromEntries(ports.map(({ name, port }) => [name, base(port)])),
+    hosts: {
+      'api.example': services.urls[SERVICES.apiGke] ?? '',
+      'prober.example': services.urls[SERVICES.proberGke] ?? '',
+    },
+  };
 
   /** Makes adapters as one of our functions: its own metadata server, Application Default Credentials, nothing else. */
   const as = async (name: string): Promise<GoogleAccess> => {
@@ -80,17 +101,29 @@ export async function startSandbox() {
       rate: 1,
       idToken: () => Promise.resolve(''),
     });
-    servers.push({ port: 0, close: () => metadata.close() });
+    servers.push(metadata);
     Object.assign(process.env, metadata.env, { HOME: mkdtempSync(join(tmpdir(), 'dr-home-')) });
-    const identity = createGoogleIdentity();
+    const identity = createGoogleIdentity(project.id);
     await identity.token(); // finds this metadata server now, before another function's is started
     return { project: project.id, endpoints, identity };
   };
   return {
     world,
     clock,
-    broker,
     as,
+    /** Lets the data ports be what their instances are now. */
+    settlePorts: () => Promise.all(ports.map(({ port }) => port.settle())),
+    /** Lets time pass while something waits for an answer that takes its time. */
+    whileTimePasses: async <T>(work: Promise<T>): Promise<T> => {
+      let ended = false;
+      const end = (): void => void (ended = true);
+      work.then(end, end);
+      while (!ended) {
+        await new Promise(setImmediate);
+        clock.advanceBy(millis(20));
+      }
+      return work;
+    },
     close: async () => {
       await Promise.all(servers.map((server) => server.close()));
     },
