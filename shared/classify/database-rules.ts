@@ -170,6 +170,27 @@ const standbyTakesOver: Rule = {
   }),
 };
 
+const alreadyPromoted: Rule = {
+  scenario: 'database-replica-unfit',
+  code: 'alreadyPromoted',
+  describe: 'Another listed instance is a primary already, which we did not make in this look: people.',
+  when: forDatabase((database, evidence) => {
+    const { facts, now } = database;
+    if (now.standing !== 'failed' && now.standing !== 'suspect') return undefined;
+    const roles = facts.replicas.filter(({ role }) => role === 'primary').map(({ instance }) => instance);
+    const words = facts.replication.filter(({ status }) => status?.role === 'primary').map(({ instance }) => instance);
+    const listed = new Set(facts.database.replicas.map(({ instance }) => instance));
+    const promoted = [...new Set([...roles, ...words])].filter((instance) => listed.has(instance));
+    if (promoted.length === 0) return undefined;
+    return about(database, evidence, {
+      confidence: 'confirmed',
+      outcome: { kind: 'person' },
+      text: `${facts.primaryName} does not serve, and ${promoted.join(', ')} is a primary already: promoting another would make two`,
+      wouldChangeMind: ['the applications are moved to it', 'dr.yaml names it as the primary'],
+    });
+  }),
+};
+
 const notYetConfirmed: Rule = {
   scenario: 'database-primary-failure',
   code: 'notYetConfirmed',
@@ -308,6 +329,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   operationInProgress,
   operationsUnreadable,
   stoppedOnPurpose,
+  alreadyPromoted,
   standbyTakesOver,
   notYetConfirmed,
   promotionNotAllowed,

@@ -58,8 +58,9 @@ export interface TopologyNow {
 }
 
 /**
- * Who is who now. After a promotion two listed instances are primaries; the one in service is the one that every consumer
- * that says so is on, else the one that is not stopped, else the file's. `addresses`: hosts that the consumers report.
+ * Who is who now. After a promotion two listed instances are primaries; the one in service is the only one that is not
+ * stopped, else the one that every consumer that says so is on, else the file's. `addresses`: hosts that consumers report,
+ * which is where they were when they started.
  */
 export function topologyNow(
   database: Database,
@@ -69,14 +70,14 @@ export function topologyNow(
   const listed = new Set(instancesOf(database));
   const known = fleet.filter(({ instance }) => listed.has(instance));
   const primaries = known.filter(({ role }) => role === 'primary');
-  const inUse = primaries.filter(
+  const running = primaries.filter(({ activation }) => activation === 'always');
+  const inUse = running.filter(
     ({ address }) => address !== undefined && addresses.length > 0 && addresses.every((host) => host === address),
   );
-  const running = primaries.filter(({ activation }) => activation === 'always');
   const primary =
     onlyOne(primaries) ??
-    onlyOne(inUse) ??
     onlyOne(running) ??
+    onlyOne(inUse) ??
     primaries.find(({ instance }) => instance === database.instance) ??
     primaries[0];
   const followers = fleet.filter(({ instance, upstream }) => upstream === primary?.instance && !listed.has(instance));

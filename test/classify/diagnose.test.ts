@@ -276,6 +276,24 @@ describe('a replica that can not take over', () => {
   });
 });
 
+describe('a replica that somebody has promoted', () => {
+  const byHand = (change: Partial<DatabaseFacts>) => ask(every20(20, 80, (seconds) => deadLook(seconds, change)));
+
+  it('keeps us from promoting another one', () => {
+    const promoted = instance({ instance: REPLICA, address: '10.20.0.4' });
+    expect(byHand({ replicas: [promoted, east()] })).toMatchObject({
+      scenario: 'database-replica-unfit',
+      conclusion: 'person',
+    });
+  });
+
+  it('keeps us from it by its own word, when the API does not know yet', () => {
+    const status = { role: 'primary', receiving: false, heartbeat: undefined, position: 1 } as const;
+    const replication = [{ instance: REPLICA, status, lagMetricSeconds: undefined }, word(EAST, false, at(-2))];
+    expect(byHand({ replication }).reasons[0]?.code).toBe('alreadyPromoted');
+  });
+});
+
 describe('nothing to do', () => {
   it('is concluded only after a whole window without a failure', () => {
     expect(ask(every20(20, 60, wellLook))).toMatchObject({ scenario: 'not-failed', conclusion: 'wait' });

@@ -25,6 +25,11 @@ describe('the topology as it is now', () => {
     );
   });
 
+  it('has the one that runs although the applications still name the old one', () => {
+    const fleet = [instance({ activation: 'never' }), instance({ instance: REPLICA, address: '10.20.0.4' })];
+    expect(primaryOf(fleet, ['10.20.0.3'])).toBe(REPLICA);
+  });
+
   it('has none when no listed instance is one', () => {
     expect(primaryOf([replica(), instance({ instance: instanceName('other') })])).toBeUndefined();
   });
