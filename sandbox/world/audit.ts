@@ -5,15 +5,21 @@ export interface AuditLog extends Audit {
   record(call: ApiCall, result: AuditEntry['result'], status: number): void;
 }
 
+/** Newest entries that are kept whatever they are; of older ones only the writes, so that a sandbox may stay up for days. */
+const KEPT = 50_000;
+
 /** An empty audit. */
 export function createAudit(clock: WorldClock): AuditLog {
-  const entries: AuditEntry[] = [];
+  let entries: AuditEntry[] = [];
   return {
     entries: () => entries,
     effects: (permission) =>
       entries.filter(({ call, result }) => result === 'effect' && call.writes && call.permission === permission),
     record(call, result, status) {
       entries.push({ at: clock.now(), call, result, status });
+      if (entries.length % (2 * KEPT) !== 0) return;
+      const old = entries.length - KEPT;
+      entries = entries.filter((entry, index) => index >= old || entry.call.writes);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type Instant, type Millis, after, instant } from '../../shared/core/time.ts';
-import { createAgenda } from './agenda.ts';
+import { Agenda } from './agenda.ts';
 import type { WorldClock } from './kernel.ts';
 
 /** Time that stands still until it is told to move: for the simulation and for tests. */
@@ -16,7 +16,7 @@ export interface VirtualClock extends WorldClock {
 
 /** A virtual clock that reads `start`. A callback sees its own moment as `now`; a past one runs at once, but not re-entrantly. */
 export function createVirtualClock(start: Instant): VirtualClock {
-  const agenda = createAgenda();
+  const agenda = new Agenda();
   let now = start;
 
   const runNext = (): boolean => {
@@ -75,7 +75,7 @@ const TIMER_MAX = 2_147_483_647;
 
 /** A clock that reads `start` now and then runs `rate` times as fast as the wall's. */
 export function createScaledClock(rate: number, start: Instant, wall: Wall = MACHINE): ScaledClock {
-  const agenda = createAgenda();
+  const agenda = new Agenda();
   const wallStart = wall.now();
   let cancelTimer: (() => void) | undefined;
   let armedFor: Instant | undefined;

@@ -28,10 +28,26 @@ const NO_STATUS = 0;
 
 /** The one door of every API (kernel.ts). */
 export function createDoor(parts: DoorParts): ApiDoor {
-  const { clock, network, iam, faults, audit, placeOf } = parts;
+  return new Door(parts);
+}
+
+class Door implements ApiDoor {
+  readonly #parts: DoorParts;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+  }
+
+  call<T>(call: ApiCall, effect: () => T): ApiOutcome<T> {
+    const { network, placeOf, faults, clock } = this.#parts;
+    if (!network.reaches(call.from, placeOf(call))) return this.#lose(call);
+    const fault = faults.strike(call, clock.now());
+    return fault === undefined ? this.#arrive(call, effect) : this.#struck(fault, call, effect);
+  }
 
   /** The call as the API sees it once it has arrived: permission, effect, audit. */
-  const arrive = <T>(call: ApiCall, effect: () => T): ApiOutcome<T> => {
+  #arrive<T>(call: ApiCall, effect: () => T): ApiOutcome<T> {
+    const { iam, audit } = this.#parts;
     try {
       if (!iam.allows(call.principal, call.permission)) throw forbidden(call);
       const value = effect();
@@ -39,53 +55,45 @@ export function createDoor(parts: DoorParts): ApiDoor {
       return { kind: 'answer', value };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      audit.record(call, 'refused', error.status);
-      return { kind: 'error', error };
+      return this.#refuse(call, error);
     }
-  };
+  }
 
-  const refuse = <T>(call: ApiCall, error: ApiError): ApiOutcome<T> => {
-    audit.record(call, 'refused', error.status);
+  #refuse<T>(call: ApiCall, error: ApiError): ApiOutcome<T> {
+    this.#parts.audit.record(call, 'refused', error.status);
     return { kind: 'error', error };
-  };
+  }
 
-  const lose = <T>(call: ApiCall): ApiOutcome<T> => {
-    audit.record(call, 'lost', NO_STATUS);
+  #lose<T>(call: ApiCall): ApiOutcome<T> {
+    this.#parts.audit.record(call, 'lost', NO_STATUS);
     return { kind: 'silence' };
-  };
+  }
 
-  const struck = <T>(fault: ApiFaultKind, call: ApiCall, effect: () => T): ApiOutcome<T> => {
+  #struck<T>(fault: ApiFaultKind, call: ApiCall, effect: () => T): ApiOutcome<T> {
+    const { clock } = this.#parts;
     switch (fault.kind) {
       case 'down':
       case 'loseReplyBefore':
-        return lose(call);
+        return this.#lose(call);
       case 'throttled':
-        return refuse(call, throttled());
+        return this.#refuse(call, throttled());
       case 'serverError':
-        return refuse(call, unavailable());
+        return this.#refuse(call, unavailable());
       case 'serverErrorAfter':
-        arrive(call, effect);
+        this.#arrive(call, effect);
         return { kind: 'error', error: unavailable() };
       case 'loseReplyAfter':
-        arrive(call, effect);
+        this.#arrive(call, effect);
         return { kind: 'silence' };
       case 'slow':
-        return slowed(arrive(call, effect), fault.delay);
+        return slowed(this.#arrive(call, effect), fault.delay);
       case 'arriveLate':
-        clock.schedule(after(clock.now(), fault.delay), () => arrive(call, effect));
+        clock.schedule(after(clock.now(), fault.delay), () => this.#arrive(call, effect));
         return { kind: 'silence' };
       default:
         return unreachable(fault);
     }
-  };
-
-  return {
-    call(call, effect) {
-      if (!network.reaches(call.from, placeOf(call))) return lose(call);
-      const fault = faults.strike(call, clock.now());
-      return fault === undefined ? arrive(call, effect) : struck(fault, call, effect);
-    },
-  };
+  }
 }
 
 function slowed<T>(outcome: ApiOutcome<T>, delay: Millis): ApiOutcome<T> {

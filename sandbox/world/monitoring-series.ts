@@ -71,8 +71,7 @@ export class SeriesStore {
   /** Adds a point that becomes visible at `visibleAt`, or with the one before it if that comes later. */
   record(sample: Sample, at: Instant, visibleAt: Instant): void {
     const key = seriesKey(sample);
-    const stored = this.#stored.get(key) ?? { sample, key, points: [] };
-    this.#stored.set(key, stored);
+    const stored = this.#stored.get(key) ?? this.#begin(sample, key, at);
     const before = stored.points.at(-1)?.visibleAt ?? visibleAt;
     stored.points.push({
       at,
@@ -84,6 +83,18 @@ export class SeriesStore {
     if (stored.points[0] !== undefined && stored.points[0].at < after(oldest, -KEPT)) {
       stored.points = stored.points.filter((point) => point.at >= oldest);
     }
+  }
+
+  /** A new series; those that ended long ago make room for it. */
+  #begin(sample: Sample, key: string, at: Instant): Stored {
+    const oldest = after(at, -KEPT);
+    for (const [name, { points }] of this.#stored) {
+      const last = points.at(-1);
+      if (last !== undefined && last.at < oldest) this.#stored.delete(name);
+    }
+    const stored = { sample, key, points: [] };
+    this.#stored.set(key, stored);
+    return stored;
   }
 
   /** Series that `matches`, with the points after `since` that are visible at `now`. A series without any is left out. */

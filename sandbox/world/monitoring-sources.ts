@@ -4,6 +4,7 @@ import type { Labels, Sample } from './monitoring-series.ts';
 import type { Project } from './project.ts';
 import type { SqlFleet } from './sql-fleet.ts';
 import type { SqlInstance } from './sql-instance.ts';
+import type { SqlServer } from './sql-server.ts';
 
 // Where time series come from. A source is asked once a minute; each is asked at its own second, as real agents are.
 
@@ -60,16 +61,11 @@ const SQL_STATES = [
 
 /** Health and replication of every instance. An instance whose zone swallows packets reports nothing at all. */
 export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
-  const metric = (name: string, labels: Labels = {}): Sample['metric'] => ({
-    type: `cloudsql.googleapis.com/database/${name}`,
-    labels,
-  });
-
   const ofInstance = (instance: SqlInstance): readonly Sample[] => {
     const { name, region } = instance;
     const server = fleet.servers.server(name);
     if (server === undefined || server.zone === 'hangs') return [];
-    const about = {
+    const about: About = {
       resource: {
         type: 'cloudsql_database',
         // The label has the region without its number, as real payloads show.
@@ -77,43 +73,53 @@ export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
       },
       metadata: { systemLabels: { name, region }, userLabels: instance.settings.userLabels },
     };
-    const state = metricState(instance);
-    const states = SQL_STATES.map((label) => ({
-      ...about,
-      metric: metric('instance_state', { state: label }),
-      ...gauge('BOOL', Number(label === state)),
-    }));
-    const up = { ...about, metric: metric('up'), ...gauge('INT64', Number(server.up())) };
-    return [up, ...states, ...replicaSamples(name, about), ...primarySamples(name, about)];
+    const up = { ...about, metric: sqlMetric('up'), ...gauge('INT64', Number(server.up())) };
+    return [
+      up,
+      ...oneOf(about, 'instance_state', SQL_STATES, metricState(instance)),
+      ...(server.up() && server.role() === 'replica' ? replicaSamples(fleet, name, about) : []),
+      ...(server.up() ? followerSamples(fleet, server, about) : []),
+    ];
   };
-
-  const replicaSamples = (name: string, about: Pick<Sample, 'resource'>): readonly Sample[] => {
-    if (fleet.server(name).role() !== 'replica' || !fleet.server(name).up()) return [];
-    const receiving = fleet.servers.receiving(name);
-    // Negative: replication is inactive (facts.md 1.4).
-    const lag = receiving ? (fleet.servers.lag(name) ?? 0) / 1_000 : -1;
-    const state = receiving ? 'Running' : 'Error';
-    const states = ['Running', 'Stopped', 'Error'].map((label) => ({
-      ...about,
-      metric: metric('replication/state', { state: label }),
-      ...gauge('BOOL', Number(label === state)),
-    }));
-    return [{ ...about, metric: metric('replication/replica_lag'), ...gauge('DOUBLE', lag) }, ...states];
-  };
-
-  /** Bytes that each replica is behind, which only a primary that is up can tell. */
-  const primarySamples = (name: string, about: Pick<Sample, 'resource'>): readonly Sample[] => {
-    const server = fleet.server(name);
-    if (!server.up()) return [];
-    return fleet.servers.followers(name).map((follower) => {
-      fleet.servers.server(follower.name);
-      const behind = server.history.position() - follower.history.position();
-      const labels = { replica_name: follower.name, replica_lag_type: 'replay_location' };
-      return { ...about, metric: metric('postgresql/replication/replica_byte_lag', labels), ...gauge('INT64', behind) };
-    });
-  };
-
   return { name: 'sql', visibleAfter: SQL_VISIBLE_AFTER, samples: () => fleet.all().flatMap(ofInstance) };
+}
+
+type About = Pick<Sample, 'resource' | 'metadata'>;
+
+const sqlMetric = (name: string, labels: Labels = {}): Sample['metric'] => ({
+  type: `cloudsql.googleapis.com/database/${name}`,
+  labels,
+});
+
+/** A series for each state, of which one is true. */
+const oneOf = (about: About, metric: string, states: readonly string[], current: string): readonly Sample[] =>
+  states.map((state) => ({
+    ...about,
+    metric: sqlMetric(metric, { state }),
+    ...gauge('BOOL', Number(state === current)),
+  }));
+
+function replicaSamples(fleet: SqlFleet, name: string, about: About): readonly Sample[] {
+  const receiving = fleet.servers.receiving(name);
+  // Negative: replication is inactive (facts.md 1.4).
+  const lag = receiving ? (fleet.servers.lag(name) ?? 0) / 1_000 : -1;
+  return [
+    { ...about, metric: sqlMetric('replication/replica_lag'), ...gauge('DOUBLE', lag) },
+    ...oneOf(about, 'replication/state', ['Running', 'Stopped', 'Error'], receiving ? 'Running' : 'Error'),
+  ];
+}
+
+/** Bytes that each replica is behind, which only the server that they follow can tell, and only while it is up. */
+function followerSamples(fleet: SqlFleet, server: SqlServer, about: About): readonly Sample[] {
+  return fleet.servers.followers(server.name).map(({ name }) => {
+    const behind = server.history.position() - fleet.server(name).history.position();
+    const labels = { replica_name: name, replica_lag_type: 'replay_location' };
+    return {
+      ...about,
+      metric: sqlMetric('postgresql/replication/replica_byte_lag', labels),
+      ...gauge('INT64', behind),
+    };
+  });
 }
 
 /** In an unplanned outage the state stays RUNNING; RUNNABLE means here that the owner stopped it (facts.md 1.4). */

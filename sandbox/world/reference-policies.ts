@@ -27,39 +27,8 @@ export function referenceChannels(project: Project): Readonly<Record<string, str
 
 /** The policies of the reference system. */
 export function referencePolicies(project: Project): readonly AlertPolicyDocument[] {
-  const primary = REFERENCE_FLEET.find((instance) => instance.primary === undefined)?.name ?? '';
   return [
-    policy(project, {
-      number: 1,
-      displayName: 'dr-cloudsql-primary-down',
-      severity: 'CRITICAL',
-      scenario: 'database-primary-failure',
-      target: primary,
-      about: 'Runbook 3.1. Primary database failure.',
-      conditions: [
-        {
-          displayName: 'Cloud SQL primary is down',
-          conditionThreshold: {
-            filter: upOf(project, primary),
-            aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
-            comparison: 'COMPARISON_LT',
-            thresholdValue: 1,
-            duration: '60s',
-            trigger: { count: 1 },
-            evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
-          },
-        },
-        {
-          displayName: 'Cloud SQL primary is silent',
-          conditionAbsent: {
-            filter: upOf(project, primary),
-            aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
-            duration: '180s',
-            trigger: { count: 1 },
-          },
-        },
-      ],
-    }),
+    primaryDown(project),
     policy(project, {
       number: 2,
       displayName: 'dr-app-5xx',
@@ -88,36 +57,72 @@ export function referencePolicies(project: Project): readonly AlertPolicyDocumen
         ),
       ],
     }),
-    policy(project, {
-      number: 4,
-      displayName: 'dr-uptime',
-      severity: 'CRITICAL',
-      scenario: 'application-cluster-failure',
-      target: GKE_TARGET,
-      about: 'Runbook 4.1. The public address fails its deep health check from more than one place.',
-      conditions: [
-        {
-          displayName: `Failure of uptime check ${UPTIME_CHECK_ID}`,
-          conditionThreshold: {
-            filter: `metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND metric.label.check_id="${UPTIME_CHECK_ID}" AND resource.type="uptime_url"`,
-            aggregations: [
-              {
-                alignmentPeriod: '1200s',
-                perSeriesAligner: 'ALIGN_NEXT_OLDER',
-                crossSeriesReducer: 'REDUCE_COUNT_FALSE',
-                groupByFields: ['resource.label.*'],
-              },
-            ],
-            comparison: 'COMPARISON_GT',
-            thresholdValue: 1,
-            duration: '60s',
-            trigger: { count: 1 },
-          },
-        },
-      ],
-    }),
+    uptime(project),
     ...podPolicies(project),
   ];
+}
+
+function primaryDown(project: Project): AlertPolicyDocument {
+  const primary = REFERENCE_FLEET.find((instance) => instance.primary === undefined)?.name ?? '';
+  const filter = upOf(project, primary);
+  const aggregations = [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }];
+  return policy(project, {
+    number: 1,
+    displayName: 'dr-cloudsql-primary-down',
+    severity: 'CRITICAL',
+    scenario: 'database-primary-failure',
+    target: primary,
+    about: 'Runbook 3.1. Primary database failure.',
+    conditions: [
+      {
+        displayName: 'Cloud SQL primary is down',
+        conditionThreshold: {
+          filter,
+          aggregations,
+          comparison: 'COMPARISON_LT',
+          thresholdValue: 1,
+          duration: '60s',
+          trigger: { count: 1 },
+          evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+        },
+      },
+      {
+        displayName: 'Cloud SQL primary is silent',
+        conditionAbsent: { filter, aggregations, duration: '180s', trigger: { count: 1 } },
+      },
+    ],
+  });
+}
+
+function uptime(project: Project): AlertPolicyDocument {
+  return policy(project, {
+    number: 4,
+    displayName: 'dr-uptime',
+    severity: 'CRITICAL',
+    scenario: 'application-cluster-failure',
+    target: GKE_TARGET,
+    about: 'Runbook 4.1. The public address fails its deep health check from more than one place.',
+    conditions: [
+      {
+        displayName: `Failure of uptime check ${UPTIME_CHECK_ID}`,
+        conditionThreshold: {
+          filter: `metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND metric.label.check_id="${UPTIME_CHECK_ID}" AND resource.type="uptime_url"`,
+          aggregations: [
+            {
+              alignmentPeriod: '1200s',
+              perSeriesAligner: 'ALIGN_NEXT_OLDER',
+              crossSeriesReducer: 'REDUCE_COUNT_FALSE',
+              groupByFields: ['resource.label.*'],
+            },
+          ],
+          comparison: 'COMPARISON_GT',
+          thresholdValue: 1,
+          duration: '60s',
+          trigger: { count: 1 },
+        },
+      },
+    ],
+  });
 }
 
 function podPolicies(project: Project): readonly AlertPolicyDocument[] {

@@ -1,7 +1,7 @@
 import { after, type Millis, millis, seconds } from '../../shared/core/time.ts';
 import type { SqlChanges } from './sql-changes.ts';
 import type { SqlFleet, StopFault } from './sql-fleet.ts';
-import type { SqlOperation } from './sql-operations.ts';
+import type { OperationType, SqlOperation } from './sql-operations.ts';
 
 // What goes wrong in the fleet itself, and how it gets well again.
 
@@ -10,6 +10,15 @@ const CRASH_RECOVERY_SECONDS = [20, 60] as const;
 
 /** Least and most seconds after which Google fails a REGIONAL instance over by itself. */
 const AUTO_FAILOVER_SECONDS = [45, 75] as const;
+
+/** Operations at whose end the server runs again. */
+const BRING_UP_THEMSELVES: ReadonlySet<OperationType> = new Set([
+  'RESTART',
+  'MAINTENANCE',
+  'PROMOTE_REPLICA',
+  'FAILOVER',
+  'DELETE',
+]);
 
 /** Breaks and mends servers, replication and what the management API carries out. */
 export class SqlDisasters {
@@ -42,8 +51,9 @@ export class SqlDisasters {
     if (server.power === 'stopped') return;
     server.power = 'down';
     clock.schedule(after(clock.now(), seconds(chance.between(...CRASH_RECOVERY_SECONDS))), () => {
-      const idle = this.#fleet.operations.busyWith(name) === undefined;
-      if (idle && this.#fleet.find(name) !== undefined && server.power === 'down') this.#fleet.bringUp(name);
+      const operation = this.#fleet.operations.busyWith(name);
+      const leaveIt = operation !== undefined && BRING_UP_THEMSELVES.has(operation.type);
+      if (!leaveIt && this.#fleet.find(name) !== undefined && server.power === 'down') this.#fleet.bringUp(name);
     });
   }
 

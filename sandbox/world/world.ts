@@ -94,17 +94,7 @@ export function createWorld(options: WorldOptions): World {
     logs,
     services: REFERENCE_RUN_SERVICES,
   });
-  const kubernetes = createKubernetes(kernel, {
-    name: REFERENCE.cluster,
-    launcher: applications,
-    applications: REFERENCE_APPLICATIONS,
-    hang: (instance, hung) => {
-      const process = applications.process(instance);
-      if (hung) process?.hang();
-      else process?.unhang();
-    },
-  });
-  seedReference(kubernetes);
+  const kubernetes = createCluster(kernel, applications);
   const front = createFront(kernel, applications, kubernetes, run);
   const monitoring = createMonitoring(options, { kernel, sql, front, kubernetes, run, publish });
   const primaryInUse = (): string => {
@@ -113,6 +103,9 @@ export function createWorld(options: WorldOptions): World {
   };
   const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
   const cluster = options.cluster ?? { endpoint: '203.0.113.20', caCertificate: '' };
+  const clusters = [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }];
+  const { namespace, api: deployment } = REFERENCE;
+  const disasters = new Disasters({ ...kernel, sql, pods: kubernetes.faults, namespace, deployment, primaryInUse });
   monitoring.start();
   return {
     project,
@@ -129,24 +122,30 @@ export function createWorld(options: WorldOptions): World {
     secretsApi: createSecretsApi(kernel.door, secrets),
     dns,
     dnsApi: createDnsApi({ ...kernel, dns }),
-    clusters: createClusters({
-      ...kernel,
-      clusters: [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }],
-    }),
+    clusters: createClusters({ ...kernel, clusters }),
     redis: createRedis({ ...kernel, instances: REFERENCE_REDIS }),
     logs,
-    disasters: new Disasters({
-      ...kernel,
-      sql,
-      pods: kubernetes.faults,
-      namespace: REFERENCE.namespace,
-      deployment: REFERENCE.api,
-      primaryInUse,
-    }),
+    disasters,
     ready: () => Object.values(SERVICES).every((name) => front.isWell(name)),
     primaryInUse,
     startedAt: clock.now(),
   };
+}
+
+/** The cluster with what runs in it. A pod that hangs takes its process with it. */
+function createCluster(kernel: WorldKernel, applications: Applications): Kubernetes {
+  const cluster = createKubernetes(kernel, {
+    name: REFERENCE.cluster,
+    launcher: applications,
+    applications: REFERENCE_APPLICATIONS,
+    hang: (instance, hung) => {
+      const process = applications.process(instance);
+      if (hung) process?.hang();
+      else process?.unhang();
+    },
+  });
+  seedReference(cluster);
+  return cluster;
 }
 
 const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as const;

@@ -212,6 +212,16 @@ describe('a lost zone', () => {
     expect(world.write(PRIMARY)).toBeDefined();
   });
 
+  it.each(['runsForever', 'doneWithoutEffect'] as const)('comes back while a stop that %s is under way', (fault) => {
+    const world = createSqlWorld();
+    world.disasters.holdStops(PRIMARY, fault);
+    world.disasters.breakZone(PRIMARY, 'refuses');
+    answered(world.admin.patch(RECOVER, PRIMARY, STOP));
+    world.disasters.mendZone(PRIMARY);
+    world.clock.advanceBy(minutes(10));
+    expect(world.write(PRIMARY)).toBeDefined();
+  });
+
   it('is left by a REGIONAL instance without being asked', () => {
     const world = createSqlWorld();
     world.finish(world.admin.patch(RECOVER, PRIMARY, { availabilityType: 'REGIONAL' }));
