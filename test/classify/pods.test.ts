@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isCurable, type PodCondition, podCondition } from '../../shared/classify/pod-condition.ts';
 import type { PodStatus } from '../../shared/ports/workloads.ts';
-import { ABOUT_API, ask, at, every20, gke, look, pod, podLook, run, wellDatabase, wellLook } from './looks.ts';
+import { ABOUT_API, ask, at, every20, gke, look, pod, podLook, run, SYSTEM, wellDatabase, wellLook } from './looks.ts';
 
 const HUNG = { ready: false } as const;
 const LOOPING = {
@@ -97,6 +97,27 @@ describe('a single pod that fails', () => {
       podLook(80, { ...HUNG, uid: 'uid-new', startedAt: at(60) }),
     ];
     expect(ask(rounds, ABOUT_API)).toMatchObject({ scenario: 'recovered', conclusion: 'wait' });
+  });
+
+  it('is not healed for what the pod before it did', () => {
+    const rounds = [
+      ...every20(20, 60, (seconds) => podLook(seconds, HUNG)),
+      podLook(80, { ...HUNG, uid: 'uid-new', startedAt: at(0) }),
+    ];
+    expect(ask(rounds, ABOUT_API)).toMatchObject({ scenario: 'single-pod-failure', conclusion: 'wait' });
+  });
+
+  it('is a symptom while an application that it needs is ill', () => {
+    const [api, other] = SYSTEM.applications;
+    if (api === undefined || other === undefined) throw new Error('the reference has two');
+    const system = { ...SYSTEM, applications: [{ ...api, dependsOn: [...api.dependsOn, other.id] }, other] };
+    const ill = (seconds: number) =>
+      look(seconds, [wellDatabase(seconds)], [gke('serving', { pods: [pod('a', HUNG), pod('b')] }), run('failing')]);
+    expect(ask(every20(20, 80, ill), ABOUT_API, { system })).toMatchObject({
+      scenario: 'application-failure',
+      target: 'application/api-run',
+      conclusion: 'person',
+    });
   });
 
   it('is a symptom while the database is ill', () => {

@@ -34,6 +34,8 @@ export class LittleFleet {
   serves = true;
   met = new Map<string, ContactOutcome>();
   control: Contact['control'] = 'ok';
+  /** Happens before each heartbeat that is tried. */
+  before: () => void = () => undefined;
   /** How long each look of the watch takes. */
   slow = millis(0);
   statuses: readonly InstanceStatus[] = [instance(), replica(), east()];
@@ -55,6 +57,7 @@ export class LittleFleet {
       dataPlane: {
         canary: this.#call('canary', (name: InstanceName) => this.#outcome('dr-autopilot', name)),
         heartbeat: this.#call('heartbeat', (name: InstanceName, sequence: number, at: Instant) => {
+          this.before();
           this.clock.advance(this.slow);
           const outcome = this.#outcome('dr-autopilot', name);
           if (outcome.kind === 'written') this.heartbeats.push({ instance: name, sequence, at });

@@ -57,6 +57,15 @@ describe('the watch', () => {
     expect(fleet.heartbeats.map(({ sequence }) => sequence)).toEqual([42, 43, 44, 45]);
   });
 
+  it('goes on from its own record when no replica can be asked', async () => {
+    const fleet = new LittleFleet();
+    const { watch } = watchOver(fleet);
+    await watch(10);
+    fleet.broken.add('replication');
+    await watch(10);
+    expect(fleet.heartbeats.map(({ sequence }) => sequence)).toEqual([42, 43, 44, 45]);
+  });
+
   it('asks every place that a consumer connects from, at the address of the primary', async () => {
     const fleet = new LittleFleet();
     const { watch, reading } = watchOver(fleet);
@@ -132,9 +141,12 @@ describe('the watch', () => {
   it('turns to the new primary after a promotion', async () => {
     const fleet = new LittleFleet();
     const { watch, reading } = watchOver(fleet);
-    await watch(10);
-    fleet.statuses = [instance({ activation: 'never' }), instance({ instance: REPLICA, address: '10.20.0.4' })];
-    fleet.primary = REPLICA;
+    const promoteAt = fleet.clock.now() + 10_000;
+    fleet.before = () => {
+      if (fleet.clock.now() < promoteAt) return;
+      fleet.statuses = [instance({ activation: 'never' }), instance({ instance: REPLICA, address: '10.20.0.4' })];
+      fleet.primary = REPLICA;
+    };
     await watch(60);
     expect(fleet.heartbeats.at(-1)).toMatchObject({ instance: REPLICA });
     expect(await reading(REPLICA)).toMatchObject({ refusedSinceMs: null, notWrittenSinceMs: null });

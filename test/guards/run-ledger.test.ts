@@ -35,6 +35,11 @@ describe('the record of runs', () => {
     expect(again.runs).toHaveLength(2);
   });
 
+  it('is not misled by a drill of the same incident that has no end', () => {
+    const drill = recordStart(EMPTY, { incident: 'inc-a', startedAtMs: 1, drill: true });
+    expect(recordStart(drill, { incident: 'inc-a', startedAtMs: 2, drill: false }).runs).toHaveLength(2);
+  });
+
   it('keeps the first end, and knows nothing of a run that never began', () => {
     const ended = recordEnd(recordStart(EMPTY, { incident: 'inc-a', startedAtMs: 1, drill: false }), 'inc-a', 5);
     expect(recordEnd(ended, 'inc-a', 9)).toBe(ended);
