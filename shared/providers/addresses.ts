@@ -9,7 +9,10 @@ export function isLoopback(url: string): boolean {
   return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
 }
 
-/** The URL that is really called for a probe or webhook: `endpoints.hosts` may put another base in the place of its host. */
+/**
+ * The URL that is really called for a probe or webhook: `endpoints.hosts` may put another base in the place of its
+ * host.
+ */
 export function addressFor(wanted: string, hosts: Endpoints['hosts']): URL {
   const named = new URL(wanted);
   const base = hosts[named.hostname];

@@ -4,7 +4,8 @@ import { redact, SecretText } from '../core/redact.ts';
 
 // Log lines as Cloud Logging reads them from stdout: one JSON object a line with `severity`, `message` and the trace.
 //
-// L1. Nothing is written that did not pass through `redact`, the names of fields included: `{token: …}` is hidden by its name.
+// L1. Nothing is written that did not pass through `redact`, the names of fields included: `{token: …}` is hidden by
+//     its name.
 // L2. Of an error only its words are written, with all its causes; clients hang requests and credentials on theirs.
 // L3. A line is written before `log` returns: a process that is killed has said what it was doing.
 

@@ -53,7 +53,8 @@ export function parseService(answer: unknown): ServiceStatus {
 function scalingOf(scaling: z.infer<typeof wire>['scaling']): ServiceScaling {
   if (scaling?.scalingMode === 'MANUAL') return { kind: 'manual', instances: scaling.manualInstanceCount ?? 0 };
   const max = scaling?.maxInstanceCount ?? 0;
-  return { kind: 'automatic', min: scaling?.minInstanceCount ?? 0, max: max === 0 ? undefined : max }; // 0: no limit of the service's own
+  // 0: no limit of the service's own
+  return { kind: 'automatic', min: scaling?.minInstanceCount ?? 0, max: max === 0 ? undefined : max };
 }
 
 const operationWire = z.object({

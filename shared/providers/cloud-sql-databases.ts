@@ -12,11 +12,14 @@ import { callGoogle, lazyClient } from './google-call.ts';
 import type { CallOptions, GoogleAccess } from './google-call.ts';
 import type { Effect } from './normalize-error.ts';
 
-// Cloud SQL through `@google-cloud/sql`, v1, REST (facts.md 3). A change returns the name of its operation and never waits.
+// Cloud SQL through `@google-cloud/sql`, v1, REST (facts.md 3). A change returns the name of its operation and never
+// waits.
 //
-// S1. A change is sent once: neither the client nor this file repeats it. What a lost reply means is the engine's to find out.
+// S1. A change is sent once: neither the client nor this file repeats it. What a lost reply means is the engine's to
+//     find out.
 // S2. A change of settings carries the version that it was decided on, so that a stale one is refused and not merged.
-// S3. The patch body holds only what changes; the client adds empty maps of its own, harmless under merge (facts.md 0.2).
+// S3. The patch body holds only what changes; the client adds empty maps of its own, harmless under merge (facts.md
+//     0.2).
 
 /** Pages of instances or operations; a project with more than 2,000 instances is not one of ours. */
 const PAGES_MAX = 20;

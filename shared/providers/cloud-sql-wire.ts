@@ -5,8 +5,9 @@ import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import { instanceName } from '../system/names.ts';
 import type { InstanceName } from '../system/names.ts';
 
-// What `@google-cloud/sql` 0.32 hands out (REST transport, facts.md 0.2): enums as names, an unknown name as `…_UNSPECIFIED`;
-// wrapper types as `{value}`; times as `{seconds, nanos}`; 64-bit numbers as text; absent messages as null, absent texts as ''.
+// What `@google-cloud/sql` 0.32 hands out (REST transport, facts.md 0.2): enums as names, an unknown name as
+// `…_UNSPECIFIED`; wrapper types as `{value}`; times as `{seconds, nanos}`; 64-bit numbers as text; absent messages as
+// null, absent texts as ''.
 
 const timestamp = z
   .object({ seconds: z.coerce.number(), nanos: z.number().nullish() })

@@ -7,9 +7,11 @@ import type { Effect } from './normalize-error.ts';
 // The one place that puts our deadline around every call of another system, in wall time (decisions.md 6).
 //
 // D1. Every call ends within its limit, whatever the client does: clients differ in what they honour (facts.md 0.1).
-// D2. The limit covers everything, credentials included, so that nothing of ours is sent after it: a lease is compared with it.
+// D2. The limit covers everything, credentials included, so that nothing of ours is sent after it: a lease is compared
+//     with it.
 // D3. What fails before anything was sent is retryable, for a write too. What runs out afterwards is a lost reply.
-// D4. Whatever the call rejects with leaves as `PortError`; a rejection after the deadline reaches nobody and ends no process.
+// D4. Whatever the call rejects with leaves as `PortError`; a rejection after the deadline reaches nobody and ends no
+//     process.
 //
 // It does not protect against a request that is already on its way: that one may take effect after the deadline.
 
@@ -20,8 +22,8 @@ export const READ_LIMIT: Millis = millis(10_000);
 export const WRITE_LIMIT: Millis = millis(20_000);
 
 /**
- * How long one contact with a database or an application may take, in wall time. Short: it is repeated every few seconds, and
- * no answer says nothing. Long enough for a TLS handshake across regions and a slow commit.
+ * How long one contact with a database or an application may take, in wall time. Short: it is repeated every few
+ * seconds, and no answer says nothing. Long enough for a TLS handshake across regions and a slow commit.
  */
 export const CONTACT_LIMIT: Millis = millis(3_000);
 
@@ -45,8 +47,8 @@ export interface Call {
 export const limitOf = (call: Call): Millis => call.limit ?? (call.effect === 'reads' ? READ_LIMIT : WRITE_LIMIT);
 
 /**
- * Makes one call. `prepare` (credentials, clients, a look before a change) has no effect on the world; `send` gets what it
- * prepared. The signal fires at the deadline. Rejects with `PortError` only.
+ * Makes one call. `prepare` (credentials, clients, a look before a change) has no effect on the world; `send` gets what
+ * it prepared. The signal fires at the deadline. Rejects with `PortError` only.
  */
 export async function callWithin<P, T>(
   call: Call,

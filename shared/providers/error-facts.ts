@@ -1,7 +1,7 @@
 import { redact } from '../core/redact.ts';
 
-// What an unknown error says about a failed call, read by shape: clients bring several copies of the same error class with them,
-// so `instanceof` proves nothing, and message text is for people only (facts.md 0.1).
+// What an unknown error says about a failed call, read by shape: clients bring several copies of the same error class
+// with them, so `instanceof` proves nothing, and message text is for people only (facts.md 0.1).
 
 /** What was found in an error, its causes and the JSON that it carries. */
 export interface ErrorFacts {
@@ -20,7 +20,9 @@ export interface ErrorFacts {
 /** Deeper than any chain seen (three); a chain that refers to itself ends here. */
 const DEPTH_MAX = 6;
 
-/** Where Google's REST transport keeps the body that it decoded (google-gax 6.17 `googleError.js`); a registered symbol. */
+/**
+ * Where Google's REST transport keeps the body that it decoded (google-gax 6.17 `googleError.js`); a registered symbol.
+ */
 const GAX_BODY = Symbol.for('google-gax.rawHttpResponsePayload');
 
 /** Reads an error of any client. Never throws. */
@@ -39,8 +41,8 @@ export function factsOf(error: unknown): ErrorFacts {
 }
 
 /**
- * The same error and its causes, as texts only. Clients hang the request on their errors, with its token and its body, and Node
- * prints the properties of an error that nobody caught: a secret's payload would stand in the log.
+ * The same error and its causes, as texts only. Clients hang the request on their errors, with its token and its body,
+ * and Node prints the properties of an error that nobody caught: a secret's payload would stand in the log.
  */
 export function withoutProperties(error: unknown, depth = 0): Error {
   const [message = typeof error === 'string' ? error : Object.prototype.toString.call(error)] = texts(error, [
@@ -89,7 +91,10 @@ function grpcOf(layer: unknown): number | undefined {
   return typeof code === 'number' && Number.isInteger(code) && code >= 0 && code <= 16 ? code : undefined;
 }
 
-/** The JSON bodies in an error: gaxios writes the text into the message, Kubernetes into `body`, Google's REST transport behind a symbol. */
+/**
+ * The JSON bodies in an error: gaxios writes the text into the message, Kubernetes into `body`, Google's REST transport
+ * behind a symbol.
+ */
 function bodiesOf(layer: unknown): readonly unknown[] {
   const candidates = [member(layer, GAX_BODY), member(layer, 'body'), member(layer, 'message')];
   return candidates.map(jsonOf).flatMap((json) => (json === undefined ? [] : [member(json, 'error') ?? json]));

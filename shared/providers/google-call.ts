@@ -16,11 +16,17 @@ export interface GoogleAccess {
   readonly project: string;
   readonly endpoints: Endpoints;
   readonly identity: GoogleIdentity;
-  /** Wall time that a call may take, where a lease leaves less than the limits of `deadline.ts`; they are never prolonged. */
+  /**
+   * Wall time that a call may take, where a lease leaves less than the limits of `deadline.ts`; they are never
+   * prolonged.
+   */
   readonly limits?: { readonly reads: Millis; readonly writes: Millis };
 }
 
-/** Options of every generated client. `fallback` is REST: Cloud SQL answers nothing else, and it starts faster (facts.md 3.1, 15). */
+/**
+ * Options of every generated client. `fallback` is REST: Cloud SQL answers nothing else, and it starts faster (facts.md
+ * 3.1, 15).
+ */
 export type ClientOptions = {
   readonly fallback: true;
   readonly projectId: string;
@@ -38,8 +44,8 @@ export interface CallOptions {
 }
 
 /**
- * Makes a client once, at its first use, and only with credentials that work (google-auth.ts, A2). Throws at once when its
- * configured address can't be used.
+ * Makes a client once, at its first use, and only with credentials that work (google-auth.ts, A2). Throws at once when
+ * its configured address can't be used.
  */
 export function lazyClient<C>(
   access: GoogleAccess,
@@ -67,8 +73,8 @@ export function limited(access: GoogleAccess, call: Call): Call {
 }
 
 /**
- * One call of a generated client, within our deadline. `prepare` makes the client, and may read what a change is based on.
- * Rejects with `PortError` only.
+ * One call of a generated client, within our deadline. `prepare` makes the client, and may read what a change is based
+ * on. Rejects with `PortError` only.
  */
 export async function callGoogle<P, T>(
   access: GoogleAccess,

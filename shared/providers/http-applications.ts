@@ -11,8 +11,8 @@ import { CONTACT_LIMIT, shorter, VANTAGE_LIMIT } from './deadline.ts';
 import { askJson } from './http-json.ts';
 import type { JsonAnswer, JsonQuestion } from './http-json.ts';
 
-// The protected applications from outside, over the contract of docs/configuration.md. No answer, and an answer that is not in
-// the contract's words, are the same here: they say nothing.
+// The protected applications from outside, over the contract of docs/configuration.md. No answer, and an answer that is
+// not in the contract's words, are the same here: they say nothing.
 
 const healthWire = z.object({
   status: z.enum(['ok', 'failing']),

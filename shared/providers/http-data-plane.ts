@@ -11,12 +11,14 @@ import type { GoogleIdentity } from './google-auth.ts';
 import { askJson } from './http-json.ts';
 import type { JsonAnswer } from './http-json.ts';
 
-// The data plane over HTTP: a small agent beside each database server, at `endpoints.dataPlane`, reached with our own token.
+// The data plane over HTTP: a small agent beside each database server, at `endpoints.dataPlane`, reached with our own
+// token.
 //
-//   POST /dr/canary {token} · POST /dr/heartbeat {sequence, at} · GET /dr/replication · POST and GET /dr/epoch · GET /dr/sessions
+//   POST /dr/canary {token} · POST /dr/heartbeat {sequence, at} · POST /dr/epoch {epoch}
+//   GET /dr/replication · GET /dr/epoch · GET /dr/sessions
 //
-// D1. Only three answers are evidence: the row was written; the server refused, in the contract's own words; the host refused the
-//     connection. All else (time-outs, pages of proxies, 401, our own missing credentials) says nothing.
+// D1. Only three answers are evidence: the row was written; the server refused, in the contract's own words; the host
+//     refused the connection. All else (time-outs, pages of proxies, 401, our own missing credentials) says nothing.
 // D2. Nothing is repeated here: a canary whose reply was lost may be there.
 
 /** `{"refused": detail}` with any 4xx or 5xx: a server answered and would not. */

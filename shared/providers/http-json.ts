@@ -20,7 +20,10 @@ export interface JsonQuestion {
 /** Answers in these contracts are a few lines; more is not read. */
 const BYTES_MAX = 65_536;
 
-/** Asks a plain HTTP service of ours or of the protected system, within our deadline. Rejects with `PortError` when no answer came. */
+/**
+ * Asks a plain HTTP service of ours or of the protected system, within our deadline. Rejects with `PortError` when no
+ * answer came.
+ */
 export function askJson(call: Call, question: JsonQuestion): Promise<JsonAnswer> {
   return callWithin(
     call,
@@ -32,7 +35,8 @@ export function askJson(call: Call, question: JsonQuestion): Promise<JsonAnswer>
         signal,
         headers: {
           accept: 'application/json',
-          // A contact is a connection of its own: one that was kept open and died meanwhile would say nothing about the host now.
+          // A contact is a connection of its own: one that was kept open and died meanwhile would say nothing about the
+          // host now.
           connection: 'close',
           ...(question.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(question.token === undefined ? {} : { authorization: `Bearer ${question.token}` }),

@@ -14,8 +14,8 @@ import type { Call } from './deadline.ts';
 import { callGoogle, lazyClient, limited } from './google-call.ts';
 import type { GoogleAccess } from './google-call.ts';
 
-// How a cluster's API server is reached (facts.md 6.1): by its DNS endpoint where that is open to us, else by its address with
-// its own certificate authority; with the token of our identity, the same as for Google's APIs.
+// How a cluster's API server is reached (facts.md 6.1): by its DNS endpoint where that is open to us, else by its
+// address with its own certificate authority; with the token of our identity, the same as for Google's APIs.
 //
 // C1. TLS is verified always. The one exception is plain http on loopback, which the client calls `skipTLSVerify`.
 // C2. The token is looked at before every call: a client with an old one is thrown away.
@@ -38,7 +38,9 @@ export interface ClusterApis {
   ) => ConfigurationOptions<ObservableMiddleware>;
 }
 
-/** Calls of clusters: each within our deadline, rejecting with `PortError` only. `look` reads what a change is based on. */
+/**
+ * Calls of clusters: each within our deadline, rejecting with `PortError` only. `look` reads what a change is based on.
+ */
 export interface Clusters {
   call<T>(name: ClusterName, call: Call, send: (apis: ClusterApis, signal: AbortSignal) => Promise<T>): Promise<T>;
   change<L, T>(

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { instant, toIso } from '../core/time.ts';
 import type { Pod } from './kubernetes-wire.ts';
 
-// A pod as `kubectl describe pod` shows it, without the environment of its containers: values in clear have no place in evidence.
+// A pod as `kubectl describe pod` shows it, without the environment of its containers: values in clear have no place in
+// evidence.
 
 const eventWire = z.object({
   type: z.string().optional(),
@@ -28,7 +29,7 @@ export function describePod(pod: Pod, namespace: string, events: readonly unknow
     `Labels:       ${Object.entries(metadata.labels ?? {})
       .map(([key, value]) => `${key}=${value}`)
       .join(',')}`,
-    `Status:       ${metadata.deletionTimestamp === undefined ? (status?.phase ?? 'Unknown') : `Terminating since ${timeOf(metadata.deletionTimestamp)}`}`,
+    `Status:       ${phaseOf(pod)}`,
     ...(status?.reason === undefined ? [] : [`Reason:       ${status.reason}`]),
     ...(status?.message === undefined ? [] : [`Message:      ${status.message}`]),
     `IP:           ${status?.podIP ?? '<none>'}`,
@@ -51,6 +52,9 @@ export function describePod(pod: Pod, namespace: string, events: readonly unknow
   return `${lines.join('\n')}\n`;
 }
 
+const phaseOf = ({ metadata: { deletionTimestamp }, status }: Pod): string =>
+  deletionTimestamp === undefined ? (status?.phase ?? 'Unknown') : `Terminating since ${timeOf(deletionTimestamp)}`;
+
 function eventLines(events: readonly unknown[]): readonly string[] {
   const parsed = events.map((event) => eventWire.parse(event));
   const at = (event: (typeof parsed)[number]): number => (event.lastTimestamp ?? event.eventTime)?.getTime() ?? 0;
@@ -59,7 +63,8 @@ function eventLines(events: readonly unknown[]): readonly string[] {
   return newest.map((event) => {
     const when = timeOf(event.lastTimestamp ?? event.eventTime ?? undefined);
     const times = event.count !== undefined && event.count > 1 ? ` (x${event.count})` : '';
-    return `  ${event.type ?? '<none>'}  ${event.reason ?? '<none>'}  ${when}${times}  ${event.source?.component ?? '<none>'}  ${event.message ?? ''}`;
+    const { type = '<none>', reason = '<none>', message = '' } = event;
+    return `  ${type}  ${reason}  ${when}${times}  ${event.source?.component ?? '<none>'}  ${message}`;
   });
 }
 
@@ -67,8 +72,10 @@ type ContainerState = NonNullable<NonNullable<Pod['status']>['containerStatuses'
 
 function stateOf(state: ContainerState): string {
   if (state?.running !== undefined) return `Running since ${timeOf(state.running.startedAt)}`;
-  if (state?.waiting !== undefined)
-    return `Waiting (${state.waiting.reason ?? 'unknown'})${state.waiting.message === undefined ? '' : `: ${state.waiting.message}`}`;
+  if (state?.waiting !== undefined) {
+    const { reason = 'unknown', message } = state.waiting;
+    return `Waiting (${reason})${message === undefined ? '' : `: ${message}`}`;
+  }
   if (state?.terminated !== undefined)
     return `Terminated (${state.terminated.reason ?? 'unknown'}), exit code ${state.terminated.exitCode ?? 'unknown'}`;
   return '<none>';

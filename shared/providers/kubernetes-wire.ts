@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { instant } from '../core/time.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
 
-// What `@kubernetes/client-node` 2.0.1 hands out: objects with `Date`s, absent members `undefined`. It also hands out `undefined`
-// or a text where a proxy answered 200 with a page, so nothing is taken unparsed.
+// What `@kubernetes/client-node` 2.0.1 hands out: objects with `Date`s, absent members `undefined`. It also hands out
+// `undefined` or a text where a proxy answered 200 with a page, so nothing is taken unparsed.
 
 const metadata = z.object({
   name: z.string().min(1),

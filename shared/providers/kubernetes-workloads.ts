@@ -23,9 +23,11 @@ import type { Effect } from './normalize-error.ts';
 
 // Deployments on GKE through `@kubernetes/client-node` (facts.md 6).
 //
-// K1. Every change names the version or the uid that it was decided on, in the request, where the API server compares it.
-// K2. A number of replicas goes where it lasts: with an autoscaler, which would overwrite it, a floor is raised or lowered there;
-//     to zero and from zero it goes to the Deployment, because zero switches the autoscaler off (facts.md 6.3).
+// K1. Every change names the version or the uid that it was decided on, in the request, where the API server compares
+//     it.
+// K2. A number of replicas goes where it lasts: with an autoscaler, which would overwrite it, a floor is raised or
+//     lowered there; to zero and from zero it goes to the Deployment, because zero switches the autoscaler off
+//     (facts.md 6.3).
 // K3. A pod is evicted under its PodDisruptionBudget, never deleted.
 
 /** Named in the API server's audit and in `managedFields`. */
@@ -161,7 +163,9 @@ async function scale(
   );
 }
 
-/** K2: whether the number has to stand in the autoscaler. Below its floor too, or the floor would bring the pods back. */
+/**
+ * K2: whether the number has to stand in the autoscaler. Below its floor too, or the floor would bring the pods back.
+ */
 function lastsInAutoscaler(replicas: number, deployment: Deployment, autoscaler: Autoscaler): boolean {
   const current = deployment.spec.replicas ?? 1;
   return replicas > 0 && current > 0 && (replicas > current || replicas < autoscaler.min);

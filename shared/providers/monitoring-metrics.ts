@@ -30,7 +30,9 @@ const wire = z.object({
   ),
 });
 
-/** A series as the client returns it; texts, which we never ask for, are left out. Throws `z.ZodError` on anything else. */
+/**
+ * A series as the client returns it; texts, which we never ask for, are left out. Throws `z.ZodError` on anything else.
+ */
 export function parseSeries(answer: unknown): MetricSeries {
   const series = wire.parse(answer);
   const points = series.points.flatMap((point): MetricPoint[] => {

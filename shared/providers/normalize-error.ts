@@ -3,13 +3,13 @@ import type { PortErrorKind } from '../ports/port-error.ts';
 import { factsOf, withoutProperties } from './error-facts.ts';
 import type { ErrorFacts } from './error-facts.ts';
 
-// The one place that turns the errors of every client into ours (decisions.md 12): Google's REST and gRPC clients, gaxios, the
-// Cloud DNS client, the Kubernetes client, fetch. It is told what the call does, because the same lost reply is retryable for a
-// read and ambiguous for a write.
+// The one place that turns the errors of every client into ours (decisions.md 12): Google's REST and gRPC clients,
+// gaxios, the Cloud DNS client, the Kubernetes client, fetch. It is told what the call does, because the same lost
+// reply is retryable for a read and ambiguous for a write.
 
 /**
- * What a call does to the world. `writesIfUnchanged`: it carries a version that the other side compares, so that a failed
- * precondition is a lost race and not a bug.
+ * What a call does to the world. `writesIfUnchanged`: it carries a version that the other side compares, so that a
+ * failed precondition is a lost race and not a bug.
  */
 export type Effect = 'reads' | 'writes' | 'writesIfUnchanged';
 
@@ -37,7 +37,8 @@ function verdictOf(facts: ErrorFacts, effect: Effect): Verdict {
   if (facts.names.some((name) => TIMED_OUT.has(name)) || facts.grpc === 4) return lost(effect, 'timeout');
   if (facts.names.some((name) => BROKEN.test(name))) return lost(effect, 'connectionLost');
   if (facts.grpc !== undefined) return verdictOfGrpc(facts.grpc, effect);
-  // Not a shape that any client is known to throw: an answer that we could not read, most likely. A write has happened then.
+  // Not a shape that any client is known to throw: an answer that we could not read, most likely. A write has happened
+  // then.
   return effect === 'reads' ? { kind: 'permanent', code: 'unreadable' } : { kind: 'ambiguous', code: 'unreadable' };
 }
 
@@ -100,7 +101,8 @@ function verdictOfHttp(status: number, facts: ErrorFacts, effect: Effect): Verdi
         ? failedPrecondition(effect)
         : { kind: 'permanent', code: 'invalid' };
     case 401:
-      return { kind: 'retryable', code: 'unauthenticated' }; // refused, so nothing happened; the next try has a new token
+      // Refused, so nothing happened; the next try has a new token.
+      return { kind: 'retryable', code: 'unauthenticated' };
     case 403:
       return { kind: 'permanent', code: 'forbidden' };
     case 404:

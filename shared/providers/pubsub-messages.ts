@@ -4,8 +4,8 @@ import type { Messages } from '../ports/messages.ts';
 import { callGoogle, lazyClient } from './google-call.ts';
 import type { GoogleAccess } from './google-call.ts';
 
-// Publishing through `v1.PublisherClient` of `@google-cloud/pubsub` 6.2.0 in REST mode. Not through the `PubSub` class: with
-// `fallback` it sends nothing and can end the process (decisions.md 22). Nothing in the product pulls.
+// Publishing through `v1.PublisherClient` of `@google-cloud/pubsub` 6.2.0 in REST mode. Not through the `PubSub` class:
+// with `fallback` it sends nothing and can end the process (decisions.md 22). Nothing in the product pulls.
 
 const wire = z.object({ messageIds: z.array(z.string().min(1)).length(1) });
 

@@ -8,8 +8,8 @@ import { callGoogle, lazyClient } from './google-call.ts';
 import type { CallOptions, GoogleAccess } from './google-call.ts';
 import type { Effect } from './normalize-error.ts';
 
-// Secret Manager through `@google-cloud/secret-manager`, v1, REST (facts.md 7). Checksums both ways: a database URL that was
-// damaged on its way would take every consumer down at its next start.
+// Secret Manager through `@google-cloud/secret-manager`, v1, REST (facts.md 7). Checksums both ways: a database URL
+// that was damaged on its way would take every consumer down at its next start.
 
 /** Google's limit for a payload. */
 const PAYLOAD_BYTES_MAX = 65_536;

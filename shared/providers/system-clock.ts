@@ -6,8 +6,8 @@ import type { Endpoints } from '../system/system.ts';
 import { isLoopback } from './addresses.ts';
 import { GOOGLE_APIS } from './google-call.ts';
 
-// Clock time: the machine's own in the cloud; in a sandbox `rate` times as fast, and the same for all processes that were given
-// the same start (decisions.md 6).
+// Clock time: the machine's own in the cloud; in a sandbox `rate` times as fast, and the same for all processes that
+// were given the same start (decisions.md 6).
 
 /** Node's timers take no longer wait than 2^31 - 1 ms; longer ones are waited for in parts. */
 const TIMER_MAX = 2_147_483_647;
@@ -54,8 +54,9 @@ export function createSystemClock({ rate, startWall, startClock }: ClockStart = 
 }
 
 /**
- * Why a clock must not run at that rate; `undefined` when it may. A scaled clock would let leases, holds and expiries of a real
- * system pass in a fraction of their time, so every address has to be this machine's own, and no API may be left at Google's.
+ * Why a clock must not run at that rate; `undefined` when it may. A scaled clock would let leases, holds and expiries
+ * of a real system pass in a fraction of their time, so every address has to be this machine's own, and no API may be
+ * left at Google's.
  */
 export function refuseScaledClock(endpoints: Endpoints, rate: number): string | undefined {
   if (rate === 1) return undefined;

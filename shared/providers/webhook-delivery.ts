@@ -7,8 +7,9 @@ import { askJson } from './http-json.ts';
 type Webhook = Extract<Destination, { readonly kind: 'webhook' }>;
 
 /**
- * Posts a notice as JSON `{subject, text, link, data}` to the webhook of `dr.yaml` with that id. Any 2xx is a delivery, anything
- * else that a receiver says is a refusal. Rejects with `PortError` when no answer came; it may have been delivered then.
+ * Posts a notice as JSON `{subject, text, link, data}` to the webhook of `dr.yaml` with that id. Any 2xx is a delivery,
+ * anything else that a receiver says is a refusal. Rejects with `PortError` when no answer came; it may have been
+ * delivered then.
  */
 export function createWebhookDelivery(destinations: readonly Destination[], hosts: Endpoints['hosts']): Delivery {
   return {

@@ -56,7 +56,8 @@ describe('a call that gets no answer', () => {
     const script = `
       const { callWithin } = await import(${JSON.stringify(deadline)});
       const late = Promise.withResolvers();
-      await callWithin({ doing: 'x', effect: 'writes', limit: 5 }, () => undefined, () => late.promise).catch((error) => console.log(error.kind));
+      const call = { doing: 'x', effect: 'writes', limit: 5 };
+      await callWithin(call, () => undefined, () => late.promise).catch((error) => console.log(error.kind));
       late.reject(new Error('late'));
       await new Promise(setImmediate);
       console.log('alive');`;

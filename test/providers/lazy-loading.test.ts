@@ -15,7 +15,13 @@ it('loads no client library before an adapter is used', async () => {
   const script = `
     const { registerHooks } = await import('node:module');
     const loaded = new Set();
-    registerHooks({ resolve(name, context, next) { const found = next(name, context); loaded.add(found.url); return found; } });
+    registerHooks({
+      resolve(name, context, next) {
+        const found = next(name, context);
+        loaded.add(found.url);
+        return found;
+      },
+    });
     for (const file of ${JSON.stringify(files)}) await import(file);
     console.log(JSON.stringify([...loaded]));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);

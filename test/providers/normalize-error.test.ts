@@ -36,7 +36,8 @@ const sql: Client = async (base) => {
 };
 
 const dns: Client = async (base) => {
-  const client = new DNS({ projectId: 'p', authClient: (await identity().client()) as never }); // a second copy of the auth library's types
+  // The package brings an auth library of its own, whose classes are others to the compiler.
+  const client = new DNS({ projectId: 'p', authClient: (await identity().client()) as never });
   client.baseUrl = `${base}/dns/v1`;
   const zone = client.zone('z');
   await zone.createChange({ add: zone.record('a', { name: 'x.example.', ttl: 60, data: '192.0.2.1' }) });

@@ -5,18 +5,15 @@ import { after, minutes, seconds } from '../../shared/core/time.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
 import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
 import { createCloudRunServices } from '../../shared/providers/cloud-run-services.ts';
-import { createHttpApplications } from '../../shared/providers/http-applications.ts';
-import { createHttpDataPlane } from '../../shared/providers/http-data-plane.ts';
 import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../../shared/providers/monitoring-metrics.ts';
 import { createPubSubMessages } from '../../shared/providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../../shared/providers/secret-manager-secrets.ts';
-import type { Applications } from '../../shared/ports/applications.ts';
-import { createSystemClock } from '../../shared/providers/system-clock.ts';
 import { instanceName } from '../../shared/system/names.ts';
 import { startSandbox } from './sandbox-world.ts';
 
-// The contract between adapters and sandbox: the real clients, Application Default Credentials, and nothing but addresses.
+// The contract between adapters and sandbox: the real clients, Application Default Credentials, and nothing but
+// addresses.
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>;
 let recover: GoogleAccess;
@@ -32,11 +29,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 beforeEach(() => sandbox.world.kernel.faults.clear());
 
-const probes = {
-  deepHealth: 'https://api.example/dr/health',
-  canary: 'https://api.example/dr/canary',
-  vantage: 'https://prober.example/dr/probe',
-};
+const probes = { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined };
 const api = { databaseSecret: REFERENCE.databaseSecret, dependsOn: [], probes } as const;
 const onRun = {
   ...api,
@@ -259,7 +252,8 @@ describe('Monitoring', () => {
   it('shows that the primary is up, newest point first', async () => {
     const now = sandbox.clock.now();
     const filter =
-      'metric.type = "cloudsql.googleapis.com/database/up" AND resource.labels.database_id = "coditect-prod:coditect-dms-db"';
+      'metric.type = "cloudsql.googleapis.com/database/up" AND ' +
+      'resource.labels.database_id = "coditect-prod:coditect-dms-db"';
     const [series, ...others] = await createMonitoringMetrics(heal).series(filter, after(now, -minutes(10)), now);
     expect(others).toEqual([]);
     expect(series?.resource).toMatchObject({ type: 'cloudsql_database', database_id: 'coditect-prod:coditect-dms-db' });
@@ -274,105 +268,6 @@ describe('Monitoring', () => {
       kind: 'permanent',
       code: 'forbidden',
     });
-  });
-});
-
-describe('the data plane', () => {
-  const [primary, replica] = [instanceName('coditect-dms-db'), instanceName('coditect-dms-db-east')];
-  const limit = seconds(1);
-  const dataPlane = (as: GoogleAccess = heal) => createHttpDataPlane({ ...as, limit });
-
-  it('takes heartbeats on the primary, which arrive on a replica', async () => {
-    const at = sandbox.clock.now();
-    expect(await dataPlane().heartbeat(primary, 41, at)).toEqual({ kind: 'written' });
-    expect(await dataPlane().replication(primary)).toMatchObject({ role: 'primary', heartbeat: { sequence: 41, at } });
-    sandbox.clock.advanceBy(seconds(10));
-    const there = await dataPlane().replication(replica);
-    expect(there).toMatchObject({ role: 'replica', receiving: true, heartbeat: { sequence: 41, at } });
-    expect(there?.position).toBeGreaterThan(0);
-  });
-
-  it('takes canaries and epochs on the primary only, and names who holds sessions', async () => {
-    expect(await dataPlane().canary(primary, 'canary-1')).toEqual({ kind: 'written' });
-    expect(await dataPlane().canary(replica, 'canary-1')).toMatchObject({
-      kind: 'refusedByServer',
-      detail: expect.stringContaining('read-only'),
-    });
-    expect(await dataPlane().writeEpoch(primary, 'epoch-1')).toBe('epoch-1');
-    expect(await dataPlane().writeEpoch(replica, 'epoch-2')).toBeUndefined();
-    expect(await dataPlane().sessions(primary)).toContainEqual({ client: 'pods', count: expect.any(Number) });
-  });
-
-  it('tells a refused connection from silence, and is heard again afterwards', async () => {
-    const { disasters } = sandbox.world.sql;
-    disasters.breakZone(primary, 'refuses');
-    await sandbox.settlePorts();
-    expect(await dataPlane().canary(primary, 'x')).toEqual({ kind: 'connectionRefused' });
-    expect(await dataPlane().replication(primary)).toBeUndefined();
-    disasters.mendZone(primary);
-    sandbox.clock.advanceBy(minutes(2));
-    await sandbox.settlePorts();
-    expect(await dataPlane().canary(primary, 'x')).toEqual({ kind: 'written' });
-
-    sandbox.world.kernel.network.cut('functions', `sql/${primary}`);
-    expect(await dataPlane().canary(primary, 'x')).toEqual({ kind: 'unknown', detail: 'timeout' });
-    sandbox.world.kernel.network.mend('functions', `sql/${primary}`);
-  });
-
-  it('says nothing to who has no login', async () => {
-    expect(await dataPlane(notify).canary(primary, 'x')).toEqual({ kind: 'unknown', detail: 'http 403' });
-  });
-});
-
-describe('the applications', () => {
-  const database = '10.20.0.3:5432';
-  const clock = { ...createSystemClock(), now: () => sandbox.clock.now() };
-  const ask = <T>(question: (applications: Applications) => Promise<T>): Promise<T> =>
-    sandbox.whileTimePasses(
-      question(createHttpApplications({ applications: [onGke], endpoints: heal.endpoints, clock, limit: seconds(1) })),
-    );
-
-  it('say how they are and on which database, and carry a canary', async () => {
-    const health = await ask((applications) => applications.deepHealth('api-gke'));
-    expect(health).toMatchObject({
-      kind: 'serving',
-      instance: expect.stringContaining('coditect-dms-api'),
-      database: { address: database, inRecovery: false, writable: true },
-    });
-    expect(await ask((applications) => applications.writeAndRead('api-gke', 'canary-2'))).toMatchObject({
-      written: true,
-      read: true,
-    });
-  });
-
-  it('have a prober in their place that tries a database itself', async () => {
-    const contact = (address: string) =>
-      ask((applications) => applications.contactFrom('api-gke', address, 'canary-3'));
-    expect(await contact(database)).toMatchObject({ vantage: 'api-gke', outcome: { kind: 'written' }, control: 'ok' });
-    expect(await contact('10.20.0.5:5432')).toMatchObject({ outcome: { kind: 'refusedByServer' }, control: 'ok' });
-    expect(await contact('10.99.0.1:5432')).toMatchObject({ outcome: { kind: 'unknown' } });
-    sandbox.world.kernel.network.cut('functions', 'pods');
-    expect(await contact(database)).toMatchObject({ outcome: { kind: 'unknown' }, control: 'none' });
-    sandbox.world.kernel.network.mend('functions', 'pods');
-  });
-
-  it('are failing, not silent, when their database is gone', async () => {
-    const { disasters } = sandbox.world.sql;
-    disasters.breakZone('coditect-dms-db', 'refuses');
-    expect(await ask((applications) => applications.deepHealth('api-gke'))).toMatchObject({
-      kind: 'failing',
-      database: { address: database, writable: false },
-    });
-    expect(await ask((applications) => applications.writeAndRead('api-gke', 'canary-4'))).toMatchObject({
-      written: false,
-      read: false,
-    });
-    expect(await ask((applications) => applications.contactFrom('api-gke', database, 'canary-5'))).toMatchObject({
-      outcome: { kind: 'connectionRefused' },
-      control: 'ok',
-    });
-    disasters.mendZone('coditect-dms-db');
-    sandbox.clock.advanceBy(minutes(3));
   });
 });
 
