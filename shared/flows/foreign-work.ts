@@ -24,7 +24,7 @@ const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACK
  */
 export function foreignOperation(operations: readonly OperationStatus[], state: IncidentState, run: RunState, skew: Millis): OperationStatus | undefined {
   const since = after(observedAt(run), -skew);
-  const handles = new Set(handlesOf(run));
+  const handles = new Set(run.operations);
   const intents = intentsOf(run);
   return operations.find((operation) => {
     if (operation.insertedAt < since && operation.state === 'done') return false;
@@ -40,23 +40,14 @@ const observedAt = (run: RunState): Instant => instant(typeof run.plan.bounds['o
 /** Work that was found before is told once. */
 const isFormer = (operation: OperationStatus, state: IncidentState): boolean => state.foreignWork.some((known) => known.what.includes(operation.name) && known.instance === operation.instance) && state.run?.drawnAt !== undefined && operation.insertedAt < state.run.drawnAt;
 
-function handlesOf(run: RunState): readonly string[] {
-  return [...run.steps.values()].flatMap((progress) => {
-    if (progress.kind !== 'waiting' || progress.handle === null || typeof progress.handle !== 'object') return [];
-    return Object.values(progress.handle).filter((value) => typeof value === 'string');
-  });
-}
-
 function intentsOf(run: RunState): readonly { readonly type: string; readonly instance: InstanceName; readonly at: Instant }[] {
   return run.plan.steps.flatMap((step) => {
-    const progress = run.steps.get(step.id);
-    const begun = progress?.kind === 'started' || progress?.kind === 'waiting' || progress?.kind === 'done' ? progress.startedAt : progress?.at;
-    if (begun === undefined) return [];
-    const undo = step.undo.kind === 'action' ? [{ action: step.undo.action, input: step.undo.input }] : [];
-    return [{ action: step.action, input: step.input }, ...undo].flatMap(({ action, input }) => {
+    const undo = step.undo.kind === 'action' ? [{ direction: 'undo', action: step.undo.action, input: step.undo.input }] : [];
+    return [{ direction: 'do', action: step.action, input: step.input }, ...undo].flatMap(({ direction, action, input }) => {
+      const at = run.intents.get(`${direction}:${step.id}`);
       const type = OPERATIONS[action];
-      const instance = input['instance'] ?? input['replica'];
-      return type === undefined || typeof instance !== 'string' ? [] : [{ type, instance: instance as InstanceName, at: begun }]; // the action's schema checked it
+      const instance = action === 'create-replica' ? input['replica'] : (input['instance'] ?? input['replica']);
+      return at === undefined || type === undefined || typeof instance !== 'string' ? [] : [{ type, instance: instance as InstanceName, at }]; // the action's schema checked it
     });
   });
 }

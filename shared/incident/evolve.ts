@@ -1,4 +1,5 @@
 import { unreachable } from '../core/assert.ts';
+import type { Json } from '../core/json.ts';
 import { after, instant, millis } from '../core/time.ts';
 import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
@@ -73,7 +74,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return { ...state, phase: { kind: 'held', until: event.data.until === null ? undefined : instant(event.data.until) } };
     case 'planDrawn': {
       const { plan, digest, evidence, needsApproval, performed } = event.data;
-      const run: RunState = { plan, digest, evidence, needsApproval, performed, drawnAt: at, startedAt: undefined, steps: new Map(), landing: undefined };
+      const run: RunState = { plan, digest, evidence, needsApproval, performed, drawnAt: at, startedAt: undefined, steps: new Map(), intents: new Map(), operations: [], landing: undefined };
       return { ...state, run, phase: { kind: 'ready' } };
     }
     case 'approvalAsked': {
@@ -116,16 +117,20 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return withRun({ ...state, phase: { kind: 'running' } }, (run) => ({ ...run, startedAt: run.startedAt ?? at }));
     case 'stepStarted': {
       const { step, direction, attempt, version } = event.data;
-      return withStep(state, step, (known) => ({ kind: 'started', direction, at, startedAt: startOf(known, direction) ?? at, attempt, version }));
+      const key = `${direction}:${step}`;
+      const begun = withRun(state, (run) => (run.intents.has(key) ? run : { ...run, intents: new Map(run.intents).set(key, at) }));
+      return withStep(begun, step, (known) => ({ kind: 'started', direction, at, startedAt: startOf(known, direction) ?? at, attempt, version }));
     }
     case 'stepWaiting': {
       const { step, direction, handle, detail } = event.data;
-      return withStep(state, step, (known) => ({ kind: 'waiting', direction, at, startedAt: startOf(known, direction) ?? at, attempt: attemptOf(known), handle, detail }));
+      const ours = withRun(state, (run) => ({ ...run, operations: [...new Set([...run.operations, ...namesIn(handle)])] }));
+      return withStep(ours, step, (known) => ({ kind: 'waiting', direction, at, startedAt: startOf(known, direction) ?? at, attempt: attemptOf(known), handle, detail }));
     }
     case 'stepDone': {
       const { step, direction, already, detail, output } = event.data;
       if (direction === 'undo') return withStep(state, step, () => ({ kind: 'undone', at, detail }));
-      return withStep(state, step, (known) => ({ kind: 'done', startedAt: startOf(known, direction) ?? at, at, already, detail, output }));
+      const known = withRun(state, (run) => ({ ...run, operations: [...new Set([...run.operations, ...namesIn(output)])] }));
+      return withStep(known, step, (known) => ({ kind: 'done', startedAt: startOf(known, direction) ?? at, at, already, detail, output }));
     }
     case 'stepFailed': {
       const { step, direction, failure } = event.data;
@@ -171,6 +176,9 @@ const insideCommittedSectionOf = (state: IncidentState): boolean => state.run !=
 export function replay(id: IncidentId, events: readonly IncidentEvent[]): IncidentState | undefined {
   return events.reduce<IncidentState | undefined>((state, event) => (state === undefined ? begin(id, event) : evolve(state, event)), undefined);
 }
+
+/** Texts in a handle or an output: among them the names of the operations that it stands for. */
+const namesIn = (json: Json): readonly string[] => (typeof json === 'object' && json !== null ? Object.values(json).filter((value) => typeof value === 'string') : []);
 
 const startOf = (progress: StepProgress | undefined, direction: 'do' | 'undo') =>
   (progress?.kind === 'started' || progress?.kind === 'waiting') && progress.direction === direction ? progress.startedAt : undefined;

@@ -64,6 +64,10 @@ export interface RunState {
   readonly drawnAt: Instant;
   readonly startedAt: Instant | undefined;
   readonly steps: ReadonlyMap<StepId, StepProgress>;
+  /** When each step was first begun, by `do:<step>` and `undo:<step>`; kept when the step has ended. */
+  readonly intents: ReadonlyMap<string, Instant>;
+  /** Names of long operations that were ours, whatever became of their steps. */
+  readonly operations: readonly string[];
   readonly landing: { readonly kind: 'unfence' | 'hold'; readonly because: StepFailure; readonly landed: boolean } | undefined;
 }
 
