@@ -1,4 +1,4 @@
-import { after, between, type Instant, instant, millis, minutes, seconds, showDuration, toIso } from '../core/time.ts';
+import { after, between, type Instant, instant, seconds, showDuration, toIso } from '../core/time.ts';
 import { type ApplicationFacts, type DatabaseFacts, isReadable } from './facts.ts';
 import { hostOf } from './topology-now.ts';
 
@@ -151,9 +151,6 @@ export function failedSince(facts: DatabaseFacts): Instant | undefined {
   const known = [refused, zeros.at(-1)?.at].filter((ms) => ms !== undefined);
   return known.length === 0 ? undefined : instant(Math.min(...known));
 }
-
-/** How long the newest point of a series may be on its way. */
-export const MONITORING_LATE = millis(UP_AGE_MAX + minutes(1));
 
 const later = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
   a === undefined || (b !== undefined && b > a) ? b : a;
