@@ -16,34 +16,40 @@ import { applicationOf, consumersOf, targetOf } from '../system/topology.ts';
 /** Why no plan can be drawn, for people. */
 export type PlanDrawing = { readonly kind: 'plan'; readonly plan: Plan } | { readonly kind: 'none'; readonly because: string };
 
+/** What people are told and asked beside the facts: brakes that the approval releases, and walls that it opens by name. */
+export interface PlanAsides {
+  readonly warnings: readonly GuardBlock[];
+  readonly opens: readonly string[];
+}
+
 /** Draws the plan that the diagnosis names, from the system and the facts alone. */
-export function drawPlan(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
-  const drawn = draw(system, incident, diagnosis, facts, warnings);
+export function drawPlan(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
+  const drawn = draw(system, incident, diagnosis, facts, asides);
   if (drawn.kind === 'none') return drawn;
   const faults = planFaults(drawn.plan);
   if (faults.length > 0) throw new Error(`a runbook drew an unsound plan: ${faults.join('; ')}`);
   return drawn;
 }
 
-function draw(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+function draw(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
   switch (diagnosis.runbook) {
     case null:
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
     case 'pod-heal':
-      return podHeal(system, incident, diagnosis, facts, warnings);
+      return podHeal(system, incident, diagnosis, facts, asides);
     case 'database-failover':
-      return databaseFailover(system, incident, diagnosis, facts, warnings);
+      return databaseFailover(system, incident, diagnosis, facts, asides);
   }
 }
 
-function podHeal(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+function podHeal(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
   const { application: id, pod, uid } = diagnosis.subject;
   const application = id === undefined ? undefined : applicationOf(system, id);
   if (application?.kind !== 'gke' || pod === undefined || uid === undefined) return { kind: 'none', because: 'the diagnosis names no pod' };
-  return { kind: 'plan', plan: drawPodHeal(system, incident, diagnosis.scenario, { at: facts.at, application, pod, uid, warnings }) };
+  return { kind: 'plan', plan: drawPodHeal(system, incident, diagnosis.scenario, { at: facts.at, application, pod, uid, warnings: asides.warnings }) };
 }
 
-function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, warnings: readonly GuardBlock[]): PlanDrawing {
+function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
   const ref = targetOf(system, targetId(diagnosis.target));
   const known = ref?.kind === 'database' ? facts.databases.find(({ database }) => database.instance === ref.instance) : undefined;
   if (known === undefined) return { kind: 'none', because: `the facts hold no database ${diagnosis.target}` };
@@ -62,7 +68,8 @@ function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagn
     refusedSince: typeof known.watch?.refusedSinceMs === 'number' ? instant(known.watch.refusedSinceMs) : undefined,
     failedSince: diagnosis.failedSinceMs === null ? undefined : instant(diagnosis.failedSinceMs),
     consumers,
-    warnings,
+    warnings: asides.warnings,
+    opens: asides.opens,
   });
   return plan === undefined ? { kind: 'none', because: 'the address of the primary or of the replica is not known' } : { kind: 'plan', plan };
 }

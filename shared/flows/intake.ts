@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digestOf } from '../core/digest.ts';
 import { type Instant, instant, seconds } from '../core/time.ts';
 import type { JsonObject } from '../core/json.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
@@ -68,7 +69,7 @@ export async function receiveCommand(data: unknown, messageId: string, home: Flo
 /** Receives what our own watch suspects. */
 export async function receiveSuspicion(suspicion: Suspicion, home: FlowHome): Promise<Intake> {
   const at = home.clock.now();
-  const record = { key: suspicion.dedupeKey, source: 'tick' as const, relation: 'cause' as const, target: targetIdOf({ kind: 'database', instance: suspicion.instance }), subject: { instance: suspicion.instance }, summary: suspicion.summary, at: suspicion.refusedSince };
+  const record = { key: suspicion.dedupeKey, source: 'tick' as const, relation: 'cause' as const, target: targetIdOf({ kind: 'database', instance: suspicion.instance }), subject: { instance: suspicion.instance }, summary: suspicion.summary, at: suspicion.refusedSince, runbook: null };
   return await receive({ record: { ...record, at: Math.min(at, suspicion.refusedSince) }, nature: 'suspicion', runbook: null, incident: null, by: null }, home);
 }
 
@@ -128,7 +129,7 @@ async function absorbInto(id: IncidentId, group: readonly { readonly entry: Inbo
   const first = group[0];
   if (first === undefined) return;
   if (journal !== undefined) {
-    const state = await journal.append((now) => [event('signalsAbsorbed', { signals: related(records, now) }), ...group.flatMap(({ signal }) => wishes(signal, now))], keys);
+    const state = await journal.append((now) => [event('signalsAbsorbed', { signals: related(records, now) }), ...group.flatMap(({ signal }) => wishes(signal, now, home))], keys);
     await afterAppend(state, home);
     return;
   }
@@ -144,13 +145,14 @@ async function absorbInto(id: IncidentId, group: readonly { readonly entry: Inbo
 const related = (records: readonly Signal['record'][], state: IncidentState): Signal['record'][] =>
   records.map((record) => (record.relation === 'cause' && record.target !== state.target ? { ...record, relation: 'symptom' } : record));
 
-function wishes(signal: Signal, state: IncidentState): readonly NewEvent[] {
+function wishes(signal: Signal, state: IncidentState, { system, clock }: FlowHome): readonly NewEvent[] {
   const by = signal.by ?? 'somebody';
+  const resumption = { policy: state.run === undefined ? undefined : system.approvals.perRunbook[state.run.plan.runbook], approval: `apr-${digestOf({ incident: state.id, key: signal.record.key }).slice(0, 12)}`, now: clock.now() };
   switch (signal.nature) {
     case 'takeover':
       return decideTakeover(state, by);
     case 'resume':
-      return decideResume(state, by);
+      return decideResume(state, by, resumption);
     case 'cancel':
       return decideCancel(state, by, signal.record.summary);
     default:
@@ -186,7 +188,7 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
   const nature = alert.kind === 'test' ? 'test' : alert.state === 'closed' ? 'closed' : 'alert';
   const at = Math.min(now, alert.startedAt ?? now);
   return {
-    record: { key, source: 'alert', relation: nature === 'closed' ? 'closed' : 'cause', target: target === undefined ? null : targetIdOf(target), subject: part, summary: alert.summary, at: alert.state === 'closed' ? now : at },
+    record: { key, source: 'alert', relation: nature === 'closed' ? 'closed' : 'cause', target: target === undefined ? null : targetIdOf(target), subject: part, summary: alert.summary, at: alert.state === 'closed' ? now : at, runbook: null },
     nature,
     runbook: null,
     incident: null,
@@ -198,7 +200,7 @@ function signalOfCommand(command: Exclude<Command, { readonly command: 'stop' }>
   const starts = command.command === 'start';
   const ref = starts ? targetOfStart(command, system) : undefined;
   return {
-    record: { key: command.dedupeKey, source: 'command', relation: 'command', target: ref === undefined ? null : targetIdOf(ref), subject: {}, summary: `${command.requestedBy}: ${command.reason}`, at: instant(now) },
+    record: { key: command.dedupeKey, source: 'command', relation: 'command', target: ref === undefined ? null : targetIdOf(ref), subject: {}, summary: `${command.requestedBy}: ${command.reason}`, at: instant(now), runbook: starts ? command.runbook : null },
     nature: command.command,
     runbook: starts ? command.runbook : null,
     incident: starts ? null : command.incident,

@@ -1,14 +1,18 @@
 import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
+import { z } from 'zod';
 import { after, type Instant, minutes, millis } from '../core/time.ts';
 import { nextMove } from '../engine/next-move.ts';
-import { brakesFor, wallsFor } from '../guards/guards.ts';
+import type { FailingTarget } from '../guards/brakes.ts';
+import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
 import { decideLook } from '../incident/decide.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
+import { opensOf, type Plan } from '../plan/plan.ts';
+import type { System } from '../system/system.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
 import { dependenciesOf, modeFor, targetOf } from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
@@ -28,6 +32,9 @@ const LOOK_BUDGET = minutes(6);
 
 /** Rounds that one invocation makes at the most. */
 const ROUNDS_MAX = 40;
+
+/** Former rounds that are read back: a trickle of signals makes many of them within one confirmation window. */
+const ROUNDS_READ = 40;
 
 /** Looks at the incident as often as it asks for, and goes on waiting between rounds while the next one is near. */
 export async function lookAt(id: IncidentId, home: WorldHome): Promise<void> {
@@ -72,9 +79,10 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const runbook = diagnosis.runbook;
   const ledger = runbook === null ? undefined : await readLedger(store.documents, targetId(diagnosis.target));
   const asked = runbook === null || ledger === undefined ? undefined : { system, runbook, target: targetId(diagnosis.target), ledger, now, incident: state.id };
-  const brakes = asked === undefined ? [] : brakesFor(asked);
-  const walls = wallsFor(await readKillSwitch(store.documents));
-  const drawn = diagnosis.conclusion === 'act' ? drawPlan(system, state.id, diagnosis, facts, brakes) : undefined;
+  const brakes = asked === undefined ? [] : brakesFor({ ...asked, failing: await failingNow(home) });
+  const opens = await acceptedVerbs(state.id, home);
+  const drawn = diagnosis.conclusion === 'act' ? drawPlan(system, state.id, diagnosis, facts, { warnings: brakes, opens }) : undefined;
+  const walls = wallsFor(await readKillSwitch(store.documents), drawn?.kind === 'plan' ? promotionOf(drawn.plan, system) : undefined);
   if (drawn?.kind === 'none') home.note('no plan can be drawn', { incident: state.id, because: drawn.because });
   const mode = runbook === null ? 'approve' : await modeNow(runbook, home);
   await journal.append((current, at) =>
@@ -97,6 +105,31 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   );
 }
 
+/** What the walls ask of a plan that promotes; `undefined` for one that doesn't. */
+function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
+  const { replica } = plan.bounds;
+  const database = system.databases.find(({ instance }) => `database/${instance}` === plan.target);
+  if (typeof replica !== 'string' || database === undefined) return undefined;
+  return { choice: { instance: replica }, lossBound: plan.lossBound, lossBudget: database.lossBudget, opens: opensOf(plan) };
+}
+
+const acceptedWire = z.object({ verbs: z.array(z.string()) });
+
+/** Walls that an authenticated person wants opened for this incident; they count only in a plan that is then approved. */
+async function acceptedVerbs(incident: IncidentId, { store }: WorldHome): Promise<readonly string[]> {
+  const read = acceptedWire.safeParse((await store.documents.get(`accept/${incident}`))?.value);
+  return read.success ? read.data.verbs : [];
+}
+
+/** Targets of all open incidents, for the mass-failure freeze. */
+async function failingNow({ store }: WorldHome): Promise<readonly FailingTarget[]> {
+  const heads = await store.log.heads('open', 100);
+  return heads.flatMap((head) => {
+    const { target, openedAtMs } = head.summary;
+    return typeof target === 'string' && typeof openedAtMs === 'number' ? [{ target: targetId(target), sinceMs: openedAtMs }] : [];
+  });
+}
+
 /** The mode in force: an operator's change through an authenticated request, else the file's. */
 async function modeNow(runbook: RunbookName, { store, system }: WorldHome): Promise<Mode> {
   const changed = (await store.documents.get(`control/mode/${runbook}`))?.value;
@@ -106,7 +139,7 @@ async function modeNow(runbook: RunbookName, { store, system }: WorldHome): Prom
 
 /** Rounds of this incident that are young enough to count together with one at `now` (L2). */
 async function formerRounds(state: IncidentState, now: Instant, { store, system }: WorldHome): Promise<readonly Facts[]> {
-  const looks = state.evidence.filter(({ what }) => what.startsWith('look ')).slice(-10);
+  const looks = state.evidence.filter(({ what }) => what.startsWith('look ')).slice(-ROUNDS_READ);
   const texts = await Promise.all(looks.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]))); // digests in the log are those that `keep` returned
   const oldest = after(now, -(2 * system.guards.confirmationWindow + minutes(1)));
   return texts.flatMap((text) => (text === undefined ? [] : [parseFacts(text)])).filter((facts) => facts.at >= oldest);

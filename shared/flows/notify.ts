@@ -8,7 +8,7 @@ import { type ApprovalState, hasEnded, type IncidentState, type NoticeState, sta
 import type { Journal } from '../log/journal.ts';
 import { internalUpdate } from '../notices/internal-update.ts';
 import { approvedLimitMs } from '../plan/loss-bound.ts';
-import { planDigest } from '../plan/plan.ts';
+import { opensOf, planDigest } from '../plan/plan.ts';
 import type { Delivery } from '../ports/messages.ts';
 import type { TokenSigner } from '../ports/signing.ts';
 import type { IncidentId, PersonId } from '../system/names.ts';
@@ -120,7 +120,7 @@ async function objection(approval: ApprovalState, state: IncidentState, { store,
   if (run === undefined || diagnosis === undefined || run.digest !== approval.planDigest) return 'the approval is for another plan than the incident’s';
   const text = await store.evidence.read(run.evidence as Parameters<typeof store.evidence.read>[0]); // a digest that `keep` returned
   if (text === undefined || sha256(text) !== run.evidence || approval.evidence !== run.evidence) return 'the evidence of the plan is missing or is not what the plan rests on';
-  const drawn = drawPlan(system, state.id, diagnosis, parseFacts(text), run.plan.warnings);
+  const drawn = drawPlan(system, state.id, diagnosis, parseFacts(text), { warnings: run.plan.warnings, opens: opensOf(run.plan) });
   if (drawn.kind === 'none') return `no such plan can be drawn from the evidence: ${drawn.because}`;
   if (planDigest(drawn.plan) !== run.digest) return 'the plan in the log is not the one that the evidence leads to';
   if (approvedLimitMs(drawn.plan.lossBound) !== approval.lossLimitMs) return 'the approval names another loss bound than the plan';

@@ -10,6 +10,7 @@ import { decideClosedApproval, decideStop } from '../incident/decide.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import { currentApproval, type IncidentState, insideCommittedSection, type RunState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
+import { opensOf } from '../plan/plan.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -31,7 +32,7 @@ export async function runIncident(id: IncidentId, home: RunHome): Promise<DriveO
   const journal = await journalOf(id, home);
   if (journal === undefined) return { kind: 'idle' };
   await closeApproval(journal, home);
-  const outcome = await drive(journal, driver(journal, home));
+  const outcome = await drive(journal, await driver(journal, home));
   const state = journal.state();
   await afterAppend(state, home);
   if (outcome.kind === 'again') await wake(home.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home);
@@ -46,9 +47,12 @@ async function closeApproval(journal: Journal, home: RunHome): Promise<void> {
   });
 }
 
-function driver(journal: Journal, home: RunHome): Driver {
+async function driver(journal: Journal, home: RunHome): Promise<Driver> {
   const { system, clock, chance, store } = home;
   const approvalOf = remembered((state: IncidentState, run: RunState) => verify(state, run, home));
+  // A successor in the middle of a run needs the approved figures before its first step.
+  const { run: current } = journal.state();
+  if (current?.needsApproval === true) await approvalOf.ask(journal.state(), current);
   return {
     role: home.role,
     worker: `${home.instance}/${chance.uuid()}`,
@@ -113,7 +117,7 @@ function context(journal: Journal, home: RunHome, approval: Verification | undef
     chance,
     documents: store.documents,
     lossLimitMs: approval?.kind === 'approved' ? approval.lossLimitMs : 0,
-    opens: approval?.kind === 'approved' ? (currentApproval(at.state)?.opens ?? []) : [],
+    opens: approval?.kind === 'approved' ? opensOf(at.run.plan) : [],
     keep: async (what, text) => {
       const digest = await store.evidence.keep(text);
       await journal.append((state) => (state.evidence.some((known) => known.what === what && known.digest === digest) ? [] : [event('evidenceKept', { what, digest })]));

@@ -33,10 +33,12 @@ export async function tick(home: WorldHome): Promise<TickReport> {
 }
 
 async function watch(home: WorldHome): Promise<void> {
-  for (const suspicion of await watchDatabases(home, WATCH_FOR)) {
+  const looks: Promise<void>[] = [];
+  await watchDatabases(home, WATCH_FOR, async (suspicion) => {
     await receiveSuspicion(suspicion, home);
-  }
-  for (const id of await absorb(home)) await lookAt(id, home);
+    for (const id of await absorb(home)) looks.push(lookAt(id, home));
+  });
+  await Promise.all(looks);
 }
 
 /** Does what is due for one incident: a look of our own, or waking the function whose move it is. */

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../core/json.ts';
 import { type Instant, millis, showDuration } from '../core/time.ts';
 import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
-import { criticalPath, type GuardBlock, type Plan, planDigest } from '../plan/plan.ts';
+import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest } from '../plan/plan.ts';
 import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type Notice, type StepFailure } from './events.ts';
@@ -83,18 +83,25 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
   return [
     ...stale,
     drawn,
+    ...askFor(state, plan, look.facts, look.policy, look.approval, now, text),
+  ];
+}
+
+/** Asks the configured approvers for exactly this plan, and tells them. */
+function askFor(state: IncidentState, plan: Plan, evidence: string, policy: ApprovalPolicy, approval: string, now: Instant, text: string): readonly NewEvent[] {
+  return [
     event('approvalAsked', {
-      approval: look.approval,
-      planDigest: digest,
-      evidence: look.facts,
+      approval,
+      planDigest: planDigest(plan),
+      evidence,
       lossLimitMs: approvedLimitMs(plan.lossBound),
-      approvers: [...look.policy.approvers],
-      quorum: look.policy.quorum,
-      expiresAt: now + look.policy.expiresIn,
-      startWithinMs: look.policy.startWithin,
-      opens: [],
+      approvers: [...policy.approvers],
+      quorum: policy.quorum,
+      expiresAt: now + policy.expiresIn,
+      startWithinMs: policy.startWithin,
+      opens: [...opensOf(plan)],
     }),
-    tell(`approval/${look.approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, { urgent: true, approval: look.approval }),
+    tell(`approval/${approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, { urgent: true, approval }),
   ];
 }
 
@@ -180,10 +187,25 @@ export function decideTakeover(state: IncidentState, by: string): readonly NewEv
   return [...voidOpen(state, `taken over by ${by}`), event('takenOver', { by, position: where.join('; '), next: [...next] }), tell(`takeover/${state.sequence}`, 'takeover', `${state.headline}: taken over by ${by}`, [...where, ...next].join('\n'))];
 }
 
-/** Hands a run back: the old plan is dropped and a new one drawn from a new look. */
-export function decideResume(state: IncidentState, by: string): readonly NewEvent[] {
+/** What a resumption may need: who approves this runbook, and a name for the new approval. */
+export interface Resumption {
+  readonly policy: ApprovalPolicy | undefined;
+  readonly approval: string;
+  readonly now: Instant;
+}
+
+/**
+ * Hands a run back. Before the point of no return the old plan is dropped and a new one drawn from a new look; after it the same
+ * plan goes on, with a fresh approval (design.md section 8).
+ */
+export function decideResume(state: IncidentState, by: string, resumption: Resumption): readonly NewEvent[] {
   if (state.phase.kind !== 'takenOver' && state.phase.kind !== 'needsPerson') return [];
-  return [...voidOpen(state, `resumed by ${by}`), event('resumed', { by })];
+  const { run } = state;
+  const resumed = [...voidOpen(state, `resumed by ${by}`), event('resumed', { by })];
+  if (run === undefined || !passedNoReturn(run) || !run.needsApproval) return resumed;
+  if (resumption.policy === undefined) return [];
+  const text = `${run.plan.runbook} stopped after its point of no return. Approving goes on with the same plan: ${position(state).join('; ')}`;
+  return [...resumed, ...askFor(state, run.plan, run.evidence, resumption.policy, resumption.approval, resumption.now, text)];
 }
 
 /** Ends an incident on a person's word, unless a committed section is under way. */

@@ -19,6 +19,8 @@ export const signalRecordWire = z.strictObject({
   subject: z.record(z.string(), z.string()),
   summary: z.string(),
   at,
+  /** The runbook that a command asks for. */
+  runbook: z.string().nullable().default(null),
 });
 
 /** A notice: something a person must be told. */

@@ -4,7 +4,7 @@ import { after, instant, millis } from '../core/time.ts';
 import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
 import type { IncidentEvent } from './events.ts';
-import { type ApprovalState, type IncidentState, insideCommittedSection, type Phase, type RunState, type StepProgress } from './state.ts';
+import { type ApprovalState, type IncidentState, insideCommittedSection, passedNoReturn, type Phase, type RunState, type StepProgress } from './state.ts';
 
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
@@ -55,6 +55,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       const first = Math.min(...signals.filter((signal) => signal.relation !== 'closed').map((signal) => signal.at), state.firstSignalAt ?? Number.POSITIVE_INFINITY);
       return {
         ...state,
+        requested: signals.findLast((signal) => signal.runbook !== null)?.runbook ?? state.requested,
         signals: state.signals + signals.length,
         unseen: state.unseen + signals.length,
         targets: [...new Set([...state.targets, ...named])],
@@ -146,8 +147,12 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return { ...state, foreignWork: [...state.foreignWork, { ...event.data, when: instant(event.data.when) }] };
     case 'takenOver':
       return { ...state, phase: { kind: 'takenOver', by: event.data.by } };
-    case 'resumed':
+    case 'resumed': {
+      const { run } = state;
+      // What can't be taken back is gone on with: the same plan, its failed steps open again, and a new approval for it.
+      if (run !== undefined && passedNoReturn(run)) return { ...state, run: { ...run, landing: undefined, steps: withoutFailures(run) }, phase: { kind: 'ready' } };
       return { ...state, run: undefined, phase: { kind: 'suspected', lookAt: at } };
+    }
     case 'cancelled':
       return { ...state, phase: { kind: 'dismissed', because: `cancelled by ${event.data.by}: ${event.data.reason}` } };
     case 'noticeDue': {
@@ -176,6 +181,8 @@ const insideCommittedSectionOf = (state: IncidentState): boolean => state.run !=
 export function replay(id: IncidentId, events: readonly IncidentEvent[]): IncidentState | undefined {
   return events.reduce<IncidentState | undefined>((state, event) => (state === undefined ? begin(id, event) : evolve(state, event)), undefined);
 }
+
+const withoutFailures = (run: RunState): RunState['steps'] => new Map([...run.steps].filter(([, progress]) => progress.kind !== 'failed' && progress.kind !== 'undoFailed'));
 
 /** Texts in a handle or an output: among them the names of the operations that it stands for. */
 const namesIn = (json: Json): readonly string[] => (typeof json === 'object' && json !== null ? Object.values(json).filter((value) => typeof value === 'string') : []);

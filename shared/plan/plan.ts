@@ -171,9 +171,10 @@ export function planDigest(plan: Plan): Digest {
   return digestOf(plan);
 }
 
-/** The plan as the log stores it. */
-export function planToJson(plan: Plan): Json {
-  return plan as unknown as Json; // a plan holds only JSON values; its interfaces just lack an index signature
+/** Walls that an approval of this plan opens by name; they stand in its bounds, so that the digest covers them. */
+export function opensOf(plan: Plan): readonly string[] {
+  const { opens } = plan.bounds;
+  return Array.isArray(opens) ? opens.map(String) : [];
 }
 
 /** The longest way through the graph by the steps' estimates: committed steps one after the other, others side by side. */

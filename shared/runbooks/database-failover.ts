@@ -48,6 +48,8 @@ export interface DatabaseFailoverFacts {
   readonly failedSince: Instant | undefined;
   readonly consumers: readonly Consumer[];
   readonly warnings: readonly GuardBlock[];
+  /** Walls that an approval of this plan opens by name. */
+  readonly opens: readonly string[];
 }
 
 /** Cloud SQL's data port for PostgreSQL. */
@@ -74,7 +76,7 @@ export function drawDatabaseFailover(system: System, incident: string, scenario:
     lossBound: bound,
     alternatives: alternatives(system, facts, bound),
     warnings: facts.warnings,
-    bounds: { observedAtMs: at, primary: primary.instance, replica: replica.instance, topology: [...facts.topology], opens: [] },
+    bounds: { observedAtMs: at, primary: primary.instance, replica: replica.instance, topology: [...facts.topology], opens: [...facts.opens] },
     failback: `${primary.instance} stays stopped, its disk kept. Failing back is a switchover of its own onto a new replica in ${primary.region}, without loss.`,
   };
 }

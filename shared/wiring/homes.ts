@@ -3,6 +3,7 @@ import { callDeadline } from '../engine/leases.ts';
 import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
+import { millis } from '../core/time.ts';
 import type { World } from '../ports/ports.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
@@ -74,11 +75,13 @@ function worldOf(own: Base): World {
 function makeWorld({ home, identity, access }: Base): World {
   const { applications, endpoints } = home.system;
   const sql = createCloudSqlDatabases(access);
+  // A contact that hangs says nothing; it is given up well before a lease could end.
+  const limit = millis(Math.min(3_000, access.limits?.reads ?? 3_000));
   return {
     databases: sql,
     redundancy: sql,
-    dataPlane: createHttpDataPlane({ endpoints, identity }),
-    applications: createHttpApplications({ applications, endpoints, clock: home.clock }),
+    dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
+    applications: createHttpApplications({ applications, endpoints, clock: home.clock, limit }),
     workloads: createKubernetesWorkloads(access, applications.filter((application) => application.kind === 'gke')),
     services: createCloudRunServices(access, applications.filter((application) => application.kind === 'cloudRun')),
     secrets: createSecretManagerSecrets(access),
