@@ -43,7 +43,7 @@ export interface PodFaults {
 
 /** What the faults can do to a pod on its node. */
 export interface Struck {
-  readonly records: () => readonly PodRecord[];
+  records(): readonly PodRecord[];
   hang(record: PodRecord): void;
   unhang(record: PodRecord): void;
   crash(record: PodRecord, exitCode: number): void;

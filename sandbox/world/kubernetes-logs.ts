@@ -39,7 +39,10 @@ export interface Logs {
 const LOOK_EVERY = seconds(1);
 
 /** The log subresource of one cluster's API. */
-export function createLogs({ kernel, parts }: Pick<ClusterContext, 'kernel' | 'parts'>, kubelets: Kubelets): Logs {
+export function createLogs(
+  { kernel, parts }: Pick<ClusterContext, 'kernel' | 'parts'>,
+  kubelets: Pick<Kubelets, 'recordOf'>,
+): Logs {
   const { clock } = kernel;
 
   const find = (namespace: string, name: string, options: LogOptions): ContainerRecord => {

@@ -49,6 +49,10 @@ export function newPodRecord(pod: Pod, place: { readonly node: string; readonly 
   };
 }
 
+/** A process of it answers nobody: by a fault, or of its own accord. */
+export const isHung = ({ hung, containers }: PodRecord): boolean =>
+  hung || containers.some(({ phase }) => phase.kind === 'running' && phase.process.state() === 'hung');
+
 /** The pod's status by its containers. */
 export function podStatus(pod: Pod, record: PodRecord, hostIP: string, now: Instant): PodStatus {
   const { containers } = record;

@@ -61,63 +61,31 @@ export interface Writes {
 
 /** The writing half of one cluster's API. */
 export function createWrites(context: ClusterContext): Writes {
-  const { kernel, parts, nameChance } = context;
+  const { kernel, parts } = context;
   const { store } = parts;
-
-  const nameFrom = (prefix: string): string => {
-    const letter = (): string => SAFE_LETTERS[nameChance.between(0, SAFE_LETTERS.length - 1)] ?? '';
-    return prefix + Array.from({ length: 5 }, letter).join('');
-  };
-
-  const change = <K extends Kind>(
-    caller: Caller,
-    kind: K,
-    current: Kinds[K],
-    body: unknown,
-    how: WriteOptions & { readonly patched: boolean },
-  ): Written<K> => {
-    const { patched, fieldValidation: validation = 'Warn' } = how;
-    const { object, warnings } = admitChange(kind, current, body, { validation, patched });
-    checkScaling(kernel.iam, store, caller, current, object);
-    if (how.dryRun === true) return { object, warnings };
-    const stored: Kinds[K] = store.replace(kind, object);
-    return { object: finished(kind, stored), warnings };
-  };
-
-  /** An object that waited for its finalizers goes with the last of them. */
-  const finished = <K extends Kind>(kind: K, object: Kinds[K]): Kinds[K] => {
-    const { metadata }: KubernetesObject = object;
-    const waits = (metadata.finalizers?.length ?? 0) > 0 || (metadata.deletionGracePeriodSeconds ?? 0) > 0;
-    return metadata.deletionTimestamp === undefined || waits ? object : finalize(parts, kind, object);
-  };
-
-  const remove = <K extends Kind>(kind: K, object: Kinds[K], options: DeleteOptions): Kinds[K] => {
-    const any: KubernetesObject = object;
-    checkPreconditions(any, options);
-    if (options.dryRun === true) return object;
-    // The kind of the object is the kind that was asked for; TypeScript can't see it in the union.
-    if (any.kind === 'Pod') return deletePod(parts, any, options.gracePeriodSeconds) as Kinds[K];
-    return deleteObject(parts, kind, object, options.propagationPolicy ?? 'Background');
-  };
-
   return {
     create(caller, kind, namespace, body, options = {}) {
       const request = { verb: 'create', kind, namespace, writes: options.dryRun !== true };
       return ask(kernel, caller, request, () => {
         allowVerb(kind, 'create');
-        const validation = options.fieldValidation ?? 'Warn';
         if (namespace !== '' && store.get('Namespace', '', namespace) === undefined)
           throw notFound('Namespace', namespace);
-        const { object, warnings } = admitNew(kind, namespace, body, { validation, nameFrom });
-        if (options.dryRun !== true) return { object: store.create(kind, object), warnings };
-        return { object: context.pretend(kind, object), warnings };
+        const how = {
+          validation: options.fieldValidation ?? 'Warn',
+          nameFrom: (prefix: string) => nameFrom(context, prefix),
+        };
+        const { object, warnings } = admitNew(kind, namespace, body, how);
+        return {
+          object: options.dryRun === true ? context.pretend(kind, object) : store.create(kind, object),
+          warnings,
+        };
       });
     },
     update(caller, kind, { namespace, name }, body, options = {}) {
       const request = { verb: 'update', kind, namespace, name, writes: options.dryRun !== true };
       return ask(kernel, caller, request, () => {
         allowVerb(kind, 'update');
-        return change(caller, kind, store.read(kind, namespace, name), body, { ...options, patched: false });
+        return change(context, caller, kind, store.read(kind, namespace, name), body, { ...options, patched: false });
       });
     },
     patch(caller, kind, { namespace, name }, patch, options = {}) {
@@ -125,14 +93,15 @@ export function createWrites(context: ClusterContext): Writes {
       return ask(kernel, caller, request, () => {
         allowVerb(kind, 'patch');
         const current = store.read(kind, namespace, name);
-        return change(caller, kind, current, applyPatch(kind, { ...current }, patch), { ...options, patched: true });
+        const patched = applyPatch(kind, { ...current }, patch);
+        return change(context, caller, kind, current, patched, { ...options, patched: true });
       });
     },
     delete(caller, kind, namespace, name, options = {}) {
       const request = { verb: 'delete', kind, namespace, name, writes: options.dryRun !== true };
       return ask(kernel, caller, request, () => {
         allowVerb(kind, 'delete');
-        return remove(kind, store.read(kind, namespace, name), options);
+        return remove(context, kind, store.read(kind, namespace, name), options);
       });
     },
     evict(caller, namespace, name, body, options = {}) {
@@ -144,6 +113,48 @@ export function createWrites(context: ClusterContext): Writes {
       });
     },
   };
+}
+
+/** A name of a `generateName`: five safe letters behind it. */
+function nameFrom({ nameChance }: ClusterContext, prefix: string): string {
+  const letter = (): string => SAFE_LETTERS[nameChance.between(0, SAFE_LETTERS.length - 1)] ?? '';
+  return prefix + Array.from({ length: 5 }, letter).join('');
+}
+
+function change<K extends Kind>(
+  { kernel, parts }: ClusterContext,
+  caller: Caller,
+  kind: K,
+  current: Kinds[K],
+  body: unknown,
+  how: WriteOptions & { readonly patched: boolean },
+): Written<K> {
+  const { patched, fieldValidation: validation = 'Warn' } = how;
+  const { object, warnings } = admitChange(kind, current, body, { validation, patched });
+  checkScaling(kernel.iam, parts.store, caller, current, object);
+  if (how.dryRun === true) return { object, warnings };
+  return { object: finished(parts, kind, parts.store.replace(kind, object)), warnings };
+}
+
+/** An object that waited for its finalizers goes with the last of them. */
+function finished<K extends Kind>(parts: ClusterContext['parts'], kind: K, object: Kinds[K]): Kinds[K] {
+  const { metadata }: KubernetesObject = object;
+  const waits = (metadata.finalizers?.length ?? 0) > 0 || (metadata.deletionGracePeriodSeconds ?? 0) > 0;
+  return metadata.deletionTimestamp === undefined || waits ? object : finalize(parts, kind, object);
+}
+
+function remove<K extends Kind>(
+  { parts }: ClusterContext,
+  kind: K,
+  object: Kinds[K],
+  options: DeleteOptions,
+): Kinds[K] {
+  const any: KubernetesObject = object;
+  checkPreconditions(any, options);
+  if (options.dryRun === true) return object;
+  // The kind of the object is the kind that was asked for; TypeScript can't see it in the union.
+  if (any.kind === 'Pod') return deletePod(parts, any, options.gracePeriodSeconds) as Kinds[K];
+  return deleteObject(parts, kind, object, options.propagationPolicy ?? 'Background');
 }
 
 function allowVerb(kind: Kind, verb: string): void {

@@ -2,7 +2,7 @@ import { type Instant, instant } from '../../shared/core/time.ts';
 import type { Caller } from './caller.ts';
 import type { ApiOutcome, ApplicationInstance, Kernel } from './kernel.ts';
 import { admitNew } from './kubernetes-admission.ts';
-import { type CpuDemand, runAutoscalers } from './kubernetes-autoscaler.ts';
+import { type CpuDemand, runAutoscaler } from './kubernetes-autoscaler.ts';
 import { askPath } from './kubernetes-calls.ts';
 import type { ClusterContext } from './kubernetes-context.ts';
 import { runGarbageCollector } from './kubernetes-deletion.ts';
@@ -11,10 +11,11 @@ import { runBudgets } from './kubernetes-disruption.ts';
 import { runEndpoints } from './kubernetes-endpoints.ts';
 import { createEventRecorder } from './kubernetes-events.ts';
 import { type ClusterFaults, createClusterFaults } from './kubernetes-faults.ts';
-import { runKubelets } from './kubernetes-kubelet.ts';
+import { Kubelets } from './kubernetes-kubelet.ts';
 import { type Logs, createLogs } from './kubernetes-logs.ts';
 import { type Draft, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
 import type { ClusterParts } from './kubernetes-parts.ts';
+import type { PodRecord } from './kubernetes-pod-record.ts';
 import { type Reads, createReads } from './kubernetes-reads.ts';
 import { runReplicaSets } from './kubernetes-replicasets.ts';
 import { type AccessReview, reviewAccess } from './kubernetes-review.ts';
@@ -101,16 +102,8 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
   const events = createEventRecorder(kernel.clock, store);
   const parts = (part: string): ClusterParts => ({ clock: kernel.clock, chance: chance.fork(part), store, events });
   const faults = createClusterFaults(store, chance.fork('faults'));
-
-  runDeployments(parts('deployments'));
-  runReplicaSets(parts('replicasets'));
-  runScheduler(parts('scheduler'));
-  const kubelets = runKubelets(parts('kubelets'), { ...options, faults: faults.read });
-  runBudgets(parts('budgets'));
-  runEndpoints(parts('endpoints'));
-  runGarbageCollector(parts('garbage'));
-  runAutoscalers(parts('autoscalers'), options.cpuDemand ?? (() => DEFAULT_DEMAND));
-
+  const kubelets = new Kubelets(parts('kubelets'), { ...options, faults: faults.read });
+  runControllers(parts, options.cpuDemand ?? (() => DEFAULT_DEMAND));
   nodes.forEach((node, index) => seedNode(parts('nodes'), node, `10.128.0.${index + 2}`, version));
   const nameChance = chance.fork('names');
   const context: ClusterContext = {
@@ -131,26 +124,13 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
       visit: (caller, path) => askPath(kernel, caller, path, () => undefined),
       reviewAccess: (caller, body) => reviewAccess(kernel, caller, body),
     },
-    faults: faults.bind(kubelets.struck),
+    faults: faults.bind(kubelets),
     store,
     seed: (kind, namespace, manifest) => {
       const nameFrom = (prefix: string): string => `${prefix}${nameChance.between(10_000, 99_999)}`;
       return store.create(kind, admitNew(kind, namespace, manifest, { validation: 'Strict', nameFrom }).object);
     },
-    podMetrics: () =>
-      kubelets.records().flatMap(({ namespace, name: pod, node, deployment = '', containers, over }) => {
-        if (over) return [];
-        const ready = containers.every((container) => container.ready);
-        return containers.map(({ spec, restarts: restartCount }) => ({
-          namespace,
-          pod,
-          container: spec.name,
-          node,
-          deployment,
-          restartCount,
-          ready,
-        }));
-      }),
+    podMetrics: () => kubelets.records().flatMap(metricsOf),
     readyPods: (namespace, service) =>
       (store.get('Endpoints', namespace, service)?.subsets ?? [])
         .flatMap(({ addresses = [] }) => addresses)
@@ -158,6 +138,30 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
   };
   for (const namespace of ['default', 'kube-system']) cluster.seed('Namespace', '', { metadata: { name: namespace } });
   return cluster;
+}
+
+function runControllers(parts: (part: string) => ClusterParts, demandOf: CpuDemand): void {
+  runDeployments(parts('deployments'));
+  runReplicaSets(parts('replicasets'));
+  runScheduler(parts('scheduler'));
+  runBudgets(parts('budgets'));
+  runEndpoints(parts('endpoints'));
+  runGarbageCollector(parts('garbage'));
+  runAutoscaler(parts('autoscalers'), demandOf);
+}
+
+function metricsOf({
+  namespace,
+  name: pod,
+  node,
+  deployment = '',
+  containers,
+  over,
+}: PodRecord): readonly PodMetrics[] {
+  if (over) return [];
+  const ready = containers.every((container) => container.ready);
+  const place = { namespace, pod, node, deployment, ready };
+  return containers.map(({ spec, restarts: restartCount }) => ({ ...place, container: spec.name, restartCount }));
 }
 
 /** Three pods at 53 % of their request, under a target of 80 %: a load that wants no fewer than two and no more than three. */

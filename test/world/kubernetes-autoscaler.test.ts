@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { recommend } from '../../sandbox/world/kubernetes-autoscaler.ts';
+import { recommend } from '../../sandbox/world/kubernetes-recommendation.ts';
 import { conditionOf } from '../../sandbox/world/kubernetes-objects.ts';
 import { NAMESPACE, type Setting, answered, api, operator, runningReference, until } from './kubernetes-setting.ts';
 
