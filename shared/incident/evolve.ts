@@ -38,6 +38,7 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     notices: new Map(),
     evidence: [],
     foreignWork: [],
+    refusedAttempts: 0,
     measures: undefined,
   };
 }
@@ -112,6 +113,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return voided.phase.kind === 'awaitingApproval' || (voided.phase.kind === 'running' && !insideCommittedSectionOf(voided)) ? { ...voided, phase: { kind: 'suspected', lookAt: at } } : voided;
     }
     case 'attemptRefused':
+      return { ...state, refusedAttempts: state.refusedAttempts + 1 };
     case 'handedOver':
       return state;
     case 'runStarted':

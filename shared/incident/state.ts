@@ -126,6 +126,8 @@ export interface IncidentState {
   readonly notices: ReadonlyMap<string, NoticeState>;
   readonly evidence: readonly { readonly what: string; readonly digest: string }[];
   readonly foreignWork: readonly { readonly who: string; readonly what: string; readonly when: Instant; readonly instance: string }[];
+  /** Attempts to decide that were refused and written down. */
+  readonly refusedAttempts: number;
   readonly measures: Readonly<Record<string, number | null>> | undefined;
 }
 

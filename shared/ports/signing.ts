@@ -28,3 +28,9 @@ export type TokenRefusal = 'malformed' | 'unknownKey' | 'badSignature' | 'wrongA
 export interface TokenVerifier {
   verify(token: string, at: Instant): Promise<{ readonly ok: true; readonly value: DecisionClaims } | { readonly ok: false; readonly error: TokenRefusal }>;
 }
+
+/** Checks who somebody is, by an OIDC id token of the configured issuer for the configured audience. */
+export interface IdentityVerifier {
+  /** The verified e-mail, or `undefined` for a token that counts for nothing. Rejects with `PortError` when the issuer's keys can't be read. */
+  verify(idToken: string, at: Instant): Promise<string | undefined>;
+}

@@ -1,11 +1,13 @@
 import { HEAL_CATALOGUE, RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import { callDeadline } from '../engine/leases.ts';
+import type { ApproveHome } from '../flows/approve.ts';
+import type { OperateHome } from '../flows/operate.ts';
 import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
 import { millis } from '../core/time.ts';
 import type { World } from '../ports/ports.ts';
-import type { TokenVerifier } from '../ports/signing.ts';
+import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
@@ -19,6 +21,7 @@ import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
 import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
+import { createOidcIdentity } from '../providers/oidc-identity.ts';
 import { createPubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
 import { createSystemChance } from '../providers/system-chance.ts';
@@ -121,5 +124,32 @@ export async function notifyHome(): Promise<NotifyHome> {
   });
   return { ...home, signer: await createTokenSigner(environment.signingKey), delivery };
 }
+
+/** What `approve` runs on; it holds public keys only. */
+export interface ApproveFunctionHome extends ApproveHome, OperateHome {
+  /** The e-mail that IAP or an id token vouches for; `undefined` when neither does. */
+  signedIdentity(iapAssertion: string | readonly string[] | undefined, authorization: string | undefined): Promise<string | undefined>;
+}
+
+/** For `approve`. */
+export async function approveHome(): Promise<ApproveFunctionHome> {
+  const own = base('approve');
+  const { environment, home } = own;
+  if (environment.formKey === undefined) throw new Error('approve needs DR_FORM_KEY_FILE');
+  knownIdentity ??= environment.operators === undefined ? undefined : createOidcIdentity(environment.operators);
+  const identity = knownIdentity;
+  return {
+    ...home,
+    verifier: await verifierOf(own),
+    formKey: environment.formKey,
+    identity,
+    signedIdentity: async (iapAssertion, authorization) => {
+      const token = typeof iapAssertion === 'string' ? iapAssertion : /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
+      return token === undefined || identity === undefined ? undefined : await identity.verify(token, await home.store.now());
+    },
+  };
+}
+
+let knownIdentity: IdentityVerifier | undefined;
 
 const verifierOf = ({ environment }: Base): Promise<TokenVerifier> => createTokenVerifier(environment.publicKeys);

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import type { Json } from '../core/json.ts';
+import { digestOf } from '../core/digest.ts';
+import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
+import type { NewEvent } from '../incident/events.ts';
+import type { IncidentState } from '../incident/state.ts';
+import type { IdentityVerifier } from '../ports/signing.ts';
+import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
+import { afterAppend } from './after-append.ts';
+import { type FlowHome, journalOf } from './flow-home.ts';
+
+// What needs an authenticated person and not a message (design.md section 3): the kill switch off, modes, cancelling, and
+// asking for a wall to be opened. None of it acts on the protected system; opening a wall still needs its own approval.
+
+/** What operating runs on. */
+export interface OperateHome extends FlowHome {
+  /** `undefined` where no issuer is configured: then nobody can operate. */
+  readonly identity: IdentityVerifier | undefined;
+}
+
+const reason = z.string().min(1).max(500);
+const incident = z
+  .string()
+  .regex(/^inc-[a-z2-7]{10}$/)
+  .transform(incidentId);
+
+const wire = z.discriminatedUnion('verb', [
+  z.strictObject({ verb: z.literal('stop'), reason }),
+  z.strictObject({ verb: z.literal('release'), reason }),
+  z.strictObject({ verb: z.literal('mode'), runbook: z.enum(RUNBOOKS), mode: z.enum(MODES), reason }),
+  z.strictObject({ verb: z.enum(['cancel', 'takeover', 'resume']), incident, reason }),
+  z.strictObject({ verb: z.literal('accept'), incident, wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary']), reason }),
+]);
+type Wish = z.infer<typeof wire>;
+
+/** An answer for a program: status and a JSON body. */
+export interface OperateAnswer {
+  readonly status: number;
+  readonly body: Json;
+}
+
+/** Carries out what an authenticated person of `dr.yaml` asks for. `idToken` is the bearer token of the request. */
+export async function operate(request: { readonly idToken: string | undefined; readonly body: unknown }, home: OperateHome): Promise<OperateAnswer> {
+  const email = request.idToken === undefined ? undefined : await home.identity?.verify(request.idToken, await home.store.now());
+  if (email === undefined) return { status: 401, body: { error: 'an id token of a person of dr.yaml is needed' } };
+  if (!home.system.people.some((person) => person.email === email)) return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
+  const wish = wire.safeParse(request.body);
+  if (!wish.success) return { status: 400, body: { error: z.prettifyError(wish.error) } };
+  return await carryOut(wish.data, email, home);
+}
+
+async function carryOut(wish: Wish, by: string, home: OperateHome): Promise<OperateAnswer> {
+  const atMs = home.clock.now();
+  switch (wish.verb) {
+    case 'stop':
+    case 'release':
+      return await keep('control/stop', { on: wish.verb === 'stop', by, reason: wish.reason, atMs }, home);
+    case 'mode':
+      return await keep(`control/mode/${wish.runbook}`, { mode: wish.mode, by, reason: wish.reason, atMs }, home);
+    case 'accept': {
+      const journal = await journalOf(wish.incident, home);
+      if (journal === undefined) return { status: 404, body: { error: `there is no incident ${wish.incident}` } };
+      return await keep(`accept/${wish.incident}`, { verbs: [wish.wall], by, reason: wish.reason, atMs }, home);
+    }
+    case 'cancel':
+    case 'takeover':
+    case 'resume': {
+      const journal = await journalOf(wish.incident, home);
+      if (journal === undefined) return { status: 404, body: { error: `there is no incident ${wish.incident}` } };
+      const before = journal.state().sequence;
+      const state = await journal.append((current) => eventsFor(wish, current, by, home));
+      await afterAppend(state, home);
+      return state.sequence === before ? { status: 409, body: { error: `${wish.incident} is ${state.phase.kind}: ${wish.verb} changes nothing` } } : { status: 200, body: { incident: state.id, phase: state.phase.kind } };
+    }
+  }
+}
+
+function eventsFor(wish: Extract<Wish, { readonly verb: 'cancel' | 'takeover' | 'resume' }>, state: IncidentState, by: string, { system, clock }: OperateHome): readonly NewEvent[] {
+  switch (wish.verb) {
+    case 'cancel':
+      return decideCancel(state, by, wish.reason);
+    case 'takeover':
+      return decideTakeover(state, by);
+    case 'resume':
+      return decideResume(state, by, {
+        policy: state.run === undefined ? undefined : system.approvals.perRunbook[state.run.plan.runbook],
+        approval: `apr-${digestOf({ incident: state.id, sequence: state.sequence }).slice(0, 12)}`,
+        now: clock.now(),
+      });
+  }
+}
+
+async function keep(key: string, value: Json, { store }: OperateHome): Promise<OperateAnswer> {
+  const known = await store.documents.get(key);
+  const kept = await store.documents.put(key, value, known?.version ?? 0);
+  return kept ? { status: 200, body: { [key]: value } } : { status: 409, body: { error: 'somebody else changed it at the same moment: look again' } };
+}
