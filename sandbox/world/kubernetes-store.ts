@@ -56,85 +56,108 @@ const keyOf = (namespace: string, name: string): string => `${namespace}/${name}
 
 /** An empty store. `historyMax`: how many changes can be watched from the past. */
 export function createStore(clock: WorldClock, chance: Chance, historyMax = HISTORY_MAX): Store {
+  return new ObjectStore(clock, chance, historyMax);
+}
+
+class ObjectStore implements Store {
+  readonly #clock: WorldClock;
+  readonly #chance: Chance;
+  readonly #historyMax: number;
   // The table's members are exactly the kinds, each with an empty map of its own type.
-  const tables = Object.fromEntries(RESOURCES.map(({ kind }) => [kind, new Map()])) as unknown as Tables;
-  const listeners = new Set<(change: Change) => void>();
-  let history: Change[] = [];
-  let revision = 1;
+  readonly #tables = Object.fromEntries(RESOURCES.map(({ kind }) => [kind, new Map()])) as unknown as Tables;
+  readonly #listeners = new Set<(change: Change) => void>();
+  #history: Change[] = [];
+  #revision = 1;
 
-  const tell = (change: Omit<Change, 'revision'>): void => {
-    const full = { ...change, revision };
-    history.push(full);
+  constructor(clock: WorldClock, chance: Chance, historyMax: number) {
+    this.#clock = clock;
+    this.#chance = chance;
+    this.#historyMax = historyMax;
+  }
+
+  revision(): number {
+    return this.#revision;
+  }
+
+  get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
+    return this.#tables[kind].get(keyOf(namespace, name));
+  }
+
+  read<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] {
+    const found = this.get(kind, namespace, name);
+    if (found === undefined) throw notFound(kind, name);
+    return found;
+  }
+
+  list<K extends Kind>(kind: K, namespace?: string): readonly Kinds[K][] {
+    const prefix = namespace === undefined ? '' : `${namespace}/`;
+    const entries = [...this.#tables[kind]].filter(([key]) => key.startsWith(prefix));
+    return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+  }
+
+  create<K extends Kind>(kind: K, draft: Draft<K>): Kinds[K] {
+    const key = keyOf(draft.metadata.namespace ?? '', draft.metadata.name);
+    if (this.#tables[kind].has(key)) throw alreadyExists(kind, draft.metadata.name);
+    const identity = { uid: this.#newUid(), creationTimestamp: stamp(this.#clock.now()), resourceVersion: '' };
+    const counted = resourceOf(kind).counts ? { generation: 1 } : {};
+    // A draft with its missing metadata is the object; TypeScript can't compute that for a generic kind.
+    const object = { ...draft, metadata: { ...draft.metadata, ...counted, ...identity } } as unknown as Kinds[K];
+    const created = this.#versioned(object, {});
+    this.#tables[kind].set(key, created);
+    this.#tell({ type: 'ADDED', object: created, previous: undefined });
+    return created;
+  }
+
+  replace<K extends Kind>(kind: K, object: Kinds[K]): Kinds[K] {
+    const { namespace = '', name } = object.metadata;
+    const previous = this.read(kind, namespace, name);
+    if (sameContent(previous, object)) return previous;
+    const { generation } = previous.metadata;
+    const counts = generation !== undefined && !sameValue(specOf(previous), specOf(object));
+    const next = this.#versioned(object, generation === undefined ? {} : { generation: generation + (counts ? 1 : 0) });
+    this.#tables[kind].set(keyOf(namespace, name), next);
+    this.#tell({ type: 'MODIFIED', object: next, previous });
+    return next;
+  }
+
+  remove<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
+    const previous = this.get(kind, namespace, name);
+    if (previous === undefined) return undefined;
+    this.#tables[kind].delete(keyOf(namespace, name));
+    const last = this.#versioned(previous, {});
+    this.#tell({ type: 'DELETED', object: last, previous });
+    return last;
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  since(revision: number): readonly Change[] | undefined {
+    const kept = this.#history.slice(-this.#historyMax);
+    const oldest = kept[0]?.revision ?? this.#revision + 1;
+    return revision < oldest - 1 ? undefined : kept.filter((change) => change.revision > revision);
+  }
+
+  #versioned<K extends Kind>(object: Kinds[K], changes: Partial<ObjectMeta>): Kinds[K] {
+    this.#revision += 1;
+    return { ...object, metadata: { ...object.metadata, ...changes, resourceVersion: String(this.#revision) } };
+  }
+
+  #tell(change: Omit<Change, 'revision'>): void {
+    const full = { ...change, revision: this.#revision };
+    this.#history.push(full);
     // Cut in large pieces: dropping one at a time would copy the array at each change.
-    if (history.length > 2 * historyMax) history = history.slice(-historyMax);
-    for (const listener of Array.from(listeners)) listener(full);
-  };
+    if (this.#history.length > 2 * this.#historyMax) this.#history = this.#history.slice(-this.#historyMax);
+    for (const listener of Array.from(this.#listeners)) listener(full);
+  }
 
-  const uid = (): string => {
-    const hex = (length: number): string => Array.from({ length }, () => chance.between(0, 15).toString(16)).join('');
-    return `${hex(8)}-${hex(4)}-4${hex(3)}-${chance.pick(['8', '9', 'a', 'b'])}${hex(3)}-${hex(12)}`;
-  };
-
-  const versioned = <K extends Kind>(object: Kinds[K], changes: Partial<ObjectMeta>): Kinds[K] => {
-    revision += 1;
-    return { ...object, metadata: { ...object.metadata, ...changes, resourceVersion: String(revision) } };
-  };
-
-  const store: Store = {
-    revision: () => revision,
-    get: (kind, namespace, name) => tables[kind].get(keyOf(namespace, name)),
-    read(kind, namespace, name) {
-      const found = store.get(kind, namespace, name);
-      if (found === undefined) throw notFound(kind, name);
-      return found;
-    },
-    list(kind, namespace) {
-      const prefix = namespace === undefined ? '' : `${namespace}/`;
-      const entries = [...tables[kind]].filter(([key]) => key.startsWith(prefix));
-      return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
-    },
-    create<K extends Kind>(kind: K, draft: Draft<K>): Kinds[K] {
-      const key = keyOf(draft.metadata.namespace ?? '', draft.metadata.name);
-      if (tables[kind].has(key)) throw alreadyExists(kind, draft.metadata.name);
-      const identity = { uid: uid(), creationTimestamp: stamp(clock.now()), resourceVersion: '' };
-      const counted = resourceOf(kind).counts ? { generation: 1 } : {};
-      // A draft with its missing metadata is the object; TypeScript can't compute that for a generic kind.
-      const object = { ...draft, metadata: { ...draft.metadata, ...counted, ...identity } } as unknown as Kinds[K];
-      const created = versioned(object, {});
-      tables[kind].set(key, created);
-      tell({ type: 'ADDED', object: created, previous: undefined });
-      return created;
-    },
-    replace<K extends Kind>(kind: K, object: Kinds[K]): Kinds[K] {
-      const { namespace = '', name } = object.metadata;
-      const previous = store.read(kind, namespace, name);
-      if (sameContent(previous, object)) return previous;
-      const { generation } = previous.metadata;
-      const counts = generation !== undefined && !sameValue(specOf(previous), specOf(object));
-      const next = versioned(object, generation === undefined ? {} : { generation: generation + (counts ? 1 : 0) });
-      tables[kind].set(keyOf(namespace, name), next);
-      tell({ type: 'MODIFIED', object: next, previous });
-      return next;
-    },
-    remove<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
-      const previous = store.get(kind, namespace, name);
-      if (previous === undefined) return undefined;
-      tables[kind].delete(keyOf(namespace, name));
-      const last = versioned(previous, {});
-      tell({ type: 'DELETED', object: last, previous });
-      return last;
-    },
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    since(from) {
-      const kept = history.slice(-historyMax);
-      const oldest = kept[0]?.revision ?? revision + 1;
-      return from < oldest - 1 ? undefined : kept.filter((change) => change.revision > from);
-    },
-  };
-  return store;
+  #newUid(): string {
+    const hex = (length: number): string =>
+      Array.from({ length }, () => this.#chance.between(0, 15).toString(16)).join('');
+    return `${hex(8)}-${hex(4)}-4${hex(3)}-${this.#chance.pick(['8', '9', 'a', 'b'])}${hex(3)}-${hex(12)}`;
+  }
 }
 
 const specOf = (object: KubernetesObject): unknown => ('spec' in object ? object.spec : undefined);

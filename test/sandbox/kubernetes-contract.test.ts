@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
-  ApiException,
   AppsV1Api,
   CoreV1Api,
   KubeConfig,
@@ -17,34 +14,16 @@ import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate
 import { createScaledClock } from '../../sandbox/world/clock.ts';
 import { instant } from '../../shared/core/time.ts';
 import { startCluster } from './kubernetes-server.ts';
+import { connect, load, raw, refusal, seen, type Subject } from './kubernetes-subject.ts';
 
 // What we rely on in a Kubernetes API server, asked with the real client: of the sandbox always, and of any cluster with
 // DR_CONTRACT_KUBECONFIG=<file> (its current context; everything happens in that context's namespace, under names that begin
 // with dr-contract-, and is removed again; DR_CONTRACT_IMAGE names an image that stays up by itself).
 
+// Pods of a real cluster take their time; the sandbox needs a second or two altogether.
+jest.setTimeout(120_000);
+
 const IMAGE = process.env['DR_CONTRACT_IMAGE'] ?? 'registry.k8s.io/pause:3.10';
-/** Clock time of the sandbox runs so much faster: a pod takes a fifth of a second. */
-const RATE = 60;
-
-interface Subject {
-  readonly kubeconfig: string;
-  close(): Promise<void>;
-  /** The sandbox's, for what only it can show: another user, plain http. */
-  readonly sandbox?: Awaited<ReturnType<typeof startCluster>>;
-}
-
-async function connect(): Promise<Subject> {
-  const file = process.env['DR_CONTRACT_KUBECONFIG'];
-  if (file !== undefined) return { kubeconfig: readFileSync(file, 'utf8'), close: () => Promise.resolve() };
-  const clock = createScaledClock(RATE, instant(Date.parse('2026-01-05T10:00:00Z')));
-  const sandbox = await startCluster(clock, { tls: true, historyMax: 60 });
-  const close = async (): Promise<void> => {
-    clock.close();
-    await sandbox.close();
-  };
-  return { kubeconfig: sandbox.kubeconfig(), close, sandbox };
-}
-
 let subject: Subject;
 let config: KubeConfig;
 let core: CoreV1Api;
@@ -53,12 +32,6 @@ let policy: PolicyV1Api;
 let namespace: string;
 const app = `dr-contract-${randomUUID().slice(0, 8)}`;
 const labels = { app };
-
-const load = (text: string): KubeConfig => {
-  const loaded = new KubeConfig();
-  loaded.loadFromString(text);
-  return loaded;
-};
 
 const deployment = {
   metadata: { name: app, labels },
@@ -93,34 +66,6 @@ afterAll(async () => {
   await subject.close();
 });
 
-/** The refusal of a call: its code, and the `Status` in its body. */
-async function refusal(call: Promise<unknown>) {
-  const error: unknown = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof ApiException)) throw new Error(`not refused: ${String(error)}`);
-  const status: unknown = typeof error.body === 'string' ? JSON.parse(error.body) : error.body;
-  return { code: error.code, status, headers: error.headers };
-}
-
-/** Watches a path until an object satisfies `holds`, and resolves with it. */
-function seen<T>(path: string, query: Record<string, string>, holds: (object: T, type: string) => boolean): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let stop = (): void => undefined;
-    const onEvent = (type: string, object: T): void => {
-      if (!holds(object, type)) return;
-      stop();
-      resolve(object);
-    };
-    void new Watch(config)
-      .watch(path, query, onEvent, (error: unknown) => reject(error ?? new Error('the watch ended before it was seen')))
-      .then((controller) => {
-        stop = () => controller.abort();
-      }, reject);
-  });
-}
-
 interface SeenDeployment {
   readonly spec: { readonly replicas: number };
   readonly metadata: { readonly generation: number };
@@ -135,6 +80,7 @@ interface SeenDeployment {
 /** Waits until the Deployment has that many pods, all of them new and available. */
 const available = (count: number): Promise<SeenDeployment> =>
   seen<SeenDeployment>(
+    config,
     `/apis/apps/v1/namespaces/${namespace}/deployments`,
     { fieldSelector: `metadata.name=${app}` },
     ({ metadata, status }) =>
@@ -147,21 +93,6 @@ const runningPods = async () =>
   (await pods()).items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
 const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 const strategicPatch = setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch);
-
-async function raw(path: string, headers: Record<string, string>) {
-  const options = { headers };
-  await config.applyToHTTPSOptions(options);
-  return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
-    const sent = request(`${config.getCurrentCluster()?.server}${path}`, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({ status: response.statusCode, body: JSON.parse(Buffer.concat(chunks).toString()) }),
-      );
-    });
-    sent.on('error', reject).end();
-  });
-}
 
 describe('an API server', () => {
   it('says its version, to those who trust its authority and to nobody else', async () => {
@@ -283,7 +214,9 @@ describe('lists and watches', () => {
 
   it('come as tables for whoever asks', async () => {
     const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
-    const { status, body } = await raw(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${app}`, { accept });
+    const { status, body } = await raw(config, `/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${app}`, {
+      accept,
+    });
     expect(status).toBe(200);
     expect(body).toMatchObject({
       kind: 'Table',
@@ -298,6 +231,7 @@ describe('lists and watches', () => {
     const name = (await runningPods())[0]?.metadata?.name ?? '';
     const query = { labelSelector: `app=${app}`, resourceVersion: metadata?.resourceVersion ?? '' };
     const deleted = seen<{ readonly metadata: { readonly name: string } }>(
+      config,
       `/api/v1/namespaces/${namespace}/pods`,
       query,
       (object, type) => type === 'DELETED' && object.metadata.name === name,
@@ -355,6 +289,7 @@ describe('evictions', () => {
     await policy.createNamespacedPodDisruptionBudget({ namespace, body: budget });
     const settled = (allowed: number) =>
       seen<{ readonly status?: { readonly disruptionsAllowed: number; readonly expectedPods: number } }>(
+        config,
         `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
         { fieldSelector: `metadata.name=${app}` },
         ({ status }) => status?.disruptionsAllowed === allowed && status.expectedPods === 2,
@@ -412,7 +347,7 @@ describe('pods', () => {
 describe('plain http', () => {
   it('is taken by the client when it need not verify TLS', async () => {
     if (subject.sandbox === undefined) return;
-    const clock = createScaledClock(RATE, instant(0));
+    const clock = createScaledClock(1, instant(0));
     const server = await startCluster(clock);
     const plain = load(server.kubeconfig());
     const { items } = await plain.makeApiClient(CoreV1Api).listNamespacedPod({ namespace: 'coditect-dms' });

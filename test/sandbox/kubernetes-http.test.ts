@@ -260,6 +260,22 @@ describe('a write', () => {
     });
   });
 
+  it('of a deletion means the object with that uid, in that version', async () => {
+    const { uid, resourceVersion } = server.cluster.store.read(
+      'Deployment',
+      'coditect-dms',
+      'coditect-dms-api',
+    ).metadata;
+    const remove = (preconditions: object) =>
+      send('DELETE', DEPLOYMENT, { body: { kind: 'DeleteOptions', apiVersion: 'v1', preconditions } });
+    expect(await remove({ uid: 'another' })).toMatchObject({
+      status: 409,
+      body: { reason: 'Conflict', details: { kind: 'Deployment' } },
+    });
+    expect((await remove({ uid, resourceVersion: '1' })).status).toBe(409);
+    expect((await remove({ uid, resourceVersion })).status).toBe(200);
+  });
+
   it('shows a scale of zero by leaving it out, as Kubernetes does', async () => {
     const body = { spec: { replicas: 0 } };
     const scaled = await send('PATCH', `${DEPLOYMENT}/scale`, { body, type: 'application/merge-patch+json' });
