@@ -1,11 +1,212 @@
 import './require-node.js';
+import { join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Ending } from './config.ts';
 
-const USAGE = 'Usage: ./dr VERB [OBJECT] [--json] [--config dr.yaml]\n';
+// `./dr VERB [OBJECT] [--json] [--config dr.yaml]` (decisions.md 26). Each verb's code is loaded when it is asked for.
 
-const asked = process.argv[2];
-if (asked === '--help' || asked === 'help') {
-  process.stdout.write(USAGE);
-} else {
-  process.stderr.write(asked === undefined ? USAGE : `dr: unknown verb "${asked}".\n${USAGE}`);
-  process.exitCode = 2;
+/** Where the state of a checkout's sandbox lives; ignored by git. */
+const DIRECTORY = '.dr';
+
+/** How many times faster than the wall the sandbox's clock runs. */
+const RATE = 20;
+
+interface Shared {
+  readonly json: boolean;
+  readonly config: string;
+  readonly directory: string;
+}
+
+const program = new Command('dr')
+  .description('Disaster recovery that starts from the alert: looks, names the failure, heals what is safe, asks for the rest.')
+  .usage('VERB [OBJECT] [options]')
+  .helpOption('-h, --help', 'what a verb does, with examples')
+  .showHelpAfterError('(./dr --help lists the verbs)')
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride();
+
+program.addHelpText(
+  'after',
+  `
+Exit codes: 0 done, 1 a verification or check failed, 2 wrong usage, 3 refused by a guard, 4 unreachable, 130 interrupted.
+
+Examples:
+  ./dr demo                                  both stories on sandboxes of their own, each in about a minute
+  ./dr start                                 a sandbox that stays up, after playing the database story once
+  ./dr break pod                             then watch: ./dr incidents, ./dr show INCIDENT --follow
+  ./dr plan database-failover                what would be done, and what it would lose; nothing is done`,
+);
+
+verb('start', 'Start the sandbox, play the database story once, and stay up')
+  .option('--idle', 'skip the story')
+  .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
+  .option('--seed <n>', 'fixes chance', whole, 1)
+  .option('--verbose', 'show every line that the functions write')
+  .action((options: Shared & { idle?: boolean; rate: number; seed: number; verbose?: boolean }) =>
+    run(async () => (await import('./sandbox.ts')).runSandbox({ ...options, story: options.idle !== true, verbose: options.verbose === true })),
+  );
+
+const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it')
+  .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
+  .option('--seed <n>', 'fixes chance', whole, 1)
+  .option('--verbose', 'show every line that the functions write')
+  .action((options: Shared & { rate: number; seed: number; verbose?: boolean }) =>
+    run(async () => (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true })),
+  );
+verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((options: Shared) => run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(options))));
+verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared) => run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(options))));
+
+verb('demo', 'Play both stories, or one, unattended; 0 only if every verification held')
+  .argument('[runbook]', 'database-failover or pod-heal')
+  .option('--list', 'name the stories')
+  .option('--seed <n>', 'fixes chance', whole, 1)
+  .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
+  .action((runbook: string | undefined, options: Shared & { list?: boolean; seed: number; rate: number }) =>
+    run(async () => {
+      const demo = await import('./demo.ts');
+      return options.list === true ? demo.listStories(options.json) : await demo.demoCommand({ ...options, runbook });
+    }),
+  );
+
+verb('break', 'Break something in the simulated world; without a name, list what can be broken')
+  .argument('[fault]', 'e.g. pod, primary-database')
+  .argument('[target]', 'what to break; the fault has a default')
+  .option('--variant <name>', 'how it breaks')
+  .action((name: string | undefined, target: string | undefined, options: Shared & { variant?: string }) =>
+    run(async () => (await import('./faults.ts')).breakCommand(await facts(options), { name, target, variant: options.variant }, options)),
+  );
+
+verb('mend', 'Mend a fault, or all of them')
+  .argument('[fault]')
+  .action((name: string | undefined, options: Shared) => run(async () => (await import('./faults.ts')).mendCommand(await facts(options), name, options)));
+
+verb('status', 'Everything at a glance: instances, pods, Cloud Run, deep health, incidents').action((options: Shared) => run(async () => (await import('./status.ts')).statusCommand(await facts(options), options)));
+
+stored(verb('incidents', 'List the incidents, and messages that could not be read')).action((options: Shared & { store?: string }) => run(async () => (await import('./incidents.ts')).incidentsCommand(await store(options), options)));
+
+stored(verb('show', 'The timeline of one incident; --json prints its records as NDJSON, which verify takes'))
+  .argument('<incident>')
+  .option('-f, --follow', 'go on until it ends')
+  .action((id: string, options: Shared & { store?: string; follow?: boolean }) => run(async () => (await import('./incidents.ts')).showCommand(await store(options), id, { json: options.json, follow: options.follow === true })));
+
+verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing is done')
+  .argument('<runbook>', 'database-failover or pod-heal')
+  .option('--target <name>', 'a database instance or application of dr.yaml')
+  .action((runbook: string, options: Shared & { target?: string }) => run(async () => (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target: options.target }, options)));
+
+verb('trigger', 'Start a runbook by hand: publishes a command, which opens an incident that has to pass the same looks, guards and approvals')
+  .argument('<runbook>', 'database-failover or pod-heal')
+  .requiredOption('--reason <text>', 'why; it stands in the log')
+  .option('--target <name>', 'a database instance or application of dr.yaml')
+  .action((runbook: string, options: Shared & { reason: string; target?: string }) =>
+    run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: 'start', runbook, target: options.target, reason: options.reason }, options)),
+  );
+
+for (const [name, says] of [
+  ['takeover', 'Hand a run to people: leases released, position and next commands printed; observing goes on'],
+  ['resume', 'Hand it back: looks again and draws a new plan (past the point of no return: asks to go on)'],
+] as const) {
+  verb(name, says)
+    .argument('<incident>')
+    .option('--reason <text>', 'why', 'asked for at the command line')
+    .action((incident: string, options: Shared & { reason: string }) => run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: name, incident, reason: options.reason }, options)));
+}
+
+verb('stop', 'Kill switch on: nothing destructive and nothing safe begins any more')
+  .option('--reason <text>', 'why', 'asked for at the command line')
+  .action((options: Shared & { reason: string }) => run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: 'stop', reason: options.reason }, options)));
+
+verb('release', 'Kill switch off (an authenticated request)')
+  .option('--reason <text>', 'why', 'asked for at the command line')
+  .action((options: Shared & { reason: string }) => operate(options, { verb: 'release', reason: options.reason }));
+
+verb('mode', 'Change how far a runbook may go unasked (an authenticated request)')
+  .argument('<runbook>', 'database-failover or pod-heal')
+  .argument('<mode>', 'observe, approve or auto')
+  .option('--reason <text>', 'why', 'asked for at the command line')
+  .action((runbook: string, mode: string, options: Shared & { reason: string }) => operate(options, { verb: 'mode', runbook, mode, reason: options.reason }));
+
+verb('cancel', 'Close an incident (an authenticated request)')
+  .argument('<incident>')
+  .requiredOption('--reason <text>', 'why; it stands in the log')
+  .action((incident: string, options: Shared & { reason: string }) => operate(options, { verb: 'cancel', incident, reason: options.reason }));
+
+verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own approval (an authenticated request)')
+  .argument('<incident>')
+  .argument('<wall>', 'accept-unknown-loss, accept-loss or accept-unfenced-primary')
+  .requiredOption('--reason <text>', 'why; it stands in the log')
+  .action((incident: string, wall: string, options: Shared & { reason: string }) => operate(options, { verb: 'accept', incident, wall, reason: options.reason }));
+
+stored(verb('verify', 'Check the hash chain of an incident’s log offline'))
+  .argument('<incident|file>', 'an incident, or a file with what `show --json` printed')
+  .action((what: string, options: Shared & { store?: string }) =>
+    run(async () => {
+      const { verifyCommand } = await import('./verify.ts');
+      return /^inc-[a-z2-7]{10}$/.test(what) ? await verifyCommand({ kind: 'incident', incident: what, storePath: await store(options) }, options) : await verifyCommand({ kind: 'file', path: what }, options);
+    }),
+  );
+
+const config = program.command('config').description('dr.yaml');
+verb('check', 'Report every fault of dr.yaml with its line, the value, and what would be right', config).action((options: Shared) => run(async () => (await import('./config.ts')).configCheck(options.config, options)));
+
+function verb(name: string, says: string, parent: Command = program): Command {
+  return parent
+    .command(name)
+    .description(says)
+    .option('--json', 'for scripts: JSON on stdout, NDJSON for streams', false)
+    .option('--config <file>', 'the system’s configuration', 'dr.yaml')
+    .option('--directory <folder>', 'where the sandbox’s state lives', DIRECTORY);
+}
+
+function stored(command: Command): Command {
+  return command.option('--store <file>', 'read this store instead of the sandbox’s');
+}
+
+async function facts({ directory }: Shared) {
+  return await (await import('./sandbox-facts.ts')).readFacts(directory);
+}
+
+async function store(options: Shared & { store?: string }): Promise<string> {
+  if (options.store !== undefined) return options.store;
+  // The last sandbox's log can still be read when it has ended.
+  const running = await facts(options).catch(() => undefined);
+  return running?.store ?? join(options.directory, 'store.sqlite');
+}
+
+async function operate(options: Shared, wish: Readonly<Record<string, string>>): Promise<void> {
+  await run(async () => (await import('./commands.ts')).operateCommand(await facts(options), wish, options));
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a number above 0 is wanted');
+  return value;
+}
+
+/** Runs a verb and ends as decisions.md 26 says. */
+async function run(work: () => Promise<Ending>): Promise<void> {
+  try {
+    const { exitCode, stdout, stderr } = await work();
+    process.stderr.write(stderr);
+    process.stdout.write(stdout);
+    process.exitCode = exitCode;
+  } catch (error) {
+    const { Refusal } = await import('./sandbox-facts.ts');
+    if (!(error instanceof Refusal)) throw error;
+    process.stderr.write(`dr: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
 }

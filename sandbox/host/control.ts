@@ -19,6 +19,9 @@ export interface ControlParts {
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
   readonly functions: ReadonlyMap<string, FunctionProcess>;
+  /** E-mail of the person that the sandbox signs in, and the audience of its id tokens. */
+  readonly operator: string;
+  readonly approve: string;
   readonly shutDown: () => void;
 }
 
@@ -70,6 +73,12 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       },
     },
     { method: 'GET', pattern: /\/loss/, handle: (request) => json(lossOn(world, load, request.query.get('failedAt'))) },
+    {
+      // Who sits at the sandbox plays the on-call engineer; in the cloud `gcloud auth print-identity-token` does this.
+      method: 'GET',
+      pattern: /\/identity/,
+      handle: async () => json({ idToken: await messaging.idToken({ email: parts.operator, audience: parts.approve }) }),
+    },
     board.reader(),
     {
       method: 'POST',

@@ -20,6 +20,11 @@ export class NoticeBoard {
   readonly #posted: PostedNotice[] = [];
   readonly #waiting = new Set<() => void>();
 
+  /** How many notices have come. */
+  count(): number {
+    return this.#posted.length;
+  }
+
   /** Routes for the webhooks themselves, and for whoever reads them. */
   routes(): readonly Route[] {
     return [

@@ -66,7 +66,6 @@ export interface SandboxFacts {
   readonly kubernetes: string;
   readonly kubeconfig: string;
   readonly operatorToken: string;
-  readonly operatorIdToken: string;
   readonly config: string;
   readonly store: string;
   readonly approve: string;
@@ -85,6 +84,8 @@ export interface Sandbox {
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
   readonly functions: ReadonlyMap<FunctionName, FunctionProcess>;
+  /** Called when somebody asks the control door to end the sandbox; whoever started it does so. */
+  onShutDown(listener: () => void): void;
   stop(): Promise<void>;
 }
 
@@ -96,6 +97,9 @@ const REGION = 'us-east4';
 
 /** How late and how often messages come: alerts of one failure arrive several times and out of order. */
 const DISORDER = { duplicates: 0.2, delayMax: minutes(1 / 6) };
+
+/** The person of the reference `dr.yaml` whom the sandbox signs in. */
+const ON_CALL = 'oncall@coditect.ai';
 
 /** How long the operator's tokens are good for, in clock time: longer than anybody keeps a sandbox. */
 const OPERATOR_TOKENS = minutes(60 * 24 * 60);
@@ -197,8 +201,9 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     messaging.subscribe(name, process.url);
   }
 
+  let shutDown = (): void => void stop();
   const controlToken = randomBytes(24).toString('base64url');
-  const control = await startServer({ routes: controlRoutes({ world, load, messaging, board, functions, shutDown: () => void stop() }), principals: (token) => (token === controlToken ? OPERATOR : undefined), clock });
+  const control = await startServer({ routes: controlRoutes({ world, load, messaging, board, functions, operator: ON_CALL, approve: base(ports.approve), shutDown: () => shutDown() }), principals: (token) => (token === controlToken ? OPERATOR : undefined), clock });
   stops.push(() => control.close());
   messaging.startTicks();
   await untilWell(world, clock);
@@ -219,7 +224,6 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     kubernetes: server,
     kubeconfig: kubeconfigPath,
     operatorToken,
-    operatorIdToken: await messaging.idToken({ email: 'oncall@coditect.ai', audience: base(ports.approve) }),
     config,
     store,
     approve: base(ports.approve),
@@ -229,7 +233,10 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     startClock: clock.start,
   };
   writeFileSync(join(directory, 'sandbox.json'), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
-  return { facts, world, clock, load, messaging, board, functions, stop };
+  const onShutDown = (listener: () => void): void => {
+    shutDown = listener;
+  };
+  return { facts, world, clock, load, messaging, board, functions, onShutDown, stop };
 }
 
 function googleRoutes(world: World, messaging: Messaging): readonly Route[] {

@@ -1,5 +1,5 @@
 import type { ApprovalView } from './page-view.ts';
-import { cspHash, Html, html } from './html.ts';
+import { cspHash, Html, html } from '../core/html.ts';
 
 // The pages on which people decide. A GET shows one and changes nothing; only the forms' POST decides (design.md section 7).
 //

@@ -6,6 +6,7 @@ import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
 import { millis } from '../core/time.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { World } from '../ports/ports.ts';
 import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
@@ -28,6 +29,7 @@ import { createSystemChance } from '../providers/system-chance.ts';
 import { createSystemClock } from '../providers/system-clock.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import type { FunctionName } from '../system/names.ts';
+import type { System } from '../system/system.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 
 // Ports made of providers, once for each process and only those that its function uses: a client library is loaded by its
@@ -75,8 +77,14 @@ function worldOf(own: Base): World {
   return knownWorld;
 }
 
-function makeWorld({ home, identity, access }: Base): World {
-  const { applications, endpoints } = home.system;
+function makeWorld({ home, access }: Base): World {
+  return worldOfSystem(home.system, access, home.clock);
+}
+
+/** The ports onto a protected system, by whoever's identity the access carries. */
+export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock): World {
+  const { applications, endpoints } = system;
+  const { identity } = access;
   const sql = createCloudSqlDatabases(access);
   // A contact that hangs says nothing; it is given up well before a lease could end.
   const limit = millis(Math.min(3_000, access.limits?.reads ?? 3_000));
@@ -84,7 +92,7 @@ function makeWorld({ home, identity, access }: Base): World {
     databases: sql,
     redundancy: sql,
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
-    applications: createHttpApplications({ applications, endpoints, clock: home.clock, limit }),
+    applications: createHttpApplications({ applications, endpoints, clock, limit }),
     workloads: createKubernetesWorkloads(access, applications.filter((application) => application.kind === 'gke')),
     services: createCloudRunServices(access, applications.filter((application) => application.kind === 'cloudRun')),
     secrets: createSecretManagerSecrets(access),
@@ -97,6 +105,9 @@ export async function worldHome(name: 'classify' | 'tick'): Promise<WorldHome> {
   const own = base(name);
   return { ...own.home, world: worldOf(own) };
 }
+
+/** For `status`, which reads the store and nothing else. */
+export const statusHome = (): FlowHome => base('status').home;
 
 /** For `tick`. */
 export const tickHome = (): Promise<WorldHome> => worldHome('tick');

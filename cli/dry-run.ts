@@ -1,0 +1,108 @@
+import { diagnose } from '../shared/classify/diagnose.ts';
+import type { Facts as WorldFacts } from '../shared/classify/facts.ts';
+import { instant, millis, showDuration, toIso } from '../shared/core/time.ts';
+import { drawPlan } from '../shared/flows/draw-plan.ts';
+import { gatherFacts } from '../shared/flows/gather.ts';
+import { brakesFor, wallsFor } from '../shared/guards/guards.ts';
+import { readKillSwitch } from '../shared/guards/kill-switch.ts';
+import { readLedger } from '../shared/guards/run-ledger.ts';
+import type { Diagnosis } from '../shared/incident/diagnosis.ts';
+import { showLossBound } from '../shared/plan/loss-bound.ts';
+import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
+import { createFixedIdentity } from '../shared/providers/fixed-identity.ts';
+import { createSystemChance } from '../shared/providers/system-chance.ts';
+import { createSystemClock } from '../shared/providers/system-clock.ts';
+import { incidentId, type RunbookName, RUNBOOKS } from '../shared/system/names.ts';
+import type { System } from '../shared/system/system.ts';
+import { dependenciesOf, modeFor, targetIdOf, targetNamed, type TargetRef } from '../shared/system/topology.ts';
+import { loadSystem } from '../shared/wiring/environment.ts';
+import { worldOfSystem } from '../shared/wiring/homes.ts';
+import type { Ending } from './config.ts';
+import { paint } from './paint.ts';
+import { openForReading } from './read-incidents.ts';
+import { type Facts, Refusal } from './sandbox-facts.ts';
+
+// `./dr plan RUNBOOK`: a dry run against the live world. It looks with the same code as `classify`, draws with the same
+// runbooks, asks the same guards, and does nothing: a plan is the dry run.
+
+/** What a dry run found. */
+interface DryRun {
+  readonly diagnosis: Diagnosis;
+  readonly plan: Plan | undefined;
+  readonly because: string | undefined;
+  readonly guards: readonly GuardBlock[];
+  readonly mode: string;
+}
+
+/** Looks once and draws the plan that this runbook would be, whether or not the diagnosis calls for it. */
+export async function planCommand(facts: Facts, request: { readonly runbook: string; readonly target: string | undefined }, { json }: { readonly json: boolean }): Promise<Ending> {
+  const runbook = RUNBOOKS.find((known) => known === request.runbook);
+  if (runbook === undefined) throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
+  const system = loadSystem(facts.config);
+  const target = targetOf(system, runbook, request.target);
+  const found = await dryRun(system, runbook, target, facts);
+  if (json) return { exitCode: found.plan === undefined ? 3 : 0, stdout: `${JSON.stringify(found)}\n`, stderr: '' };
+  return { exitCode: found.plan === undefined ? 3 : 0, stdout: show(found), stderr: '' };
+}
+
+function targetOf(system: System, runbook: RunbookName, named: string | undefined): TargetRef {
+  const ref = named === undefined ? undefined : targetNamed(system, named);
+  if (named !== undefined && ref === undefined) throw new Refusal(2, `dr.yaml has no target ${named}`);
+  const first: TargetRef | undefined = runbook === 'database-failover' ? system.databases.slice(0, 1).map(({ instance }) => ({ kind: 'database' as const, instance }))[0] : system.applications.filter(({ kind }) => kind === 'gke').map(({ id }) => ({ kind: 'application' as const, id }))[0];
+  const chosen = ref ?? first;
+  if (chosen === undefined) throw new Refusal(2, `dr.yaml has nothing for ${runbook}`);
+  return chosen;
+}
+
+async function dryRun(system: System, runbook: RunbookName, target: TargetRef, facts: Facts): Promise<DryRun> {
+  const clock = createSystemClock({ rate: facts.rate, startWall: instant(facts.startWall), startClock: instant(facts.startClock) });
+  const identity = createFixedIdentity(facts.operatorToken);
+  const world = worldOfSystem(system, { project: system.project, endpoints: system.endpoints, identity }, clock);
+  const store = openForReading(facts.store);
+  try {
+    const seen = await gatherFacts([target, ...dependenciesOf(system, target)], { system, world, clock, chance: createSystemChance(), documents: store.documents }, 1);
+    const now = clock.now();
+    const id = incidentId('inc-aaaaaaaaaa');
+    const state = { target: targetIdOf(target), targets: [targetIdOf(target)], requested: runbook, openedAt: now, firstSignalAt: undefined, signals: 1, diagnosis: undefined };
+    const diagnosis = diagnose({ rounds: [seen], system, state, now });
+    const ledger = await readLedger(store.documents, targetIdOf(target));
+    const brakes = brakesFor({ system, runbook, target: targetIdOf(target), ledger, now, incident: id });
+    const drawn = drawPlan(system, id, supposed(diagnosis, runbook, target, seen), seen, { warnings: brakes, opens: [] });
+    const plan = drawn.kind === 'plan' ? drawn.plan : undefined;
+    const database = system.databases.find(({ instance }) => target.kind === 'database' && instance === target.instance);
+    const promotion = plan === undefined || database === undefined || runbook !== 'database-failover' ? undefined : { choice: { instance: String(plan.bounds['replica']) }, lossBound: plan.lossBound, lossBudget: database.lossBudget, opens: [] };
+    const walls = wallsFor(await readKillSwitch(store.documents), promotion);
+    return { diagnosis, plan, because: drawn.kind === 'none' ? drawn.because : undefined, guards: [...walls, ...brakes], mode: modeFor(system, runbook) };
+  } finally {
+    store.close();
+  }
+}
+
+/** The diagnosis as if it called for this runbook, so that its plan can be seen on a healthy day. */
+function supposed(diagnosis: Diagnosis, runbook: RunbookName, target: TargetRef, seen: WorldFacts): Diagnosis {
+  if (diagnosis.runbook === runbook) return diagnosis;
+  const application = target.kind === 'application' ? seen.applications.find((known) => known.application === target.id) : undefined;
+  const pods = application?.pods !== undefined && Array.isArray(application.pods) ? application.pods : [];
+  const pod = pods.find((known) => !known.ready) ?? pods[0];
+  const subject = pod === undefined || application === undefined ? diagnosis.subject : { application: application.application, pod: pod.name, uid: pod.uid };
+  return { ...diagnosis, runbook, target: targetIdOf(target), subject };
+}
+
+function show({ diagnosis, plan, because, guards, mode }: DryRun): string {
+  const lines = [
+    `What is found now: ${diagnosis.scenario} (${diagnosis.confidence}) → ${diagnosis.conclusion}`,
+    ...diagnosis.reasons.map(({ code, text }) => `  ${code}: ${text}`),
+    '',
+  ];
+  if (plan === undefined) return `${[...lines, `No plan can be drawn: ${because ?? ''}`].join('\n')}\n`;
+  lines.push(`Plan ${plan.runbook} on ${plan.target} (mode ${mode}, digest ${planDigest(plan).slice(0, 16)}), if the failure were confirmed:`);
+  for (const [index, step] of plan.steps.entries()) {
+    const mark = step.committed ? '┃' : ' ';
+    const note = step.undo.kind === 'pointOfNoReturn' ? '  (point of no return)' : step.undo.kind === 'action' ? `  (undo: ${step.undo.title})` : '';
+    lines.push(` ${mark} ${String(index + 1).padStart(2)}. ${paint(step.risk === 'destructive' ? 'bad' : step.risk === 'safe' ? 'good' : 'info', `[${step.risk}]`)} ${step.title}${note}  ~${showDuration(millis(step.estimateMs))}`);
+  }
+  lines.push('', `Estimate: about ${showDuration(criticalPath(plan))}. Loss: ${showLossBound(plan.lossBound)}.`);
+  lines.push(guards.length === 0 ? 'Guards: nothing holds it back.' : 'Guards:', ...guards.map((block) => `  ${block.kind} ${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${toIso(instant(block.clearsAtMs))}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`));
+  lines.push(...plan.alternatives.map((other) => `Alternative: ${other.text} (${other.possible ? 'possible' : 'not possible'}: ${other.because})`), `Failing back: ${plan.failback}`, '', 'Nothing was done.');
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { control, type Facts } from './sandbox-facts.ts';
+
+// A simulated person with a pager and a browser. Knows the notice that a webhook brought, opens its link with a GET, fills in
+// the form that the page shows, and posts it: nothing of the product's own.
+
+const noticeWire = z.array(z.object({ number: z.number(), person: z.string(), body: z.object({ subject: z.string().optional(), text: z.string().optional(), link: z.string().nullish() }).loose() }));
+
+/** A notice as the person's pager shows it. */
+export interface PagedNotice {
+  readonly number: number;
+  readonly person: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly link: string | undefined;
+}
+
+/** Notices after a number; waits for the next for as long as the sandbox does. */
+export async function notices(facts: Facts, after: number): Promise<readonly PagedNotice[]> {
+  const posted = noticeWire.parse(await control(facts, 'GET', `/notices?after=${after}`));
+  return posted.map(({ number, person, body }) => ({ number, person, subject: body.subject ?? '', text: body.text ?? '', link: body.link ?? undefined }));
+}
+
+/** Opens the link and decides as a browser would. Returns the page's answer in words. */
+export async function decideByLink(link: string, decision: 'approve' | 'deny'): Promise<{ readonly status: number; readonly said: string }> {
+  const url = new URL(link);
+  const tokens = new URLSearchParams(url.hash.slice(1));
+  const address = url.origin + url.pathname;
+  const page = await (await fetch(address)).text();
+  const form = new RegExp(`<form id="${decision}"[\\s\\S]*?</form>`).exec(page)?.[0] ?? '';
+  const nonce = /name="nonce" value="([^"]*)"/.exec(form)?.[1] ?? '';
+  const token = tokens.get(decision === 'approve' ? 'a' : 'd') ?? '';
+  const answer = await fetch(address, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { origin: url.origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ nonce, decision, token }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, said: /<p class="first">([^<]*)/.exec(text)?.[1] ?? '' };
+}

@@ -1,0 +1,103 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { millis, showDuration, toIso } from '../shared/core/time.ts';
+import type { IncidentState } from '../shared/incident/state.ts';
+import { tell, type TimelineLine } from '../shared/status/timeline.ts';
+import { loadSystem } from '../shared/wiring/environment.ts';
+import type { Sandbox } from '../sandbox/host/sandbox.ts';
+import { decideByLink, notices } from './person.ts';
+import { Follower, openForReading, sinceText } from './read-incidents.ts';
+import type { Check, Story } from './stories.ts';
+
+/** What a story shows while it is played. */
+export type StoryEvent =
+  | { readonly kind: 'story'; readonly runbook: string; readonly title: string }
+  | { readonly kind: 'broken'; readonly fault: string; readonly target: string; readonly at: string }
+  | { readonly kind: 'line'; readonly incident: string; readonly at: number; readonly since: string; readonly tone: TimelineLine['tone']; readonly text: string }
+  | { readonly kind: 'person'; readonly person: string; readonly text: string }
+  | { readonly kind: 'check'; readonly check: Check }
+  | { readonly kind: 'measured'; readonly measures: Readonly<Record<string, number | null>>; readonly wallMs: number }
+  | { readonly kind: 'end'; readonly held: boolean };
+
+/** Clock time that users work before something breaks, so that there is something to lose. */
+const CALM_MS = 60_000;
+
+/** Between two looks at the log, wall milliseconds. */
+const LOOK_MS = 250;
+
+/** Plays a story on a running sandbox: breaks, approves as a person would, follows, and verifies. Says whether all held. */
+export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEvent) => void): Promise<boolean> {
+  const began = performance.now();
+  const { clock, world, facts } = sandbox;
+  const store = openForReading(facts.store);
+  try {
+    show({ kind: 'story', runbook: story.runbook, title: story.title });
+    await wait(clock.toWall(CALM_MS));
+    const follower = new Follower(store);
+    await follower.next();
+    const broken = world.disasters.break(story.fault);
+    show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
+    const person = approveOnce(sandbox, show);
+    const deadline = clock.now() + story.withinMs;
+    let state: IncidentState | undefined;
+    while (clock.now() < deadline && state === undefined) {
+      for (const { incident, fresh } of await follower.next()) {
+        for (const event of fresh) {
+          const told = event.kind === 'stepWaiting' || event.kind === 'noticeDelivered' || event.kind === 'linkIssued' ? undefined : tell(event, incident.state);
+          if (told !== undefined) show({ kind: 'line', incident: incident.state.id, at: event.at, since: sinceText(broken.since, event.at), ...told });
+        }
+        if (isOver(incident.state, story)) state = incident.state;
+      }
+      await wait(LOOK_MS);
+    }
+    person.stop();
+    if (state === undefined) {
+      show({ kind: 'check', check: { name: 'the incident is resolved', held: false, figure: `not within ${showDuration(millis(story.withinMs))} of clock time` } });
+      show({ kind: 'end', held: false });
+      return false;
+    }
+    // Users get a moment on what was recovered, so that the load can say what they see.
+    await wait(clock.toWall(10_000));
+    const texts = await Promise.all(state.evidence.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]))); // digests in the log are those that the store gave
+    const checks = story.check(sandbox, state, loadSystem(facts.config), texts.flatMap((text) => text ?? []), broken.since);
+    if (state.measures !== undefined) show({ kind: 'measured', measures: state.measures, wallMs: Math.round(performance.now() - began) });
+    for (const check of checks) show({ kind: 'check', check });
+    const held = checks.every((check) => check.held);
+    show({ kind: 'end', held });
+    return held;
+  } finally {
+    store.close();
+  }
+}
+
+const isOver = (state: IncidentState, story: Story): boolean => (state.phase.kind === 'resolved' || state.phase.kind === 'dismissed' || (state.phase.kind === 'needsPerson' && state.run?.landing !== undefined)) && (state.run?.plan.runbook === story.runbook || state.phase.kind !== 'dismissed');
+
+/** Waits for the first page that asks the engineer on call, and approves it by its link. */
+function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
+  let stopped = false;
+  const run = async (): Promise<void> => {
+    let after = sandbox.board.count();
+    while (!stopped) {
+      for (const notice of await notices(sandbox.facts, after)) {
+        after = notice.number;
+        if (notice.person !== 'oncall' || notice.link === undefined || stopped) continue;
+        show({ kind: 'person', person: notice.person, text: `is paged: ${notice.subject}` });
+        await wait(sandbox.clock.toWall(READING_MS));
+        const { status, said } = await decideByLink(notice.link, 'approve');
+        show({ kind: 'person', person: notice.person, text: `opens the link, reads the plan and approves (${status}): ${said}` });
+        if (status === 200) stopped = true;
+      }
+    }
+  };
+  run().catch((error: unknown) => {
+    if (!stopped) show({ kind: 'person', person: 'oncall', text: `could not approve: ${String(error)}` });
+  });
+  return {
+    stop: () => {
+      stopped = true;
+    },
+  };
+}
+
+/** Clock time that the simulated engineer reads before deciding. */
+const READING_MS = 30_000;
+

@@ -1,0 +1,93 @@
+import type { FunctionName } from '../shared/system/names.ts';
+import { type Sandbox, startSandbox } from '../sandbox/host/sandbox.ts';
+import type { OutputLine } from '../sandbox/host/function-process.ts';
+import type { Ending } from './config.ts';
+import { control, type Facts } from './sandbox-facts.ts';
+import { play } from './play.ts';
+import { showStory } from './show-story.ts';
+import { STORIES } from './stories.ts';
+
+/** How a sandbox is run in the foreground. */
+export interface RunOptions {
+  readonly directory: string;
+  readonly config: string;
+  readonly rate: number;
+  readonly seed: number;
+  /** Plays the database story once before it stays up. */
+  readonly story: boolean;
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+/** `./dr start` and `./dr sandbox`: runs until Ctrl-C or `./dr sandbox stop`, then ends every process that it started. */
+export async function runSandbox(options: RunOptions): Promise<Ending> {
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  say(`Starting the sandbox (${options.rate} times real time): a simulated Google Cloud with the reference system, and the real functions …`);
+  const began = performance.now();
+  const sandbox = await startSandbox({ ...options, onLine: (name, line) => showLine(name, line, options.verbose) });
+  const ended = untilStopped(sandbox);
+  say(`Ready after ${Math.round((performance.now() - began) / 1_000)} s.`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ kind: 'ready', config: sandbox.facts.config, store: sandbox.facts.store, approve: sandbox.facts.approve, status: sandbox.facts.status, google: sandbox.facts.google, kubernetes: sandbox.facts.kubernetes })}\n`);
+  let held = true;
+  const story = STORIES.find(({ runbook }) => runbook === 'database-failover');
+  if (options.story && story !== undefined) {
+    held = await Promise.race([play(story, sandbox, (event) => process.stdout.write(options.json ? `${JSON.stringify(event)}\n` : `${showStory(event)}\n`)), ended.then(() => true)]);
+  }
+  say(WHAT_TO_TRY(sandbox));
+  await ended;
+  say('Everything that was started here has ended.');
+  return { exitCode: held ? 0 : 1, stdout: '', stderr: '' };
+}
+
+/** Function lines that people should see: what the terminal destination prints, and what went wrong. */
+function showLine(name: FunctionName, { text, record }: OutputLine, verbose: boolean): void {
+  const severity = record?.['severity'];
+  if (verbose || record === undefined || (severity !== 'INFO' && severity !== 'DEBUG')) process.stderr.write(`  ${name} | ${text}\n`);
+}
+
+function untilStopped(sandbox: Sandbox): Promise<void> {
+  return new Promise((resolve) => {
+    let ending: Promise<void> | undefined;
+    const end = (): void => {
+      ending ??= sandbox.stop().then(resolve);
+    };
+    process.on('SIGINT', end);
+    process.on('SIGTERM', end);
+    sandbox.onShutDown(end);
+  });
+}
+
+const WHAT_TO_TRY = ({ facts }: Sandbox): string => `
+The sandbox is up: the simulated cloud at ${facts.google}, its cluster at ${facts.kubernetes}, seven functions, and users.
+  look   ./dr status            ./dr incidents            ./dr show INCIDENT --follow      ${facts.status}
+  try    ./dr break pod         (heals by itself)         ./dr break primary-database     (asks you: the link is printed here)
+         ./dr plan database-failover                      ./dr trigger database-failover --reason "a drill"
+  tools  eval "$(./dr sandbox env)" && gcloud sql instances list && kubectl get pods
+Ctrl-C ends it and every process that it started.`;
+
+/** `./dr sandbox env`: the variables that point gcloud and kubectl at the sandbox (docs/sandbox.md). */
+export function sandboxEnv(facts: Facts): Ending {
+  const base = `${facts.google}/`;
+  const apis = ['SQL', 'CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING', 'PUBSUB', 'MONITORING'];
+  const variables: readonly (readonly [string, string])[] = [
+    ['CLOUDSDK_CONFIG', `${facts.kubeconfig.replace(/[^/]*$/, '')}gcloud`],
+    ['CLOUDSDK_CORE_DISABLE_PROMPTS', '1'],
+    ['CLOUDSDK_CORE_PROJECT', facts.project],
+    ['CLOUDSDK_CORE_DISABLE_USAGE_REPORTING', 'true'],
+    ['CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK', 'true'],
+    ['CLOUDSDK_AUTH_ACCESS_TOKEN', facts.operatorToken],
+    ...apis.map((api) => [`CLOUDSDK_API_ENDPOINT_OVERRIDES_${api}`, base] as const),
+    ['CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN', 'http://run.sandbox.test/'],
+    ['CLOUDSDK_PROXY_TYPE', 'http'],
+    ['CLOUDSDK_PROXY_ADDRESS', '127.0.0.1'],
+    ['CLOUDSDK_PROXY_PORT', String(facts.proxyPort)],
+    ['KUBECONFIG', facts.kubeconfig],
+  ];
+  return { exitCode: 0, stdout: variables.map(([name, value]) => `export ${name}='${value}'\n`).join(''), stderr: '' };
+}
+
+/** `./dr sandbox stop`. */
+export async function stopSandbox(facts: Facts): Promise<Ending> {
+  await control(facts, 'POST', '/shutdown', {});
+  return { exitCode: 0, stdout: 'Stopping.\n', stderr: '' };
+}

@@ -1,0 +1,95 @@
+import { instant, millis, showDuration } from '../shared/core/time.ts';
+import type { IncidentState } from '../shared/incident/state.ts';
+import type { RunbookName } from '../shared/system/names.ts';
+import type { System } from '../shared/system/system.ts';
+import type { Sandbox } from '../sandbox/host/sandbox.ts';
+
+// The stories that a demo plays, and what must be true at their end. Judged from outside: by the world's audit, the broker's
+// ledger and the load (decisions.md 24), beside the incident's own outcome.
+
+/** A verification of a story: a sentence, whether it held, and with what figure. */
+export interface Check {
+  readonly name: string;
+  readonly held: boolean;
+  readonly figure: string;
+}
+
+/** A story. */
+export interface Story {
+  readonly runbook: RunbookName;
+  readonly title: string;
+  readonly fault: string;
+  /** Longest that it may take, in clock milliseconds. */
+  readonly withinMs: number;
+  check(sandbox: Sandbox, state: IncidentState, system: System, evidence: readonly string[], failedAtMs: number): readonly Check[];
+}
+
+const effects = (sandbox: Sandbox, permission: string) => sandbox.world.kernel.audit.effects(permission);
+
+/** Writes of the product's own identities to the protected system, other than canary and heartbeat rows. */
+function changes(sandbox: Sandbox): readonly string[] {
+  return sandbox.world.kernel.audit
+    .entries()
+    .filter(({ call, result }) => call.writes && result === 'effect' && call.principal.startsWith('dr-') && !call.permission.startsWith('pubsub.') && call.permission !== 'cloudsql.instances.login')
+    .map(({ call }) => `${call.permission} by ${call.principal.split('@')[0] ?? ''}`);
+}
+
+function resolved(state: IncidentState): Check {
+  return { name: 'the incident is resolved', held: state.phase.kind === 'resolved', figure: state.phase.kind };
+}
+
+function ledger(sandbox: Sandbox): Check {
+  const rows = sandbox.messaging.broker.ledger();
+  const lost = rows.filter((row) => row.accepted !== row.acknowledged + row.deadLettered + row.waiting + row.expired);
+  return { name: 'no accepted message is lost', held: lost.length === 0, figure: `${rows.reduce((sum, row) => sum + row.accepted, 0)} accepted, ${rows.reduce((sum, row) => sum + row.deadLettered, 0)} dead letters` };
+}
+
+const shown = (ms: number | null | undefined): string => (ms === null || ms === undefined ? 'not measured' : showDuration(millis(ms)));
+
+/** The two stories of the first issue. */
+export const STORIES: readonly Story[] = [
+  {
+    runbook: 'pod-heal',
+    title: 'A pod of the API hangs and heals by itself',
+    fault: 'pod',
+    withinMs: 25 * 60_000,
+    check: (sandbox, state, _system, evidence) => [
+      resolved(state),
+      { name: 'one pod was evicted, once', held: effects(sandbox, 'k8s.pods/eviction.create').length === 1, figure: `${effects(sandbox, 'k8s.pods/eviction.create').length} evictions` },
+      { name: 'nothing else was changed', held: changes(sandbox).length === 1, figure: changes(sandbox).join(', ') },
+      { name: 'no person was asked', held: state.approvals.length === 0, figure: `${state.approvals.length} approvals` },
+      { name: 'evidence was kept, redacted', held: evidence.length >= 2 && !evidence.some((text) => text.includes(passwordOf(sandbox))), figure: `${evidence.length} pieces` },
+      ledger(sandbox),
+    ],
+  },
+  {
+    runbook: 'database-failover',
+    title: 'The primary database is lost; a person approves the promotion of its replica',
+    fault: 'primary-database',
+    withinMs: 45 * 60_000,
+    check: (sandbox, state, system, evidence, failedAtMs) => {
+      const promotions = effects(sandbox, 'cloudsql.instances.promoteReplica');
+      const primary = sandbox.world.primaryInUse();
+      const loss = sandbox.load.loss((id) => sandbox.world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true, instant(failedAtMs));
+      const limit = state.approvals.at(-1)?.lossLimitMs ?? null;
+      const rto = state.measures?.['rto'] ?? null;
+      return [
+        resolved(state),
+        { name: 'promote was called once', held: promotions.length === 1, figure: `${promotions.length} promotions` },
+        { name: 'a person approved it', held: state.approvals.some((approval) => approval.decisions.some(({ decision }) => decision === 'approve')), figure: state.approvals.flatMap(({ decisions }) => decisions.map(({ approver }) => approver)).join(', ') },
+        { name: 'users write and read on the new primary', held: sandbox.load.report().every((report) => report.outages.every((outage) => outage.until !== undefined)), figure: primary },
+        { name: 'what was lost is within what was approved', held: limit !== null && loss.rpo <= limit, figure: `${loss.lost} writes, ${showDuration(loss.rpo)} (approved: at most ${shown(limit)})` },
+        { name: 'RTO is met', held: rto !== null && rto <= system.objectives.rto, figure: `${shown(rto)} (objective ${showDuration(system.objectives.rto)})` },
+        { name: 'RPO is met', held: loss.rpo <= system.objectives.rpo, figure: `${showDuration(loss.rpo)} (objective ${showDuration(system.objectives.rpo)})` },
+        { name: 'no password is in the evidence', held: !evidence.some((text) => text.includes(passwordOf(sandbox))), figure: `${evidence.length} pieces` },
+        ledger(sandbox),
+      ];
+    },
+  },
+];
+
+/** The database password of this world, which must appear nowhere. */
+export function passwordOf(sandbox: Sandbox): string {
+  const url = sandbox.world.secrets.readSecret('coditect-dms-database-url');
+  return url === undefined ? ' ' : new URL(url).password;
+}
