@@ -13,9 +13,8 @@ import type { Delivery } from '../ports/messages.ts';
 import type { TokenSigner } from '../ports/signing.ts';
 import type { IncidentId, PersonId } from '../system/names.ts';
 import type { Destination } from '../system/system.ts';
-import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
-import { type FlowHome, journalOf } from './flow-home.ts';
+import { type FlowHome, journalOf, wake } from './flow-home.ts';
 
 // Delivers what people must be told, at least once, and makes the links by which they decide.
 //
@@ -44,20 +43,24 @@ export async function notifyIncident(id: IncidentId, home: NotifyHome): Promise<
   const { store, system, instance, chance } = home;
   const lease = await store.leases.acquire(`notify/${id}`, `${instance}/${chance.uuid()}`, system.guards.lease);
   if (lease.kind === 'taken') return;
+  const tried = new Set<string>();
   try {
     await journal.refresh();
-    for (const notice of dueNotices(journal.state(), home)) await deliver(notice, journal, home);
+    for (const notice of dueNotices(journal.state(), home)) {
+      tried.add(notice.notice.id);
+      await deliver(notice, journal, home);
+    }
   } finally {
     await store.leases.release(lease.lease);
   }
-  await afterDelivery(journal, home);
+  await afterDelivery(journal, tried, home);
 }
 
-/** Notices that came up meanwhile go out at once; those that failed wait for `tick`. */
-async function afterDelivery(journal: Journal, home: NotifyHome): Promise<void> {
+/** Notices that came up meanwhile go out at once; those that failed, and those that may not be signed, wait for `tick`. */
+async function afterDelivery(journal: Journal, tried: ReadonlySet<string>, home: NotifyHome): Promise<void> {
   const state = await journal.refresh();
-  const fresh = [...state.notices.values()].some((notice) => notice.delivered.length === 0 && notice.attempts === 0);
-  if (fresh) await afterAppend(state, home);
+  const fresh = [...state.notices.values()].some(({ notice, delivered, attempts }) => delivered.length === 0 && attempts === 0 && !tried.has(notice.id));
+  if (fresh) await wake('dr-notices', state, home);
 }
 
 function dueNotices(state: IncidentState, home: NotifyHome): readonly NoticeState[] {

@@ -34,7 +34,7 @@ export async function runIncident(id: IncidentId, home: RunHome): Promise<DriveO
   await closeApproval(journal, home);
   const outcome = await drive(journal, await driver(journal, home));
   const state = journal.state();
-  await afterAppend(state, home);
+  await afterAppend(state, home, home.role);
   if (outcome.kind === 'again') await wake(home.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home);
   return outcome;
 }
