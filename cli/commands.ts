@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
-import { after, instant, minutes, toIso } from '../shared/core/time.ts';
+import { after, instant, toIso } from '../shared/core/time.ts';
+import { COMMAND_EXPIRES_IN } from '../shared/signals/command.ts';
 import { incidentIdOf } from '../shared/system/names.ts';
 import type { Ending } from './config.ts';
 import { control, type Facts, Refusal } from './sandbox-facts.ts';
@@ -9,14 +10,16 @@ import { control, type Facts, Refusal } from './sandbox-facts.ts';
 // The verbs that publish: each is nothing but a Pub/Sub publish on `dr-commands`, as any other publisher would do it
 // (docs/commands.md). A command can open, dry-run, ask, take over and stop; it can't approve anything.
 
-/** How long a command is good for. */
-const GOOD_FOR = minutes(15);
-
 const idWire = z.object({ messageIds: z.array(z.string()) });
 
 /** What a person asks for. */
 export type Wish =
-  | { readonly command: 'start'; readonly runbook: string; readonly target: string | undefined; readonly reason: string }
+  | {
+      readonly command: 'start';
+      readonly runbook: string;
+      readonly target: string | undefined;
+      readonly reason: string;
+    }
   | { readonly command: 'takeover' | 'resume'; readonly incident: string; readonly reason: string }
   | { readonly command: 'stop'; readonly reason: string };
 
@@ -24,7 +27,14 @@ export type Wish =
 export async function publishCommand(facts: Facts, wish: Wish, { json }: { readonly json: boolean }): Promise<Ending> {
   const requestId = randomUUID();
   const now = instant(facts.startClock + (Date.now() - facts.startWall) * facts.rate);
-  const message = { kind: 'dr.command', version: 1, ...wish, requestedBy: userInfo().username, requestId, expiresAt: toIso(after(now, GOOD_FOR)) };
+  const message = {
+    kind: 'dr.command',
+    version: 1,
+    ...wish,
+    requestedBy: userInfo().username,
+    requestId,
+    expiresAt: toIso(after(now, COMMAND_EXPIRES_IN)),
+  };
   const answer = await fetch(`${facts.google}/v1/projects/${facts.project}/topics/dr-commands:publish`, {
     method: 'POST',
     headers: { authorization: `Bearer ${facts.operatorToken}`, 'content-type': 'application/json' },
@@ -32,16 +42,29 @@ export async function publishCommand(facts: Facts, wish: Wish, { json }: { reado
   }).catch((error: unknown) => {
     throw new Refusal(4, `Pub/Sub does not answer: ${String(error)}`);
   });
-  if (!answer.ok) throw new Refusal(answer.status === 403 ? 3 : 4, `Pub/Sub answered ${answer.status}: ${await answer.text()}`);
+  if (!answer.ok)
+    throw new Refusal(answer.status === 403 ? 3 : 4, `Pub/Sub answered ${answer.status}: ${await answer.text()}`);
   const { messageIds } = idWire.parse(await answer.json());
   const opens = wish.command === 'start' ? incidentIdOf(`command/${requestId}`) : undefined;
-  if (json) return { exitCode: 0, stdout: `${JSON.stringify({ messageId: messageIds[0], requestId, opens: opens ?? null })}\n`, stderr: '' };
-  const next = opens === undefined ? 'It takes effect when it arrives: ./dr incidents' : `It opens ${opens}, unless an incident of the same target is open already: ./dr incidents, ./dr show ${opens} --follow`;
+  if (json)
+    return {
+      exitCode: 0,
+      stdout: `${JSON.stringify({ messageId: messageIds[0], requestId, opens: opens ?? null })}\n`,
+      stderr: '',
+    };
+  const next =
+    opens === undefined
+      ? 'It takes effect when it arrives: ./dr incidents'
+      : `It opens ${opens}, unless an incident of the same target is open already: ./dr incidents, ./dr show ${opens} --follow`;
   return { exitCode: 0, stdout: `Published ${wish.command} as message ${messageIds[0] ?? ''}. ${next}\n`, stderr: '' };
 }
 
 /** Asks the `approve` function, as an authenticated operator, for what a message may not do. */
-export async function operateCommand(facts: Facts, wish: Readonly<Record<string, string>>, { json }: { readonly json: boolean }): Promise<Ending> {
+export async function operateCommand(
+  facts: Facts,
+  wish: Readonly<Record<string, string>>,
+  { json }: { readonly json: boolean },
+): Promise<Ending> {
   const { idToken } = z.object({ idToken: z.string() }).parse(await control(facts, 'GET', '/identity'));
   const answer = await fetch(`${facts.approve}/operate`, {
     method: 'POST',
@@ -52,5 +75,8 @@ export async function operateCommand(facts: Facts, wish: Readonly<Record<string,
   });
   const said = await answer.text();
   if (answer.ok) return { exitCode: 0, stdout: json ? `${said}\n` : `Done: ${said}\n`, stderr: '' };
-  throw new Refusal(answer.status === 409 || answer.status === 403 ? 3 : answer.status === 400 || answer.status === 404 ? 2 : 4, `refused (${answer.status}): ${said}`);
+  throw new Refusal(
+    answer.status === 409 || answer.status === 403 ? 3 : answer.status === 400 || answer.status === 404 ? 2 : 4,
+    `refused (${answer.status}): ${said}`,
+  );
 }

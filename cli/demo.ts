@@ -21,13 +21,21 @@ export interface DemoOptions {
 /** `./dr demo --list`. */
 export function listStories(json: boolean): Ending {
   const rows = STORIES.map(({ runbook, title }) => ({ runbook, title }));
-  return { exitCode: 0, stdout: json ? `${JSON.stringify(rows)}\n` : `${table(rows.map(({ runbook, title }) => [runbook, title]))}\n`, stderr: '' };
+  return {
+    exitCode: 0,
+    stdout: json ? `${JSON.stringify(rows)}\n` : `${table(rows.map(({ runbook, title }) => [runbook, title]))}\n`,
+    stderr: '',
+  };
 }
 
 /** Plays one story or all, each on a sandbox of its own in a temporary folder. 0 only if every verification held. */
 export async function demoCommand({ runbook, seed, rate, config, json }: DemoOptions): Promise<Ending> {
   const chosen = STORIES.filter((story) => runbook === undefined || story.runbook === runbook);
-  if (chosen.length === 0) throw new Refusal(2, `there is no story ${runbook ?? ''}; there are ${STORIES.map((story) => story.runbook).join(', ')}`);
+  if (chosen.length === 0)
+    throw new Refusal(
+      2,
+      `there is no story ${runbook ?? ''}; there are ${STORIES.map((story) => story.runbook).join(', ')}`,
+    );
   let held = true;
   for (const story of chosen) {
     const directory = mkdtempSync(join(tmpdir(), 'dr-demo-'));
@@ -40,7 +48,10 @@ export async function demoCommand({ runbook, seed, rate, config, json }: DemoOpt
     const interrupted = (): void => void end().finally(() => process.exit(130));
     process.once('SIGINT', interrupted);
     try {
-      held = (await play(story, sandbox, (event) => process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${showStory(event)}\n`))) && held;
+      held =
+        (await play(story, sandbox, (event) =>
+          process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${showStory(event)}\n`),
+        )) && held;
     } finally {
       process.off('SIGINT', interrupted);
       await end();

@@ -18,7 +18,9 @@ interface Shared {
 }
 
 const program = new Command('dr')
-  .description('Disaster recovery that starts from the alert: looks, names the failure, heals what is safe, asks for the rest.')
+  .description(
+    'Disaster recovery that starts from the alert: looks, names the failure, heals what is safe, asks for the rest.',
+  )
   .usage('VERB [OBJECT] [options]')
   .helpOption('-h, --help', 'what a verb does, with examples')
   .showHelpAfterError('(./dr --help lists the verbs)')
@@ -43,7 +45,13 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & { idle?: boolean; rate: number; seed: number; verbose?: boolean }) =>
-    run(async () => (await import('./sandbox.ts')).runSandbox({ ...options, story: options.idle !== true, verbose: options.verbose === true })),
+    run(async () =>
+      (await import('./sandbox.ts')).runSandbox({
+        ...options,
+        story: options.idle !== true,
+        verbose: options.verbose === true,
+      }),
+    ),
   );
 
 const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it')
@@ -51,10 +59,16 @@ const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` 
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & { rate: number; seed: number; verbose?: boolean }) =>
-    run(async () => (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true })),
+    run(async () =>
+      (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true }),
+    ),
   );
-verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((options: Shared) => run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(options))));
-verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared) => run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(options))));
+verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((options: Shared) =>
+  run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(options))),
+);
+verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared) =>
+  run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(options))),
+);
 
 verb('demo', 'Play both stories, or one, unattended; 0 only if every verification held')
   .argument('[runbook]', 'database-failover or pod-heal')
@@ -73,33 +87,66 @@ verb('break', 'Break something in the simulated world; without a name, list what
   .argument('[target]', 'what to break; the fault has a default')
   .option('--variant <name>', 'how it breaks')
   .action((name: string | undefined, target: string | undefined, options: Shared & { variant?: string }) =>
-    run(async () => (await import('./faults.ts')).breakCommand(await facts(options), { name, target, variant: options.variant }, options)),
+    run(async () =>
+      (await import('./faults.ts')).breakCommand(
+        await facts(options),
+        { name, target, variant: options.variant },
+        options,
+      ),
+    ),
   );
 
 verb('mend', 'Mend a fault, or all of them')
   .argument('[fault]')
-  .action((name: string | undefined, options: Shared) => run(async () => (await import('./faults.ts')).mendCommand(await facts(options), name, options)));
+  .action((name: string | undefined, options: Shared) =>
+    run(async () => (await import('./faults.ts')).mendCommand(await facts(options), name, options)),
+  );
 
-verb('status', 'Everything at a glance: instances, pods, Cloud Run, deep health, incidents').action((options: Shared) => run(async () => (await import('./status.ts')).statusCommand(await facts(options), options)));
+verb('status', 'Everything at a glance: instances, pods, Cloud Run, deep health, incidents').action((options: Shared) =>
+  run(async () => (await import('./status.ts')).statusCommand(await facts(options), options)),
+);
 
-stored(verb('incidents', 'List the incidents, and messages that could not be read')).action((options: Shared & { store?: string }) => run(async () => (await import('./incidents.ts')).incidentsCommand(await store(options), options)));
+stored(verb('incidents', 'List the incidents, and messages that could not be read')).action(
+  (options: Shared & { store?: string }) =>
+    run(async () => (await import('./incidents.ts')).incidentsCommand(await store(options), options)),
+);
 
 stored(verb('show', 'The timeline of one incident; --json prints its records as NDJSON, which verify takes'))
   .argument('<incident>')
   .option('-f, --follow', 'go on until it ends')
-  .action((id: string, options: Shared & { store?: string; follow?: boolean }) => run(async () => (await import('./incidents.ts')).showCommand(await store(options), id, { json: options.json, follow: options.follow === true })));
+  .action((id: string, options: Shared & { store?: string; follow?: boolean }) =>
+    run(async () =>
+      (await import('./incidents.ts')).showCommand(await store(options), id, {
+        json: options.json,
+        follow: options.follow === true,
+      }),
+    ),
+  );
 
 verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing is done')
   .argument('<runbook>', 'database-failover or pod-heal')
   .option('--target <name>', 'a database instance or application of dr.yaml')
-  .action((runbook: string, options: Shared & { target?: string }) => run(async () => (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target: options.target }, options)));
+  .action((runbook: string, options: Shared & { target?: string }) =>
+    run(async () =>
+      (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target: options.target }, options),
+    ),
+  );
 
-verb('trigger', 'Start a runbook by hand: publishes a command, which opens an incident that has to pass the same looks, guards and approvals')
+verb(
+  'trigger',
+  'Start a runbook by hand: publishes a command, which opens an incident that has to pass the same looks, guards and approvals',
+)
   .argument('<runbook>', 'database-failover or pod-heal')
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .action((runbook: string, options: Shared & { reason: string; target?: string }) =>
-    run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: 'start', runbook, target: options.target, reason: options.reason }, options)),
+    run(async () =>
+      (await import('./commands.ts')).publishCommand(
+        await facts(options),
+        { command: 'start', runbook, target: options.target, reason: options.reason },
+        options,
+      ),
+    ),
   );
 
 for (const [name, says] of [
@@ -109,12 +156,28 @@ for (const [name, says] of [
   verb(name, says)
     .argument('<incident>')
     .option('--reason <text>', 'why', 'asked for at the command line')
-    .action((incident: string, options: Shared & { reason: string }) => run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: name, incident, reason: options.reason }, options)));
+    .action((incident: string, options: Shared & { reason: string }) =>
+      run(async () =>
+        (await import('./commands.ts')).publishCommand(
+          await facts(options),
+          { command: name, incident, reason: options.reason },
+          options,
+        ),
+      ),
+    );
 }
 
 verb('stop', 'Kill switch on: nothing destructive and nothing safe begins any more')
   .option('--reason <text>', 'why', 'asked for at the command line')
-  .action((options: Shared & { reason: string }) => run(async () => (await import('./commands.ts')).publishCommand(await facts(options), { command: 'stop', reason: options.reason }, options)));
+  .action((options: Shared & { reason: string }) =>
+    run(async () =>
+      (await import('./commands.ts')).publishCommand(
+        await facts(options),
+        { command: 'stop', reason: options.reason },
+        options,
+      ),
+    ),
+  );
 
 verb('release', 'Kill switch off (an authenticated request)')
   .option('--reason <text>', 'why', 'asked for at the command line')
@@ -124,30 +187,40 @@ verb('mode', 'Change how far a runbook may go unasked (an authenticated request)
   .argument('<runbook>', 'database-failover or pod-heal')
   .argument('<mode>', 'observe, approve or auto')
   .option('--reason <text>', 'why', 'asked for at the command line')
-  .action((runbook: string, mode: string, options: Shared & { reason: string }) => operate(options, { verb: 'mode', runbook, mode, reason: options.reason }));
+  .action((runbook: string, mode: string, options: Shared & { reason: string }) =>
+    operate(options, { verb: 'mode', runbook, mode, reason: options.reason }),
+  );
 
 verb('cancel', 'Close an incident (an authenticated request)')
   .argument('<incident>')
   .requiredOption('--reason <text>', 'why; it stands in the log')
-  .action((incident: string, options: Shared & { reason: string }) => operate(options, { verb: 'cancel', incident, reason: options.reason }));
+  .action((incident: string, options: Shared & { reason: string }) =>
+    operate(options, { verb: 'cancel', incident, reason: options.reason }),
+  );
 
 verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own approval (an authenticated request)')
   .argument('<incident>')
   .argument('<wall>', 'accept-unknown-loss, accept-loss or accept-unfenced-primary')
   .requiredOption('--reason <text>', 'why; it stands in the log')
-  .action((incident: string, wall: string, options: Shared & { reason: string }) => operate(options, { verb: 'accept', incident, wall, reason: options.reason }));
+  .action((incident: string, wall: string, options: Shared & { reason: string }) =>
+    operate(options, { verb: 'accept', incident, wall, reason: options.reason }),
+  );
 
 stored(verb('verify', 'Check the hash chain of an incident’s log offline'))
   .argument('<incident|file>', 'an incident, or a file with what `show --json` printed')
   .action((what: string, options: Shared & { store?: string }) =>
     run(async () => {
       const { verifyCommand } = await import('./verify.ts');
-      return /^inc-[a-z2-7]{10}$/.test(what) ? await verifyCommand({ kind: 'incident', incident: what, storePath: await store(options) }, options) : await verifyCommand({ kind: 'file', path: what }, options);
+      return /^inc-[a-z2-7]{10}$/.test(what)
+        ? await verifyCommand({ kind: 'incident', incident: what, storePath: await store(options) }, options)
+        : await verifyCommand({ kind: 'file', path: what }, options);
     }),
   );
 
 const config = program.command('config').description('dr.yaml');
-verb('check', 'Report every fault of dr.yaml with its line, the value, and what would be right', config).action((options: Shared) => run(async () => (await import('./config.ts')).configCheck(options.config, options)));
+verb('check', 'Report every fault of dr.yaml with its line, the value, and what would be right', config).action(
+  (options: Shared) => run(async () => (await import('./config.ts')).configCheck(options.config, options)),
+);
 
 function verb(name: string, says: string, parent: Command = program): Command {
   return parent

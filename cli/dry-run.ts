@@ -35,9 +35,14 @@ interface DryRun {
 }
 
 /** Looks once and draws the plan that this runbook would be, whether or not the diagnosis calls for it. */
-export async function planCommand(facts: Facts, request: { readonly runbook: string; readonly target: string | undefined }, { json }: { readonly json: boolean }): Promise<Ending> {
+export async function planCommand(
+  facts: Facts,
+  request: { readonly runbook: string; readonly target: string | undefined },
+  { json }: { readonly json: boolean },
+): Promise<Ending> {
   const runbook = RUNBOOKS.find((known) => known === request.runbook);
-  if (runbook === undefined) throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
+  if (runbook === undefined)
+    throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
   const system = loadSystem(facts.config);
   const target = targetOf(system, runbook, request.target);
   const found = await dryRun(system, runbook, target, facts);
@@ -48,31 +53,71 @@ export async function planCommand(facts: Facts, request: { readonly runbook: str
 function targetOf(system: System, runbook: RunbookName, named: string | undefined): TargetRef {
   const ref = named === undefined ? undefined : targetNamed(system, named);
   if (named !== undefined && ref === undefined) throw new Refusal(2, `dr.yaml has no target ${named}`);
-  const first: TargetRef | undefined = runbook === 'database-failover' ? system.databases.slice(0, 1).map(({ instance }) => ({ kind: 'database' as const, instance }))[0] : system.applications.filter(({ kind }) => kind === 'gke').map(({ id }) => ({ kind: 'application' as const, id }))[0];
+  const first: TargetRef | undefined =
+    runbook === 'database-failover'
+      ? system.databases.slice(0, 1).map(({ instance }) => ({ kind: 'database' as const, instance }))[0]
+      : system.applications
+          .filter(({ kind }) => kind === 'gke')
+          .map(({ id }) => ({ kind: 'application' as const, id }))[0];
   const chosen = ref ?? first;
   if (chosen === undefined) throw new Refusal(2, `dr.yaml has nothing for ${runbook}`);
   return chosen;
 }
 
 async function dryRun(system: System, runbook: RunbookName, target: TargetRef, facts: Facts): Promise<DryRun> {
-  const clock = createSystemClock({ rate: facts.rate, startWall: instant(facts.startWall), startClock: instant(facts.startClock) });
+  const clock = createSystemClock({
+    rate: facts.rate,
+    startWall: instant(facts.startWall),
+    startClock: instant(facts.startClock),
+  });
   const identity = createFixedIdentity(facts.operatorToken);
   const world = worldOfSystem(system, { project: system.project, endpoints: system.endpoints, identity }, clock);
   const store = openForReading(facts.store);
   try {
-    const seen = await gatherFacts([target, ...dependenciesOf(system, target)], { system, world, clock, chance: createSystemChance(), documents: store.documents }, 1);
+    const seen = await gatherFacts(
+      [target, ...dependenciesOf(system, target)],
+      { system, world, clock, chance: createSystemChance(), documents: store.documents },
+      1,
+    );
     const now = clock.now();
     const id = incidentId('inc-aaaaaaaaaa');
-    const state = { target: targetIdOf(target), targets: [targetIdOf(target)], requested: runbook, openedAt: now, firstSignalAt: undefined, signals: 1, diagnosis: undefined };
+    const state = {
+      target: targetIdOf(target),
+      targets: [targetIdOf(target)],
+      requested: runbook,
+      openedAt: now,
+      firstSignalAt: undefined,
+      signals: 1,
+      diagnosis: undefined,
+    };
     const diagnosis = diagnose({ rounds: [seen], system, state, now });
     const ledger = await readLedger(store.documents, targetIdOf(target));
     const brakes = brakesFor({ system, runbook, target: targetIdOf(target), ledger, now, incident: id });
-    const drawn = drawPlan(system, id, supposed(diagnosis, runbook, target, seen), seen, { warnings: brakes, opens: [] });
+    const drawn = drawPlan(system, id, supposed(diagnosis, runbook, target, seen), seen, {
+      warnings: brakes,
+      opens: [],
+    });
     const plan = drawn.kind === 'plan' ? drawn.plan : undefined;
-    const database = system.databases.find(({ instance }) => target.kind === 'database' && instance === target.instance);
-    const promotion = plan === undefined || database === undefined || runbook !== 'database-failover' ? undefined : { choice: { instance: String(plan.bounds['replica']) }, lossBound: plan.lossBound, lossBudget: database.lossBudget, opens: [] };
+    const database = system.databases.find(
+      ({ instance }) => target.kind === 'database' && instance === target.instance,
+    );
+    const promotion =
+      plan === undefined || database === undefined || runbook !== 'database-failover'
+        ? undefined
+        : {
+            choice: { instance: typeof plan.bounds['replica'] === 'string' ? plan.bounds['replica'] : '' },
+            lossBound: plan.lossBound,
+            lossBudget: database.lossBudget,
+            opens: [],
+          };
     const walls = wallsFor(await readKillSwitch(store.documents), promotion);
-    return { diagnosis, plan, because: drawn.kind === 'none' ? drawn.because : undefined, guards: [...walls, ...brakes], mode: modeFor(system, runbook) };
+    return {
+      diagnosis,
+      plan,
+      because: drawn.kind === 'none' ? drawn.because : undefined,
+      guards: [...walls, ...brakes],
+      mode: modeFor(system, runbook),
+    };
   } finally {
     store.close();
   }
@@ -81,10 +126,14 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
 /** The diagnosis as if it called for this runbook, so that its plan can be seen on a healthy day. */
 function supposed(diagnosis: Diagnosis, runbook: RunbookName, target: TargetRef, seen: WorldFacts): Diagnosis {
   if (diagnosis.runbook === runbook) return diagnosis;
-  const application = target.kind === 'application' ? seen.applications.find((known) => known.application === target.id) : undefined;
+  const application =
+    target.kind === 'application' ? seen.applications.find((known) => known.application === target.id) : undefined;
   const pods = application?.pods !== undefined && Array.isArray(application.pods) ? application.pods : [];
   const pod = pods.find((known) => !known.ready) ?? pods[0];
-  const subject = pod === undefined || application === undefined ? diagnosis.subject : { application: application.application, pod: pod.name, uid: pod.uid };
+  const subject =
+    pod === undefined || application === undefined
+      ? diagnosis.subject
+      : { application: application.application, pod: pod.name, uid: pod.uid };
   return { ...diagnosis, runbook, target: targetIdOf(target), subject };
 }
 
@@ -95,14 +144,36 @@ function show({ diagnosis, plan, because, guards, mode }: DryRun): string {
     '',
   ];
   if (plan === undefined) return `${[...lines, `No plan can be drawn: ${because ?? ''}`].join('\n')}\n`;
-  lines.push(`Plan ${plan.runbook} on ${plan.target} (mode ${mode}, digest ${planDigest(plan).slice(0, 16)}), if the failure were confirmed:`);
+  lines.push(
+    `Plan ${plan.runbook} on ${plan.target} (mode ${mode}, digest ${planDigest(plan).slice(0, 16)}), if the failure were confirmed:`,
+  );
   for (const [index, step] of plan.steps.entries()) {
     const mark = step.committed ? '┃' : ' ';
-    const note = step.undo.kind === 'pointOfNoReturn' ? '  (point of no return)' : step.undo.kind === 'action' ? `  (undo: ${step.undo.title})` : '';
-    lines.push(` ${mark} ${String(index + 1).padStart(2)}. ${paint(step.risk === 'destructive' ? 'bad' : step.risk === 'safe' ? 'good' : 'info', `[${step.risk}]`)} ${step.title}${note}  ~${showDuration(millis(step.estimateMs))}`);
+    const note =
+      step.undo.kind === 'pointOfNoReturn'
+        ? '  (point of no return)'
+        : step.undo.kind === 'action'
+          ? `  (undo: ${step.undo.title})`
+          : '';
+    lines.push(
+      ` ${mark} ${String(index + 1).padStart(2)}. ${paint(step.risk === 'destructive' ? 'bad' : step.risk === 'safe' ? 'good' : 'info', `[${step.risk}]`)} ${step.title}${note}  ~${showDuration(millis(step.estimateMs))}`,
+    );
   }
   lines.push('', `Estimate: about ${showDuration(criticalPath(plan))}. Loss: ${showLossBound(plan.lossBound)}.`);
-  lines.push(guards.length === 0 ? 'Guards: nothing holds it back.' : 'Guards:', ...guards.map((block) => `  ${block.kind} ${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${toIso(instant(block.clearsAtMs))}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`));
-  lines.push(...plan.alternatives.map((other) => `Alternative: ${other.text} (${other.possible ? 'possible' : 'not possible'}: ${other.because})`), `Failing back: ${plan.failback}`, '', 'Nothing was done.');
+  lines.push(
+    guards.length === 0 ? 'Guards: nothing holds it back.' : 'Guards:',
+    ...guards.map(
+      (block) =>
+        `  ${block.kind} ${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${toIso(instant(block.clearsAtMs))}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`,
+    ),
+  );
+  lines.push(
+    ...plan.alternatives.map(
+      (other) => `Alternative: ${other.text} (${other.possible ? 'possible' : 'not possible'}: ${other.because})`,
+    ),
+    `Failing back: ${plan.failback}`,
+    '',
+    'Nothing was done.',
+  );
   return `${lines.join('\n')}\n`;
 }

@@ -15,18 +15,36 @@ export async function incidentsCommand(storePath: string, { json }: { readonly j
     if (json) return ending(JSON.stringify({ incidents: incidents.map(rowOf), refused }));
     const rows = incidents.map((incident) => Object.values(rowOf(incident)).map(String));
     const head = ['INCIDENT', 'PHASE', 'SCENARIO', 'TARGET', 'OPENED', 'SIGNALS', 'HEADLINE'];
-    const list = rows.length === 0 ? 'No incidents.' : table([head, ...rows.map((row) => [...row.slice(0, 6), (row[6] ?? '').slice(0, 80)])]);
-    const bad = refused.length === 0 ? '' : `\n\n${refused.length} message(s) could not be read:\n${refused.map(({ key, value }) => `  ${key}: ${JSON.stringify(value)}`).join('\n')}`;
+    const list =
+      rows.length === 0
+        ? 'No incidents.'
+        : table([head, ...rows.map((row) => [...row.slice(0, 6), (row[6] ?? '').slice(0, 80)])]);
+    const bad =
+      refused.length === 0
+        ? ''
+        : `\n\n${refused.length} message(s) could not be read:\n${refused.map(({ key, value }) => `  ${key}: ${JSON.stringify(value)}`).join('\n')}`;
     return ending(`${list}${bad}`);
   } finally {
     store.close();
   }
 }
 
-const rowOf = ({ state }: ReadIncident) => ({ incident: state.id, phase: state.phase.kind, scenario: state.diagnosis?.scenario ?? 'not named yet', target: state.target, opened: toIso(state.openedAt), signals: state.signals, headline: state.headline });
+const rowOf = ({ state }: ReadIncident) => ({
+  incident: state.id,
+  phase: state.phase.kind,
+  scenario: state.diagnosis?.scenario ?? 'not named yet',
+  target: state.target,
+  opened: toIso(state.openedAt),
+  signals: state.signals,
+  headline: state.headline,
+});
 
 /** `./dr show INCIDENT`: its timeline, or its records as NDJSON, which `./dr verify` takes. */
-export async function showCommand(storePath: string, id: string, { json, follow }: { readonly json: boolean; readonly follow: boolean }): Promise<Ending> {
+export async function showCommand(
+  storePath: string,
+  id: string,
+  { json, follow }: { readonly json: boolean; readonly follow: boolean },
+): Promise<Ending> {
   const store = openForReading(storePath);
   try {
     const incident = await readIncident(id, store);
@@ -47,7 +65,12 @@ export async function showCommand(storePath: string, id: string, { json, follow 
 }
 
 function header({ state }: ReadIncident): string {
-  const measures = state.measures === undefined ? '' : `\nmeasured: ${Object.entries(state.measures).flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${showDuration(between(instant(0), instant(ms)))}`])).join(', ')}`;
+  const measures =
+    state.measures === undefined
+      ? ''
+      : `\nmeasured: ${Object.entries(state.measures)
+          .flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${showDuration(between(instant(0), instant(ms)))}`]))
+          .join(', ')}`;
   return `${state.id}  ${state.phase.kind}  ${state.diagnosis?.scenario ?? 'not named yet'}  ${state.target}\n${state.headline}${measures}\n`;
 }
 

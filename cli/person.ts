@@ -4,7 +4,13 @@ import { control, type Facts } from './sandbox-facts.ts';
 // A simulated person with a pager and a browser. Knows the notice that a webhook brought, opens its link with a GET, fills in
 // the form that the page shows, and posts it: nothing of the product's own.
 
-const noticeWire = z.array(z.object({ number: z.number(), person: z.string(), body: z.object({ subject: z.string().optional(), text: z.string().optional(), link: z.string().nullish() }).loose() }));
+const noticeWire = z.array(
+  z.object({
+    number: z.number(),
+    person: z.string(),
+    body: z.object({ subject: z.string().optional(), text: z.string().optional(), link: z.string().nullish() }).loose(),
+  }),
+);
 
 /** A notice as the person's pager shows it. */
 export interface PagedNotice {
@@ -18,11 +24,20 @@ export interface PagedNotice {
 /** Notices after a number; waits for the next for as long as the sandbox does. */
 export async function notices(facts: Facts, after: number): Promise<readonly PagedNotice[]> {
   const posted = noticeWire.parse(await control(facts, 'GET', `/notices?after=${after}`));
-  return posted.map(({ number, person, body }) => ({ number, person, subject: body.subject ?? '', text: body.text ?? '', link: body.link ?? undefined }));
+  return posted.map(({ number, person, body }) => ({
+    number,
+    person,
+    subject: body.subject ?? '',
+    text: body.text ?? '',
+    link: body.link ?? undefined,
+  }));
 }
 
 /** Opens the link and decides as a browser would. Returns the page's answer in words. */
-export async function decideByLink(link: string, decision: 'approve' | 'deny'): Promise<{ readonly status: number; readonly said: string }> {
+export async function decideByLink(
+  link: string,
+  decision: 'approve' | 'deny',
+): Promise<{ readonly status: number; readonly said: string }> {
   const url = new URL(link);
   const tokens = new URLSearchParams(url.hash.slice(1));
   const address = url.origin + url.pathname;
@@ -33,7 +48,11 @@ export async function decideByLink(link: string, decision: 'approve' | 'deny'): 
   const answer = await fetch(address, {
     method: 'POST',
     redirect: 'manual',
-    headers: { origin: url.origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+    headers: {
+      origin: url.origin,
+      'sec-fetch-site': 'same-origin',
+      'content-type': 'application/x-www-form-urlencoded',
+    },
     body: new URLSearchParams({ nonce, decision, token }),
   });
   const text = await answer.text();

@@ -12,7 +12,14 @@ import type { Check, Story } from './stories.ts';
 export type StoryEvent =
   | { readonly kind: 'story'; readonly runbook: string; readonly title: string }
   | { readonly kind: 'broken'; readonly fault: string; readonly target: string; readonly at: string }
-  | { readonly kind: 'line'; readonly incident: string; readonly at: number; readonly since: string; readonly tone: TimelineLine['tone']; readonly text: string }
+  | {
+      readonly kind: 'line';
+      readonly incident: string;
+      readonly at: number;
+      readonly since: string;
+      readonly tone: TimelineLine['tone'];
+      readonly text: string;
+    }
   | { readonly kind: 'person'; readonly person: string; readonly text: string }
   | { readonly kind: 'check'; readonly check: Check }
   | { readonly kind: 'measured'; readonly measures: Readonly<Record<string, number | null>>; readonly wallMs: number }
@@ -42,8 +49,18 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     while (clock.now() < deadline && state === undefined) {
       for (const { incident, fresh } of await follower.next()) {
         for (const event of fresh) {
-          const told = event.kind === 'stepWaiting' || event.kind === 'noticeDelivered' || event.kind === 'linkIssued' ? undefined : tell(event, incident.state);
-          if (told !== undefined) show({ kind: 'line', incident: incident.state.id, at: event.at, since: sinceText(broken.since, event.at), ...told });
+          const told =
+            event.kind === 'stepWaiting' || event.kind === 'noticeDelivered' || event.kind === 'linkIssued'
+              ? undefined
+              : tell(event, incident.state);
+          if (told !== undefined)
+            show({
+              kind: 'line',
+              incident: incident.state.id,
+              at: event.at,
+              since: sinceText(broken.since, event.at),
+              ...told,
+            });
         }
         if (isOver(incident.state, story)) state = incident.state;
       }
@@ -51,15 +68,31 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     }
     person.stop();
     if (state === undefined) {
-      show({ kind: 'check', check: { name: 'the incident is resolved', held: false, figure: `not within ${showDuration(millis(story.withinMs))} of clock time` } });
+      show({
+        kind: 'check',
+        check: {
+          name: 'the incident is resolved',
+          held: false,
+          figure: `not within ${showDuration(millis(story.withinMs))} of clock time`,
+        },
+      });
       show({ kind: 'end', held: false });
       return false;
     }
     // Users get a moment on what was recovered, so that the load can say what they see.
     await wait(clock.toWall(10_000));
-    const texts = await Promise.all(state.evidence.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]))); // digests in the log are those that the store gave
-    const checks = story.check(sandbox, state, loadSystem(facts.config), texts.flatMap((text) => text ?? []), broken.since);
-    if (state.measures !== undefined) show({ kind: 'measured', measures: state.measures, wallMs: Math.round(performance.now() - began) });
+    const texts = await Promise.all(
+      state.evidence.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0])),
+    ); // digests in the log are those that the store gave
+    const checks = story.check(
+      sandbox,
+      state,
+      loadSystem(facts.config),
+      texts.flatMap((text) => text ?? []),
+      broken.since,
+    );
+    if (state.measures !== undefined)
+      show({ kind: 'measured', measures: state.measures, wallMs: Math.round(performance.now() - began) });
     for (const check of checks) show({ kind: 'check', check });
     const held = checks.every((check) => check.held);
     show({ kind: 'end', held });
@@ -69,7 +102,11 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
   }
 }
 
-const isOver = (state: IncidentState, story: Story): boolean => (state.phase.kind === 'resolved' || state.phase.kind === 'dismissed' || (state.phase.kind === 'needsPerson' && state.run?.landing !== undefined)) && (state.run?.plan.runbook === story.runbook || state.phase.kind !== 'dismissed');
+const isOver = (state: IncidentState, story: Story): boolean =>
+  (state.phase.kind === 'resolved' ||
+    state.phase.kind === 'dismissed' ||
+    (state.phase.kind === 'needsPerson' && state.run?.landing !== undefined)) &&
+  (state.run?.plan.runbook === story.runbook || state.phase.kind !== 'dismissed');
 
 /** Waits for the first page that asks the engineer on call, and approves it by its link. */
 function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
@@ -83,7 +120,11 @@ function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { sto
         show({ kind: 'person', person: notice.person, text: `is paged: ${notice.subject}` });
         await wait(sandbox.clock.toWall(READING_MS));
         const { status, said } = await decideByLink(notice.link, 'approve');
-        show({ kind: 'person', person: notice.person, text: `opens the link, reads the plan and approves (${status}): ${said}` });
+        show({
+          kind: 'person',
+          person: notice.person,
+          text: `opens the link, reads the plan and approves (${status}): ${said}`,
+        });
         if (status === 200) stopped = true;
       }
     }
@@ -100,4 +141,3 @@ function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { sto
 
 /** Clock time that the simulated engineer reads before deciding. */
 const READING_MS = 30_000;
-

@@ -69,4 +69,5 @@ export class Follower {
 }
 
 /** Seconds of clock time since a moment, as timelines show them. */
-export const sinceText = (from: Instant, at: number): string => `+${String(Math.round((at - from) / 1_000)).padStart(4)}s`;
+export const sinceText = (from: Instant, at: number): string =>
+  `+${String(Math.round((at - from) / 1_000)).padStart(4)}s`;

@@ -38,7 +38,8 @@ export type Facts = z.infer<typeof wire>;
 export async function readFacts(directory: string): Promise<Facts> {
   const path = join(directory, 'sandbox.json');
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) throw new Refusal(4, `no sandbox runs here (there is no ${path}): start one with ./dr start or ./dr sandbox`);
+  if (text === undefined)
+    throw new Refusal(4, `no sandbox runs here (there is no ${path}): start one with ./dr start or ./dr sandbox`);
   const facts = wire.parse(JSON.parse(text));
   try {
     process.kill(facts.pid, 0);
@@ -49,7 +50,12 @@ export async function readFacts(directory: string): Promise<Facts> {
 }
 
 /** Asks the sandbox's control door. Refuses with 4 when it does not answer, with 2 when it says that the request is wrong. */
-export async function control(facts: Pick<Facts, 'control' | 'controlToken'>, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+export async function control(
+  facts: Pick<Facts, 'control' | 'controlToken'>,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
   const answer = await fetch(`${facts.control}${path}`, {
     method,
     headers: { authorization: `Bearer ${facts.controlToken}`, 'content-type': 'application/json' },
@@ -60,5 +66,8 @@ export async function control(facts: Pick<Facts, 'control' | 'controlToken'>, me
   const said: unknown = await answer.json().catch(() => undefined);
   if (answer.ok) return said;
   const told = z.object({ error: z.object({ message: z.string() }) }).safeParse(said);
-  throw new Refusal(answer.status < 500 ? 2 : 4, told.success ? told.data.error.message : `the sandbox answered ${answer.status}`);
+  throw new Refusal(
+    answer.status < 500 ? 2 : 4,
+    told.success ? told.data.error.message : `the sandbox answered ${answer.status}`,
+  );
 }

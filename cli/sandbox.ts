@@ -22,16 +22,26 @@ export interface RunOptions {
 /** `./dr start` and `./dr sandbox`: runs until Ctrl-C or `./dr sandbox stop`, then ends every process that it started. */
 export async function runSandbox(options: RunOptions): Promise<Ending> {
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  say(`Starting the sandbox (${options.rate} times real time): a simulated Google Cloud with the reference system, and the real functions …`);
+  say(
+    `Starting the sandbox (${options.rate} times real time): a simulated Google Cloud with the reference system, and the real functions …`,
+  );
   const began = performance.now();
   const sandbox = await startSandbox({ ...options, onLine: (name, line) => showLine(name, line, options.verbose) });
   const ended = untilStopped(sandbox);
   say(`Ready after ${Math.round((performance.now() - began) / 1_000)} s.`);
-  if (options.json) process.stdout.write(`${JSON.stringify({ kind: 'ready', config: sandbox.facts.config, store: sandbox.facts.store, approve: sandbox.facts.approve, status: sandbox.facts.status, google: sandbox.facts.google, kubernetes: sandbox.facts.kubernetes })}\n`);
+  if (options.json)
+    process.stdout.write(
+      `${JSON.stringify({ kind: 'ready', config: sandbox.facts.config, store: sandbox.facts.store, approve: sandbox.facts.approve, status: sandbox.facts.status, google: sandbox.facts.google, kubernetes: sandbox.facts.kubernetes })}\n`,
+    );
   let held = true;
   const story = STORIES.find(({ runbook }) => runbook === 'database-failover');
   if (options.story && story !== undefined) {
-    held = await Promise.race([play(story, sandbox, (event) => process.stdout.write(options.json ? `${JSON.stringify(event)}\n` : `${showStory(event)}\n`)), ended.then(() => true)]);
+    held = await Promise.race([
+      play(story, sandbox, (event) =>
+        process.stdout.write(options.json ? `${JSON.stringify(event)}\n` : `${showStory(event)}\n`),
+      ),
+      ended.then(() => true),
+    ]);
   }
   say(WHAT_TO_TRY(sandbox));
   await ended;
@@ -42,7 +52,8 @@ export async function runSandbox(options: RunOptions): Promise<Ending> {
 /** Function lines that people should see: what the terminal destination prints, and what went wrong. */
 function showLine(name: FunctionName, { text, record }: OutputLine, verbose: boolean): void {
   const severity = record?.['severity'];
-  if (verbose || record === undefined || (severity !== 'INFO' && severity !== 'DEBUG')) process.stderr.write(`  ${name} | ${text}\n`);
+  if (verbose || record === undefined || (severity !== 'INFO' && severity !== 'DEBUG'))
+    process.stderr.write(`  ${name} | ${text}\n`);
 }
 
 function untilStopped(sandbox: Sandbox): Promise<void> {

@@ -17,7 +17,9 @@ export function showStory(event: StoryEvent): string {
     case 'person':
       return `        ${paint('person', `☎ ${event.person} ${short(event.text)}`)}`;
     case 'measured':
-      return `\n   measured in clock time: ${Object.entries(event.measures).flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${showDuration(millis(ms))}`])).join(', ')}\n   wall time of the story: ${showDuration(millis(event.wallMs))}`;
+      return `\n   measured in clock time: ${Object.entries(event.measures)
+        .flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${showDuration(millis(ms))}`]))
+        .join(', ')}\n   wall time of the story: ${showDuration(millis(event.wallMs))}`;
     case 'check':
       return `   ${event.check.held ? paint('good', '✓') : paint('bad', '✗')} ${event.check.name} (${event.check.figure})`;
     case 'end':

@@ -13,8 +13,16 @@ import type { Facts } from './sandbox-facts.ts';
 /** `./dr status`: everything at a glance, as appendix A of the runbook asks for, plus our own state. Reads only. */
 export async function statusCommand(facts: Facts, { json }: { readonly json: boolean }): Promise<Ending> {
   const system = loadSystem(facts.config);
-  const clock = createSystemClock({ rate: facts.rate, startWall: instant(facts.startWall), startClock: instant(facts.startClock) });
-  const world = worldOfSystem(system, { project: system.project, endpoints: system.endpoints, identity: createFixedIdentity(facts.operatorToken) }, clock);
+  const clock = createSystemClock({
+    rate: facts.rate,
+    startWall: instant(facts.startWall),
+    startClock: instant(facts.startClock),
+  });
+  const world = worldOfSystem(
+    system,
+    { project: system.project, endpoints: system.endpoints, identity: createFixedIdentity(facts.operatorToken) },
+    clock,
+  );
   const store = openForReading(facts.store);
   try {
     const gke = system.applications.filter((application) => application.kind === 'gke');
@@ -26,25 +34,66 @@ export async function statusCommand(facts: Facts, { json }: { readonly json: boo
       Promise.all(system.applications.map(async ({ id }) => ({ id, health: await world.applications.deepHealth(id) }))),
       overview(store),
     ]);
-    if (json) return { exitCode: 0, stdout: `${JSON.stringify({ at: toIso(clock.now()), fleet, pods, services, health, ...ours })}\n`, stderr: '' };
+    if (json)
+      return {
+        exitCode: 0,
+        stdout: `${JSON.stringify({ at: toIso(clock.now()), fleet, pods, services, health, ...ours })}\n`,
+        stderr: '',
+      };
     const text = [
       `${system.name} at ${toIso(clock.now())} (clock time)`,
       '',
       'Cloud SQL',
-      'unreadable' in fleet ? `  can't be read: ${fleet.unreadable}` : table(fleet.map((instance) => [`  ${instance.instance}`, instance.role, instance.state, instance.activation === 'never' ? 'stopped' : 'on', instance.availability, instance.region, instance.upstream ?? ''])),
+      'unreadable' in fleet
+        ? `  can't be read: ${fleet.unreadable}`
+        : table(
+            fleet.map((instance) => [
+              `  ${instance.instance}`,
+              instance.role,
+              instance.state,
+              instance.activation === 'never' ? 'stopped' : 'on',
+              instance.availability,
+              instance.region,
+              instance.upstream ?? '',
+            ]),
+          ),
       '',
       'Pods',
-      ...pods.map(({ id, pods: list }) => ('unreadable' in list ? `  ${id}: can't be read: ${list.unreadable}` : table(list.map((pod) => [`  ${id}`, pod.name, pod.ready ? 'ready' : 'not ready', `${pod.restarts} restarts`, pod.container.kind])))),
+      ...pods.map(({ id, pods: list }) =>
+        'unreadable' in list
+          ? `  ${id}: can't be read: ${list.unreadable}`
+          : table(
+              list.map((pod) => [
+                `  ${id}`,
+                pod.name,
+                pod.ready ? 'ready' : 'not ready',
+                `${pod.restarts} restarts`,
+                pod.container.kind,
+              ]),
+            ),
+      ),
       '',
       'Cloud Run',
-      ...services.map(({ id, service }) => ('unreadable' in service ? `  ${id}: can't be read: ${service.unreadable}` : `  ${id}  ${service.ready ? 'ready' : 'not ready'}  ${JSON.stringify(service.scaling)}`)),
+      ...services.map(({ id, service }) =>
+        'unreadable' in service
+          ? `  ${id}: can't be read: ${service.unreadable}`
+          : `  ${id}  ${service.ready ? 'ready' : 'not ready'}  ${JSON.stringify(service.scaling)}`,
+      ),
       '',
       'Deep health',
-      ...health.map(({ id, health: answer }) => `  ${id}  ${answer.kind}  ${answer.database === undefined ? answer.detail : `on ${answer.database.address}, epoch ${answer.database.epoch ?? 'none'}`}`),
+      ...health.map(
+        ({ id, health: answer }) =>
+          `  ${id}  ${answer.kind}  ${answer.database === undefined ? answer.detail : `on ${answer.database.address}, epoch ${answer.database.epoch ?? 'none'}`}`,
+      ),
       '',
       'dr-autopilot',
       `  kill switch: ${JSON.stringify(ours.killSwitch)}`,
-      `  open incidents: ${ours.incidents.filter(({ dueAt }) => dueAt !== null).map(({ id }) => id).join(', ') || 'none'}`,
+      `  open incidents: ${
+        ours.incidents
+          .filter(({ dueAt }) => dueAt !== null)
+          .map(({ id }) => id)
+          .join(', ') || 'none'
+      }`,
       `  messages that could not be read: ${ours.refused.length}`,
     ];
     return { exitCode: 0, stdout: `${text.join('\n')}\n`, stderr: '' };

@@ -21,7 +21,13 @@ export interface Story {
   readonly fault: string;
   /** Longest that it may take, in clock milliseconds. */
   readonly withinMs: number;
-  check(sandbox: Sandbox, state: IncidentState, system: System, evidence: readonly string[], failedAtMs: number): readonly Check[];
+  check(
+    sandbox: Sandbox,
+    state: IncidentState,
+    system: System,
+    evidence: readonly string[],
+    failedAtMs: number,
+  ): readonly Check[];
 }
 
 const effects = (sandbox: Sandbox, permission: string) => sandbox.world.kernel.audit.effects(permission);
@@ -30,7 +36,14 @@ const effects = (sandbox: Sandbox, permission: string) => sandbox.world.kernel.a
 function changes(sandbox: Sandbox): readonly string[] {
   return sandbox.world.kernel.audit
     .entries()
-    .filter(({ call, result }) => call.writes && result === 'effect' && call.principal.startsWith('dr-') && !call.permission.startsWith('pubsub.') && call.permission !== 'cloudsql.instances.login')
+    .filter(
+      ({ call, result }) =>
+        call.writes &&
+        result === 'effect' &&
+        call.principal.startsWith('dr-') &&
+        !call.permission.startsWith('pubsub.') &&
+        call.permission !== 'cloudsql.instances.login',
+    )
     .map(({ call }) => `${call.permission} by ${call.principal.split('@')[0] ?? ''}`);
 }
 
@@ -41,10 +54,15 @@ function resolved(state: IncidentState): Check {
 function ledger(sandbox: Sandbox): Check {
   const rows = sandbox.messaging.broker.ledger();
   const lost = rows.filter((row) => row.accepted !== row.acknowledged + row.deadLettered + row.waiting + row.expired);
-  return { name: 'no accepted message is lost', held: lost.length === 0, figure: `${rows.reduce((sum, row) => sum + row.accepted, 0)} accepted, ${rows.reduce((sum, row) => sum + row.deadLettered, 0)} dead letters` };
+  return {
+    name: 'no accepted message is lost',
+    held: lost.length === 0,
+    figure: `${rows.reduce((sum, row) => sum + row.accepted, 0)} accepted, ${rows.reduce((sum, row) => sum + row.deadLettered, 0)} dead letters`,
+  };
 }
 
-const shown = (ms: number | null | undefined): string => (ms === null || ms === undefined ? 'not measured' : showDuration(millis(ms)));
+const shown = (ms: number | null | undefined): string =>
+  ms === null || ms === undefined ? 'not measured' : showDuration(millis(ms));
 
 /** The two stories of the first issue. */
 export const STORIES: readonly Story[] = [
@@ -55,10 +73,22 @@ export const STORIES: readonly Story[] = [
     withinMs: 25 * 60_000,
     check: (sandbox, state, _system, evidence) => [
       resolved(state),
-      { name: 'one pod was evicted, once', held: effects(sandbox, 'k8s.pods/eviction.create').length === 1, figure: `${effects(sandbox, 'k8s.pods/eviction.create').length} evictions` },
+      {
+        name: 'one pod was evicted, once',
+        held: effects(sandbox, 'k8s.pods/eviction.create').length === 1,
+        figure: `${effects(sandbox, 'k8s.pods/eviction.create').length} evictions`,
+      },
       { name: 'nothing else was changed', held: changes(sandbox).length === 1, figure: changes(sandbox).join(', ') },
-      { name: 'no person was asked', held: state.approvals.length === 0, figure: `${state.approvals.length} approvals` },
-      { name: 'evidence was kept, redacted', held: evidence.length >= 2 && !evidence.some((text) => text.includes(passwordOf(sandbox))), figure: `${evidence.length} pieces` },
+      {
+        name: 'no person was asked',
+        held: state.approvals.length === 0,
+        figure: `${state.approvals.length} approvals`,
+      },
+      {
+        name: 'evidence was kept, redacted',
+        held: evidence.length >= 2 && !evidence.some((text) => text.includes(passwordOf(sandbox))),
+        figure: `${evidence.length} pieces`,
+      },
       ledger(sandbox),
     ],
   },
@@ -70,18 +100,45 @@ export const STORIES: readonly Story[] = [
     check: (sandbox, state, system, evidence, failedAtMs) => {
       const promotions = effects(sandbox, 'cloudsql.instances.promoteReplica');
       const primary = sandbox.world.primaryInUse();
-      const loss = sandbox.load.loss((id) => sandbox.world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true, instant(failedAtMs));
+      const loss = sandbox.load.loss(
+        (id) => sandbox.world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true,
+        instant(failedAtMs),
+      );
       const limit = state.approvals.at(-1)?.lossLimitMs ?? null;
       const rto = state.measures?.['rto'] ?? null;
       return [
         resolved(state),
         { name: 'promote was called once', held: promotions.length === 1, figure: `${promotions.length} promotions` },
-        { name: 'a person approved it', held: state.approvals.some((approval) => approval.decisions.some(({ decision }) => decision === 'approve')), figure: state.approvals.flatMap(({ decisions }) => decisions.map(({ approver }) => approver)).join(', ') },
-        { name: 'users write and read on the new primary', held: sandbox.load.report().every((report) => report.outages.every((outage) => outage.until !== undefined)), figure: primary },
-        { name: 'what was lost is within what was approved', held: limit !== null && loss.rpo <= limit, figure: `${loss.lost} writes, ${showDuration(loss.rpo)} (approved: at most ${shown(limit)})` },
-        { name: 'RTO is met', held: rto !== null && rto <= system.objectives.rto, figure: `${shown(rto)} (objective ${showDuration(system.objectives.rto)})` },
-        { name: 'RPO is met', held: loss.rpo <= system.objectives.rpo, figure: `${showDuration(loss.rpo)} (objective ${showDuration(system.objectives.rpo)})` },
-        { name: 'no password is in the evidence', held: !evidence.some((text) => text.includes(passwordOf(sandbox))), figure: `${evidence.length} pieces` },
+        {
+          name: 'a person approved it',
+          held: state.approvals.some((approval) => approval.decisions.some(({ decision }) => decision === 'approve')),
+          figure: state.approvals.flatMap(({ decisions }) => decisions.map(({ approver }) => approver)).join(', '),
+        },
+        {
+          name: 'users write and read on the new primary',
+          held: sandbox.load.report().every((report) => report.outages.every((outage) => outage.until !== undefined)),
+          figure: primary,
+        },
+        {
+          name: 'what was lost is within what was approved',
+          held: limit !== null && loss.rpo <= limit,
+          figure: `${loss.lost} writes, ${showDuration(loss.rpo)} (approved: at most ${shown(limit)})`,
+        },
+        {
+          name: 'RTO is met',
+          held: rto !== null && rto <= system.objectives.rto,
+          figure: `${shown(rto)} (objective ${showDuration(system.objectives.rto)})`,
+        },
+        {
+          name: 'RPO is met',
+          held: loss.rpo <= system.objectives.rpo,
+          figure: `${showDuration(loss.rpo)} (objective ${showDuration(system.objectives.rpo)})`,
+        },
+        {
+          name: 'no password is in the evidence',
+          held: !evidence.some((text) => text.includes(passwordOf(sandbox))),
+          figure: `${evidence.length} pieces`,
+        },
         ledger(sandbox),
       ];
     },

@@ -23,11 +23,18 @@ export async function onRequest(request: Request, response: Response): Promise<v
   }
   if (opaque !== undefined && request.method === 'POST') {
     const form = formWire.safeParse(request.body);
-    if (!isSameOrigin(request, home.system.endpoints.approve) || request.is('application/x-www-form-urlencoded') === false || !form.success) {
+    if (
+      !isSameOrigin(request, home.system.endpoints.approve) ||
+      request.is('application/x-www-form-urlencoded') === false ||
+      !form.success
+    ) {
       send(response, { status: 404, body: refusedPage() });
       return;
     }
-    const identity = await home.signedIdentity(request.headers['x-goog-iap-jwt-assertion'], request.headers.authorization);
+    const identity = await home.signedIdentity(
+      request.headers['x-goog-iap-jwt-assertion'],
+      request.headers.authorization,
+    );
     send(response, await decide({ opaque, token: form.data.token, nonce: form.data.nonce, identity }, home));
     return;
   }

@@ -17,7 +17,9 @@ export async function onMessage(event: { readonly source: string; readonly data?
     await refuse(topic, messageId, data.malformed, home);
     return;
   }
-  await (topic === 'dr-commands' ? receiveCommand(data.value, messageId, home) : receiveAlert(data.value, messageId, home));
+  await (topic === 'dr-commands'
+    ? receiveCommand(data.value, messageId, home)
+    : receiveAlert(data.value, messageId, home));
   const touched = await absorb(home);
   await Promise.all(touched.map((id) => lookAt(id, home)));
 }

@@ -17,4 +17,4 @@ cloudEvent('tick', async (event: Message) => (await import('./tick.ts')).onMessa
 http('approve', async (request, response) => (await import('./approve.ts')).onRequest(request, response));
 http('status', async (request, response) => (await import('./status.ts')).onRequest(request, response));
 
-if (process.env['DR_WARM'] === '1') await (await import('./warm.ts')).warm(process.env['FUNCTION_TARGET']);
+if (process.env['DR_WARM'] === '1') await (await import('./warm.ts')).warm(process.env['FUNCTION_TARGET'] ?? '');

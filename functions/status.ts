@@ -12,16 +12,23 @@ export async function onRequest(request: Request, response: Response): Promise<v
     return;
   }
   if (request.path === '/status.json') {
-    response.status(200).set('Cache-Control', 'no-store').json(await overview(store));
+    response
+      .status(200)
+      .set('Cache-Control', 'no-store')
+      .json(await overview(store));
     return;
   }
   if (request.path === '/') {
-    response.status(200).set(STATUS_HEADERS).send(overviewPage(viewOf(await overview(store))));
+    response
+      .status(200)
+      .set(STATUS_HEADERS)
+      .send(overviewPage(viewOf(await overview(store))));
     return;
   }
   const id = /^\/incidents\/(inc-[a-z2-7]{10})$/.exec(request.path)?.[1];
   const incident = id === undefined ? undefined : await incidentTimeline(id, store);
-  if (id === undefined || incident === undefined) response.status(404).set('Cache-Control', 'no-store').send('There is no such page.\n');
+  if (id === undefined || incident === undefined)
+    response.status(404).set('Cache-Control', 'no-store').send('There is no such page.\n');
   else response.status(200).set(STATUS_HEADERS).send(incidentPage(id, incident));
 }
 
@@ -33,7 +40,12 @@ function viewOf(seen: Overview): OverviewView {
   return {
     incidents: seen.incidents.map(({ id, summary }) => {
       const read = summaryWire.safeParse(summary);
-      return { id, phase: read.data?.phase ?? 'unknown', scenario: read.data?.scenario ?? 'not named yet', headline: read.data?.headline ?? '' };
+      return {
+        id,
+        phase: read.data?.phase ?? 'unknown',
+        scenario: read.data?.scenario ?? 'not named yet',
+        headline: read.data?.headline ?? '',
+      };
     }),
     stopped: stop.success && stop.data.on ? `${stop.data.by}: ${stop.data.reason}` : undefined,
     refused: seen.refused.map(({ key, value }) => `${key}: ${JSON.stringify(value)}`),

@@ -7,7 +7,7 @@ import type { WorldHome } from '../shared/flows/flow-home.ts';
 // will read anyway. A read that fails here changes nothing; the first message will say so in its own words.
 
 /** Warms the function of that name; `approve`, `notify` and `status` need no client. */
-export async function warm(name: string | undefined): Promise<void> {
+export async function warm(name: string): Promise<void> {
   switch (name) {
     case 'classify':
       await Promise.all([import('./classify.ts'), worldHome('classify').then(readOnce)]);
@@ -16,7 +16,10 @@ export async function warm(name: string | undefined): Promise<void> {
       await Promise.all([import('./tick.ts'), worldHome('tick').then(readOnce)]);
       return;
     case 'heal':
-      await Promise.all([import('./heal.ts'), healHome().then(({ system, world }) => settle(workloads(system, world)))]);
+      await Promise.all([
+        import('./heal.ts'),
+        healHome().then(({ system, world }) => settle(workloads(system, world))),
+      ]);
       return;
     case 'recover':
       await Promise.all([import('./recover.ts'), recoverHome().then(readOnce)]);
@@ -39,13 +42,24 @@ async function readOnce({ system, world, clock }: WorldHome): Promise<void> {
   const now = clock.now();
   await settle([
     world.databases.fleet(),
-    world.metrics.series('metric.type = "cloudsql.googleapis.com/database/up" AND resource.type = "cloudsql_database"', after(now, -minutes(5)), now),
-    ...system.applications.filter(({ kind }) => kind === 'cloudRun').slice(0, 1).map(({ id }) => world.services.inspect(id)),
+    world.metrics.series(
+      'metric.type = "cloudsql.googleapis.com/database/up" AND resource.type = "cloudsql_database"',
+      after(now, -minutes(5)),
+      now,
+    ),
+    ...system.applications
+      .filter(({ kind }) => kind === 'cloudRun')
+      .slice(0, 1)
+      .map(({ id }) => world.services.inspect(id)),
     ...workloads(system, world),
   ]);
 }
 
-const workloads = (system: WorldHome['system'], world: World): readonly Promise<unknown>[] => system.applications.filter(({ kind }) => kind === 'gke').slice(0, 1).map(({ id }) => world.workloads.inspect(id));
+const workloads = (system: WorldHome['system'], world: World): readonly Promise<unknown>[] =>
+  system.applications
+    .filter(({ kind }) => kind === 'gke')
+    .slice(0, 1)
+    .map(({ id }) => world.workloads.inspect(id));
 
 async function settle(reads: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(reads);

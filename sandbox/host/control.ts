@@ -59,7 +59,9 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
           primary: world.primaryInUse(),
           load: load.report(),
           ledger: messaging.broker.ledger(),
-          functions: Object.fromEntries([...functions].map(([name, process]) => [name, { pid: process.pid ?? null, url: process.url }])),
+          functions: Object.fromEntries(
+            [...functions].map(([name, process]) => [name, { pid: process.pid ?? null, url: process.url }]),
+          ),
         }),
     },
     {
@@ -68,7 +70,8 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       handle: (request) => {
         const permission = request.query.get('permission');
         const { audit } = world.kernel;
-        const entries = permission === null ? audit.entries().filter((entry) => entry.call.writes) : audit.effects(permission);
+        const entries =
+          permission === null ? audit.entries().filter((entry) => entry.call.writes) : audit.effects(permission);
         return json(entries);
       },
     },
@@ -77,7 +80,8 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       // Who sits at the sandbox plays the on-call engineer; in the cloud `gcloud auth print-identity-token` does this.
       method: 'GET',
       pattern: /\/identity/,
-      handle: async () => json({ idToken: await messaging.idToken({ email: parts.operator, audience: parts.approve }) }),
+      handle: async () =>
+        json({ idToken: await messaging.idToken({ email: parts.operator, audience: parts.approve }) }),
     },
     board.reader(),
     {
@@ -107,7 +111,10 @@ function mendIt(world: World, body: unknown) {
 function lossOn(world: World, load: Load, failedAt: string | null) {
   const primary = world.primaryInUse();
   const at = failedAt === null ? undefined : Date.parse(failedAt);
-  const loss = load.loss((id) => world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true, at as Parameters<Load['loss']>[1]); // milliseconds since the epoch
+  const loss = load.loss(
+    (id) => world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true,
+    at as Parameters<Load['loss']>[1],
+  ); // milliseconds since the epoch
   return { primary, ...loss };
 }
 

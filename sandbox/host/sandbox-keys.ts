@@ -25,8 +25,13 @@ export async function makeKeys(directory: string): Promise<SandboxKeys> {
     return path;
   };
   return {
-    verifying: { DR_PUBLIC_KEYS_FILE: keep('approval-public-keys.json', JSON.stringify({ [KEY_ID]: await exportSPKI(publicKey) })) },
-    signing: { DR_SIGNING_KEY_FILE: keep('approval-signing-key.pem', await exportPKCS8(privateKey)), DR_SIGNING_KEY_ID: KEY_ID },
+    verifying: {
+      DR_PUBLIC_KEYS_FILE: keep('approval-public-keys.json', JSON.stringify({ [KEY_ID]: await exportSPKI(publicKey) })),
+    },
+    signing: {
+      DR_SIGNING_KEY_FILE: keep('approval-signing-key.pem', await exportPKCS8(privateKey)),
+      DR_SIGNING_KEY_ID: KEY_ID,
+    },
     forms: { DR_FORM_KEY_FILE: keep('form-key.txt', randomBytes(32).toString('base64url')) },
   };
 }

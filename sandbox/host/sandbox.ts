@@ -108,7 +108,8 @@ const OPERATOR_TOKENS = minutes(60 * 24 * 60);
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true });
-  for (const name of ['store.sqlite', 'store.sqlite-wal', 'store.sqlite-shm', 'sandbox.json']) rmSync(join(directory, name), { force: true });
+  for (const name of ['store.sqlite', 'store.sqlite-wal', 'store.sqlite-shm', 'sandbox.json'])
+    rmSync(join(directory, name), { force: true });
   const clock = createScaledClock(options.rate, instant(Date.now()));
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -125,11 +126,20 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
 }
 
-async function start(directory: string, options: SandboxOptions, clock: ScaledClock, stops: (() => Promise<void>)[], stop: () => Promise<void>): Promise<Sandbox> {
+async function start(
+  directory: string,
+  options: SandboxOptions,
+  clock: ScaledClock,
+  stops: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Sandbox> {
   const tokenKey = randomBytes(32).toString('base64url');
   const certificate = makeServerCertificate(REFERENCE.cluster);
   const principals = (token: string) => principalOf(tokenKey, token, clock.now());
-  const serve = async (routes: readonly Route[], more: Partial<Parameters<typeof startServer>[0]> = {}): Promise<RunningServer> => {
+  const serve = async (
+    routes: readonly Route[],
+    more: Partial<Parameters<typeof startServer>[0]> = {},
+  ): Promise<RunningServer> => {
     const server = await startServer({ routes, principals, clock, ...more });
     stops.push(() => server.close());
     return server;
@@ -142,14 +152,26 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     clock,
     seed: options.seed,
     publish: (topic, message) => announce(topic, JSON.stringify(message)),
-    cluster: { endpoint: `127.0.0.1:${kubernetes.port}`, caCertificate: Buffer.from(certificate.cert).toString('base64') },
+    cluster: {
+      endpoint: `127.0.0.1:${kubernetes.port}`,
+      caCertificate: Buffer.from(certificate.cert).toString('base64'),
+    },
   });
   kubernetesRoutesLater.push(...kubernetesRoutes({ cluster: world.kubernetes, clock }));
   const { project } = world;
-  const messaging = await startMessaging({ kernel: world.kernel, clock, project, region: REGION, tokenKey, disorder: DISORDER });
+  const messaging = await startMessaging({
+    kernel: world.kernel,
+    clock,
+    project,
+    region: REGION,
+    tokenKey,
+    disorder: DISORDER,
+  });
   stops.push(() => messaging.stop());
   announce = (topic, text) => {
-    messaging.api.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [{ data: dataOf(text), attributes: {} }]);
+    messaging.api.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [
+      { data: dataOf(text), attributes: {} },
+    ]);
   };
 
   const base = (port: number): string => `http://127.0.0.1:${port}`;
@@ -160,13 +182,18 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }
-  const front = async (service: string): Promise<string> => base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
+  const front = async (service: string): Promise<string> =>
+    base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
   const board = new NoticeBoard();
   const pager = await serve(board.routes());
 
   const ports = { approve: await freePort(), status: await freePort() };
   const endpoints = {
-    google: Object.fromEntries(['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map((api) => [api, base(google.port)])),
+    google: Object.fromEntries(
+      ['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map(
+        (api) => [api, base(google.port)],
+      ),
+    ),
     kubernetes: {},
     hosts: {
       [REFERENCE.publicHost]: await front(SERVICES.apiGke),
@@ -189,12 +216,32 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
   const store = join(directory, 'store.sqlite');
   const issuer = messaging.issuer;
   const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(ports.approve) };
-  const shared = { DR_CONFIG: config, DR_STORE: store, DR_CLOCK_RATE: String(clock.rate), DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`, DR_WARM: '1' };
+  const shared = {
+    DR_CONFIG: config,
+    DR_STORE: store,
+    DR_CLOCK_RATE: String(clock.rate),
+    DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`,
+    DR_WARM: '1',
+  };
   // One after the other: two cores share seven starts (decisions.md 31).
   for (const name of FUNCTIONS) {
-    const env = { ...shared, ...(await messaging.environmentOf(name)), ...keysFor(name, keys), ...(name === 'approve' ? operators : {}), DR_INSTANCE: REGION };
+    const env = {
+      ...shared,
+      ...(await messaging.environmentOf(name)),
+      ...keysFor(name, keys),
+      ...(name === 'approve' ? operators : {}),
+      DR_INSTANCE: REGION,
+    };
     const port = name === 'approve' ? ports.approve : name === 'status' ? ports.status : 0;
-    const process = startFunction({ name, script: SERVE, preload: [FUNCTIONS_MODULE], port, env, onLine: (line) => options.onLine?.(name, line), onExit: () => undefined });
+    const process = startFunction({
+      name,
+      script: SERVE,
+      preload: [FUNCTIONS_MODULE],
+      port,
+      env,
+      onLine: (line) => options.onLine?.(name, line),
+      onExit: () => undefined,
+    });
     functions.set(name, process);
     stops.push(() => process.stop());
     await process.ready();
@@ -203,7 +250,20 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
 
   let shutDown = (): void => void stop();
   const controlToken = randomBytes(24).toString('base64url');
-  const control = await startServer({ routes: controlRoutes({ world, load, messaging, board, functions, operator: ON_CALL, approve: base(ports.approve), shutDown: () => shutDown() }), principals: (token) => (token === controlToken ? OPERATOR : undefined), clock });
+  const control = await startServer({
+    routes: controlRoutes({
+      world,
+      load,
+      messaging,
+      board,
+      functions,
+      operator: ON_CALL,
+      approve: base(ports.approve),
+      shutDown: () => shutDown(),
+    }),
+    principals: (token) => (token === controlToken ? OPERATOR : undefined),
+    clock,
+  });
   stops.push(() => control.close());
   messaging.startTicks();
   await untilWell(world, clock);
@@ -213,7 +273,18 @@ async function start(directory: string, options: SandboxOptions, clock: ScaledCl
   const operatorToken = issueToken(tokenKey, OPERATOR, until);
   const kubeconfigPath = join(directory, 'kubeconfig.json');
   const server = `https://127.0.0.1:${kubernetes.port}`;
-  writeFileSync(kubeconfigPath, kubeconfig({ cluster: REFERENCE.cluster, server, authority: certificate.cert, token: operatorToken, user: OPERATOR, namespace: REFERENCE.namespace }), { mode: 0o600 });
+  writeFileSync(
+    kubeconfigPath,
+    kubeconfig({
+      cluster: REFERENCE.cluster,
+      server,
+      authority: certificate.cert,
+      token: operatorToken,
+      user: OPERATOR,
+      namespace: REFERENCE.namespace,
+    }),
+    { mode: 0o600 },
+  );
   const facts: SandboxFacts = {
     pid: process.pid,
     project: project.id,
@@ -265,7 +336,9 @@ function keysFor(name: FunctionName, keys: SandboxKeys): Readonly<Record<string,
     case 'heal':
     case 'recover':
       return keys.verifying;
-    default:
+    case 'classify':
+    case 'tick':
+    case 'status':
       return {};
   }
 }

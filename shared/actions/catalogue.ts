@@ -12,7 +12,8 @@ import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
 
-const byKind = (actions: readonly Action[]): Catalogue => Object.fromEntries(actions.map((action) => [action.kind, action]));
+const byKind = (actions: readonly Action[]): Catalogue =>
+  Object.fromEntries(actions.map((action) => [action.kind, action]));
 
 /** What `heal` can do: nothing else is in its reach, even if its code were to try. */
 export const HEAL_CATALOGUE: Catalogue = byKind([capturePodEvidence, evictPod, stayHealthy]);

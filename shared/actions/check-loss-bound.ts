@@ -9,7 +9,11 @@ import { define, verifiedByPolling } from './define.ts';
 // now on the replica. When writes ended is what people approved with the evidence (`endedAtMs`), or, when that was not known,
 // the moment at which the fence was proved in this very run: never anything that a forged event could move.
 
-const input = z.strictObject({ replica: z.string().transform(instanceName), endedAtMs: z.number().nullable(), fenceStep: z.string() });
+const input = z.strictObject({
+  replica: z.string().transform(instanceName),
+  endedAtMs: z.number().nullable(),
+  fenceStep: z.string(),
+});
 
 /** Stops the run when more could be lost than was approved. */
 export const checkLossBound = define({
@@ -31,12 +35,27 @@ export const checkLossBound = define({
       latestFence: now,
     });
     if (bound.kind === 'unknown') {
-      if (context.lossLimitMs === null) return { kind: 'done', detail: 'the loss is unknown, and that was accepted', output: { boundMs: null } };
-      return { kind: 'failed', failure: wall('lossBound', 'lossUnknown', { observed: showLossBound(bound), limit: showDuration(millis(context.lossLimitMs)), openedBy: 'accept-unknown-loss' }) };
+      if (context.lossLimitMs === null)
+        return { kind: 'done', detail: 'the loss is unknown, and that was accepted', output: { boundMs: null } };
+      return {
+        kind: 'failed',
+        failure: wall('lossBound', 'lossUnknown', {
+          observed: showLossBound(bound),
+          limit: showDuration(millis(context.lossLimitMs)),
+          openedBy: 'accept-unknown-loss',
+        }),
+      };
     }
     const ms = bound.kind === 'none' ? 0 : bound.ms;
     if (context.lossLimitMs !== null && ms > context.lossLimitMs) {
-      return { kind: 'failed', failure: wall('lossBound', 'lossAboveApproved', { observed: showLossBound(bound), limit: `${showDuration(millis(context.lossLimitMs))} as approved`, openedBy: null }) };
+      return {
+        kind: 'failed',
+        failure: wall('lossBound', 'lossAboveApproved', {
+          observed: showLossBound(bound),
+          limit: `${showDuration(millis(context.lossLimitMs))} as approved`,
+          openedBy: null,
+        }),
+      };
     }
     return { kind: 'done', detail: `at ${toIso(now)}: ${showLossBound(bound)}`, output: { boundMs: ms } };
   },

@@ -4,7 +4,11 @@ import type { StepFailure } from '../incident/events.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 
-const input = z.strictObject({ primary: z.string().transform(instanceName), replicas: z.array(z.string().transform(instanceName)), consumers: z.array(z.string()) });
+const input = z.strictObject({
+  primary: z.string().transform(instanceName),
+  replicas: z.array(z.string().transform(instanceName)),
+  consumers: z.array(z.string()),
+});
 
 /**
  * The last look before the committed section: is the primary really still failed? A canary that is written, a consumer that
@@ -21,14 +25,23 @@ export const confirmDatabaseFailed = define({
   start: async (request, _version, context) => {
     const because = await signOfLife(request, context);
     if (because !== undefined) return { kind: 'failed', failure: because };
-    await context.keep(`fleet before the failover of ${request.primary}`, JSON.stringify(await context.world.databases.fleet(), null, 2));
-    return { kind: 'done', detail: `${request.primary} still takes no writes, no consumer serves and no replica streams` };
+    await context.keep(
+      `fleet before the failover of ${request.primary}`,
+      JSON.stringify(await context.world.databases.fleet(), null, 2),
+    );
+    return {
+      kind: 'done',
+      detail: `${request.primary} still takes no writes, no consumer serves and no replica streams`,
+    };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'looking again' }),
   verify: verifiedByPolling,
 });
 
-async function signOfLife({ primary, replicas, consumers }: z.infer<typeof input>, { world, chance }: ActionContext): Promise<StepFailure | undefined> {
+async function signOfLife(
+  { primary, replicas, consumers }: z.infer<typeof input>,
+  { world, chance }: ActionContext,
+): Promise<StepFailure | undefined> {
   const [contact, healths, streams] = await Promise.all([
     world.dataPlane.canary(primary, chance.uuid()),
     Promise.all(consumers.map((application) => world.applications.deepHealth(application))),
@@ -38,5 +51,7 @@ async function signOfLife({ primary, replicas, consumers }: z.infer<typeof input
   const serving = consumers.find((_application, index) => healths[index]?.kind === 'serving');
   if (serving !== undefined) return failure('voided', 'consumerServes', `${serving} serves, so its database does`);
   const streaming = replicas.find((_replica, index) => streams[index]?.receiving === true);
-  return streaming === undefined ? undefined : failure('voided', 'replicaStreams', `${streaming} still receives from ${primary}`);
+  return streaming === undefined
+    ? undefined
+    : failure('voided', 'replicaStreams', `${streaming} still receives from ${primary}`);
 }

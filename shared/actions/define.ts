@@ -18,7 +18,9 @@ export interface ActionDefinition<Input, Version extends Json, Handle extends Js
 }
 
 /** Gives a typed action the engine's face. Input that the plan's schema let through and the action's doesn't is our bug, and throws. */
-export function define<Input, Version extends Json, Handle extends Json>(own: ActionDefinition<Input, Version, Handle>): Action {
+export function define<Input, Version extends Json, Handle extends Json>(
+  own: ActionDefinition<Input, Version, Handle>,
+): Action {
   const read = (input: JsonObject): Input => own.input.parse(input);
   return {
     kind: own.kind,
@@ -32,4 +34,7 @@ export function define<Input, Version extends Json, Handle extends Json>(own: Ac
 }
 
 /** For actions that verify as they poll. */
-export const verifiedByPolling = async (): Promise<{ readonly ok: boolean; readonly detail: string }> => ({ ok: true, detail: '' });
+export const verifiedByPolling = async (): Promise<{ readonly ok: boolean; readonly detail: string }> => ({
+  ok: true,
+  detail: '',
+});

@@ -6,7 +6,10 @@ import { define, verifiedByPolling } from './define.ts';
 /** How many polls a replica gets to catch up with a primary that still answers: about two minutes. */
 const PATIENCE = 24;
 
-const input = z.strictObject({ primary: z.string().transform(instanceName), replica: z.string().transform(instanceName) });
+const input = z.strictObject({
+  primary: z.string().transform(instanceName),
+  replica: z.string().transform(instanceName),
+});
 
 /**
  * When the old side answers, waits until the chosen replica has replayed its final position; when it doesn't, says that the
@@ -20,14 +23,41 @@ export const drainReplica = define({
   version: z.null(),
   handle: z.strictObject({ polls: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { polls: 0 }, detail: 'asking the old primary for its final position', again: seconds(1) }),
+  start: async () => ({
+    kind: 'running',
+    handle: { polls: 0 },
+    detail: 'asking the old primary for its final position',
+    again: seconds(1),
+  }),
   poll: async ({ polls }, { primary, replica }, { world }) => {
-    const [last, reached] = await Promise.all([world.dataPlane.replication(primary), world.dataPlane.replication(replica)]);
-    if (last === undefined) return { kind: 'done', detail: `${primary} does not answer: what it had not sent is on its disk`, output: { answered: false } };
-    if (reached !== undefined && reached.position >= last.position) return { kind: 'done', detail: `${replica} has replayed everything up to ${last.position}`, output: { answered: true, behindBytes: 0 } };
+    const [last, reached] = await Promise.all([
+      world.dataPlane.replication(primary),
+      world.dataPlane.replication(replica),
+    ]);
+    if (last === undefined)
+      return {
+        kind: 'done',
+        detail: `${primary} does not answer: what it had not sent is on its disk`,
+        output: { answered: false },
+      };
+    if (reached !== undefined && reached.position >= last.position)
+      return {
+        kind: 'done',
+        detail: `${replica} has replayed everything up to ${last.position}`,
+        output: { answered: true, behindBytes: 0 },
+      };
     const behind = reached === undefined ? undefined : last.position - reached.position;
-    if (polls + 1 >= PATIENCE) return { kind: 'done', detail: `${replica} is still ${behind ?? 'an unknown number of'} bytes behind`, output: { answered: true, behindBytes: behind ?? null } };
-    return { kind: 'running', handle: { polls: polls + 1 }, detail: `${behind ?? 'an unknown number of'} bytes behind` };
+    if (polls + 1 >= PATIENCE)
+      return {
+        kind: 'done',
+        detail: `${replica} is still ${behind ?? 'an unknown number of'} bytes behind`,
+        output: { answered: true, behindBytes: behind ?? null },
+      };
+    return {
+      kind: 'running',
+      handle: { polls: polls + 1 },
+      detail: `${behind ?? 'an unknown number of'} bytes behind`,
+    };
   },
   verify: verifiedByPolling,
 });

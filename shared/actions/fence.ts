@@ -32,24 +32,35 @@ export type FenceVerdict =
 export function judgeFence({ stopped, consumers, own }: FenceEvidence): FenceVerdict {
   const seen = [own, ...consumers.flatMap(({ contact }) => (contact === undefined ? [] : [contact]))];
   const alive = seen.find((contact) => contact.outcome.kind === 'written');
-  if (alive !== undefined) return { kind: 'alive', detail: `a canary from ${alive.vantage} was written: the old primary takes writes` };
+  if (alive !== undefined)
+    return { kind: 'alive', detail: `a canary from ${alive.vantage} was written: the old primary takes writes` };
   const missing = consumers.flatMap(({ application, contact }) => doubts(application, contact, stopped));
   if (consumers.length === 0) missing.push('no consumer is listed, so no vantage point can speak');
   if (missing.length > 0) return { kind: 'unproved', missing };
   const places = consumers.map(({ application }) => application).join(', ');
-  return { kind: 'proved', how: stopped ? `stopped, read back, and no connection from ${places} although their paths work` : `a server answered and refused from ${places}` };
+  return {
+    kind: 'proved',
+    how: stopped
+      ? `stopped, read back, and no connection from ${places} although their paths work`
+      : `a server answered and refused from ${places}`,
+  };
 }
 
 function doubts(application: string, contact: Contact | undefined, stopped: boolean): string[] {
   if (contact === undefined) return [`${application} has no vantage point (probes.vantage)`];
-  if (contact.control !== 'ok') return [`the path from ${application} is not known to work (control ${contact.control})`];
+  if (contact.control !== 'ok')
+    return [`the path from ${application} is not known to work (control ${contact.control})`];
   switch (contact.outcome.kind) {
     case 'refusedByServer':
       return [];
     case 'connectionRefused':
     case 'unknown':
       // Without a stop, nobody listening now may listen again in a second (F3).
-      return stopped ? [] : [`from ${application}: ${contact.outcome.kind === 'unknown' ? contact.outcome.detail : 'nobody listens'}, and the stop is not done`];
+      return stopped
+        ? []
+        : [
+            `from ${application}: ${contact.outcome.kind === 'unknown' ? contact.outcome.detail : 'nobody listens'}, and the stop is not done`,
+          ];
     case 'written':
       return [`a canary from ${application} was written`];
   }
@@ -63,6 +74,10 @@ export function fenceFailure(verdict: FenceVerdict): StepFailure | undefined {
     case 'alive':
       return failure('voided', 'primaryAlive', verdict.detail);
     case 'unproved':
-      return wall('fenceProved', 'fenceUnproved', { observed: verdict.missing.join('; '), limit: 'positive evidence from every consumer’s place', openedBy: 'accept-unfenced-primary' });
+      return wall('fenceProved', 'fenceUnproved', {
+        observed: verdict.missing.join('; '),
+        limit: 'positive evidence from every consumer’s place',
+        openedBy: 'accept-unfenced-primary',
+      });
   }
 }

@@ -21,16 +21,20 @@ export const capturePodEvidence = define({
   version: z.null(),
   handle: z.null(),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async ({ application, pod: name }, _version, { world, keep }) => {
+  start: async ({ application, pod: name }, _version, context) => {
+    const { world } = context;
     const [described, previous, present] = await Promise.all([
       world.workloads.describePod(application, name),
       world.workloads.podLog(application, name, { previous: true, lines: LOG_LINES }),
       world.workloads.podLog(application, name, { previous: false, lines: LOG_LINES }),
     ]);
-    await keep(`describe of pod ${name}`, redact(described));
-    if (previous !== undefined) await keep(`log of the previous container of ${name}`, redact(previous));
-    if (present !== undefined) await keep(`log of ${name}`, redact(present));
-    return { kind: 'done', detail: `kept describe output, events${previous === undefined ? '' : ', the previous container’s log'} and log of ${name}` };
+    await context.keep(`describe of pod ${name}`, redact(described));
+    if (previous !== undefined) await context.keep(`log of the previous container of ${name}`, redact(previous));
+    if (present !== undefined) await context.keep(`log of ${name}`, redact(present));
+    return {
+      kind: 'done',
+      detail: `kept describe output, events${previous === undefined ? '' : ', the previous container’s log'} and log of ${name}`,
+    };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'keeping evidence' }),
   verify: verifiedByPolling,
@@ -50,11 +54,13 @@ export const evictPod = define({
     if (known.terminating) return { kind: 'inProgress', handle: { evicted: true }, detail: `${name} is ending` };
     return { kind: 'toDo', version: null };
   },
-  start: async ({ application, pod: name, uid }, _version, { world }) => afterEviction(name, await world.workloads.evict(application, name, uid)),
+  start: async ({ application, pod: name, uid }, _version, { world }) =>
+    afterEviction(name, await world.workloads.evict(application, name, uid)),
   poll: async ({ evicted }, { application, pod: name, uid }, { world }) => {
     const known = (await world.workloads.pods(application)).find((other) => other.uid === uid);
     if (known === undefined) return { kind: 'done', detail: `${name} is gone` };
-    if (evicted || known.terminating) return { kind: 'running', handle: { evicted: true }, detail: `${name} is ending` };
+    if (evicted || known.terminating)
+      return { kind: 'running', handle: { evicted: true }, detail: `${name} is ending` };
     return afterEviction(name, await world.workloads.evict(application, name, uid));
   },
   verify: verifiedByPolling,
@@ -67,7 +73,11 @@ function afterEviction(name: string, outcome: EvictionOutcome) {
     case 'gone':
       return { kind: 'done' as const, detail: `${name} is gone` };
     case 'budgetWouldBreak':
-      return { kind: 'running' as const, handle: { evicted: false }, detail: `the PodDisruptionBudget allows no eviction now: ${outcome.detail}` };
+      return {
+        kind: 'running' as const,
+        handle: { evicted: false },
+        detail: `the PodDisruptionBudget allows no eviction now: ${outcome.detail}`,
+      };
   }
 }
 
@@ -90,13 +100,22 @@ export const stayHealthy = define({
     const ready = workload === undefined || (workload.ready >= workload.replicas && workload.replicas > 0);
     if (health.kind === 'serving' && ready) {
       const since = sinceMs ?? now;
-      if (now - since >= holdMs) return { kind: 'done', detail: `${application} has stayed well for ${Math.round((now - since) / 1_000)} s` };
-      return { kind: 'running', handle: { sinceMs: since, relapses }, detail: `${application} is well since ${new Date(since).toISOString()}` };
+      if (now - since >= holdMs)
+        return { kind: 'done', detail: `${application} has stayed well for ${Math.round((now - since) / 1_000)} s` };
+      return {
+        kind: 'running',
+        handle: { sinceMs: since, relapses },
+        detail: `${application} is well since ${new Date(since).toISOString()}`,
+      };
     }
     const detail = ready ? health.detail : `${workload?.ready ?? 0} of ${workload?.replicas ?? 0} replicas are ready`;
     // A first wait for the replacement is no relapse; being well and falling ill again is, and twice is not chance.
     const fell = relapses + (sinceMs === null ? 0 : 1);
-    if (fell >= 2) return { kind: 'failed', failure: failure('notVerified', 'relapsed', `${application} fell ill again: ${detail}`) };
+    if (fell >= 2)
+      return {
+        kind: 'failed',
+        failure: failure('notVerified', 'relapsed', `${application} fell ill again: ${detail}`),
+      };
     return { kind: 'running', handle: { sinceMs: null, relapses: fell }, detail };
   },
   verify: verifiedByPolling,

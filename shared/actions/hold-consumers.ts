@@ -32,7 +32,9 @@ export const holdWorkload = define({
     const status = await world.workloads.inspect(application);
     if (status.replicas > 0) return { kind: 'toDo', version: status.version };
     const pods = await world.workloads.pods(application);
-    return pods.length === 0 ? { kind: 'already', detail: `${application} has no pods` } : { kind: 'inProgress', handle: {}, detail: `${pods.length} pods are still ending` };
+    return pods.length === 0
+      ? { kind: 'already', detail: `${application} has no pods` }
+      : { kind: 'inProgress', handle: {}, detail: `${pods.length} pods are still ending` };
   },
   start: async ({ application }, version, { world }) => {
     await world.workloads.scale(application, 0, version);
@@ -40,9 +42,14 @@ export const holdWorkload = define({
   },
   poll: async (_handle, { application }, { world }) => {
     const pods = await world.workloads.pods(application);
-    return pods.length === 0 ? { kind: 'done', detail: `${application} has no pods` } : { kind: 'running', handle: {}, detail: `${pods.length} pods are still ending`, again: SOON };
+    return pods.length === 0
+      ? { kind: 'done', detail: `${application} has no pods` }
+      : { kind: 'running', handle: {}, detail: `${pods.length} pods are still ending`, again: SOON };
   },
-  verify: async ({ application }, { world }) => ({ ok: (await world.workloads.inspect(application)).replicas === 0, detail: `${application} has no pods and asks for none` }),
+  verify: async ({ application }, { world }) => ({
+    ok: (await world.workloads.inspect(application)).replicas === 0,
+    detail: `${application} has no pods and asks for none`,
+  }),
 });
 
 /** Gives a Deployment its replicas back; its new pods read the database's address anew. */
@@ -56,7 +63,9 @@ export const releaseWorkload = define({
   observe: async ({ application, replicas }, { world }) => {
     const status = await world.workloads.inspect(application);
     if (status.replicas < replicas) return { kind: 'toDo', version: status.version };
-    return status.ready > 0 ? { kind: 'already', detail: `${application} has ${status.ready} of ${status.replicas} replicas ready` } : { kind: 'inProgress', handle: {}, detail: 'no replica is ready yet' };
+    return status.ready > 0
+      ? { kind: 'already', detail: `${application} has ${status.ready} of ${status.replicas} replicas ready` }
+      : { kind: 'inProgress', handle: {}, detail: 'no replica is ready yet' };
   },
   start: async ({ application, replicas }, version, { world }) => {
     await world.workloads.scale(application, replicas, version);
@@ -65,9 +74,14 @@ export const releaseWorkload = define({
   // The write path is open with the first ready replica; that all are is checked where the consumer is verified.
   poll: async (_handle, { application }, { world }) => {
     const status = await world.workloads.inspect(application);
-    return status.ready > 0 ? { kind: 'done', detail: `${status.ready} of ${status.replicas} replicas are ready` } : { kind: 'running', handle: {}, detail: `no replica of ${status.replicas} is ready yet`, again: SOON };
+    return status.ready > 0
+      ? { kind: 'done', detail: `${status.ready} of ${status.replicas} replicas are ready` }
+      : { kind: 'running', handle: {}, detail: `no replica of ${status.replicas} is ready yet`, again: SOON };
   },
-  verify: async ({ application, replicas }, { world }) => ({ ok: (await world.workloads.inspect(application)).replicas >= replicas, detail: '' }),
+  verify: async ({ application, replicas }, { world }) => ({
+    ok: (await world.workloads.inspect(application)).replicas >= replicas,
+    detail: '',
+  }),
 });
 
 /** Takes a Cloud Run service out of service by manual scaling with zero instances. */
@@ -81,7 +95,9 @@ export const holdService = define({
   observe: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
     const held = status.scaling.kind === 'manual' && status.scaling.instances === 0;
-    return held && status.settled ? { kind: 'already', detail: `${application} is held at zero instances` } : { kind: 'toDo', version: status.etag };
+    return held && status.settled
+      ? { kind: 'already', detail: `${application} is held at zero instances` }
+      : { kind: 'toDo', version: status.etag };
   },
   start: async ({ application }, etag, { world }) => {
     const operation = await world.services.setScaling(application, { kind: 'manual', instances: 0 }, etag);
@@ -105,22 +121,33 @@ export const releaseService = define({
   observe: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
     const held = status.scaling.kind === 'manual' && status.scaling.instances === 0;
-    return held || !status.settled ? { kind: 'toDo', version: status.etag } : { kind: 'already', detail: `${application} is in service` };
+    return held || !status.settled
+      ? { kind: 'toDo', version: status.etag }
+      : { kind: 'already', detail: `${application} is in service` };
   },
   start: async ({ application, scaling: before }, etag, { world }) => {
-    const wanted = before.kind === 'manual' ? before : { kind: 'automatic' as const, min: before.min, max: before.max ?? undefined };
+    const wanted =
+      before.kind === 'manual' ? before : { kind: 'automatic' as const, min: before.min, max: before.max ?? undefined };
     const operation = await world.services.setScaling(application, wanted, etag);
     return { kind: 'running', handle: { operation }, detail: `${application} is coming back`, again: SOON };
   },
   poll: async ({ operation }, _input, { world }) => pollService(operation, await world.services.operation(operation)),
   verify: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
-    return { ok: status.ready && !(status.scaling.kind === 'manual' && status.scaling.instances === 0), detail: `${application} is in service` };
+    return {
+      ok: status.ready && !(status.scaling.kind === 'manual' && status.scaling.instances === 0),
+      detail: `${application} is in service`,
+    };
   },
 });
 
 function pollService(operation: string, status: { readonly done: boolean; readonly error: string | undefined }) {
-  if (!status.done) return { kind: 'running' as const, handle: { operation }, detail: 'Cloud Run is carrying it out', again: SOON };
-  if (status.error !== undefined) return { kind: 'failed' as const, failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${status.error}`) };
+  if (!status.done)
+    return { kind: 'running' as const, handle: { operation }, detail: 'Cloud Run is carrying it out', again: SOON };
+  if (status.error !== undefined)
+    return {
+      kind: 'failed' as const,
+      failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${status.error}`),
+    };
   return { kind: 'done' as const, detail: 'Cloud Run has carried it out' };
 }

@@ -18,19 +18,32 @@ export const pointSecret = define({
   handle: z.null(),
   observe: async ({ secret, host }, context) => {
     const { version, enabled } = await context.world.secrets.latest(secret);
-    if (!enabled) return { kind: 'refused', failure: failure('refused', 'secretDisabled', `the newest version of ${secret} is disabled`) };
-    return (await hostOf(secret, version, context)) === host ? { kind: 'already', detail: `${secret} names ${host} since version ${version}` } : { kind: 'toDo', version };
+    if (!enabled)
+      return {
+        kind: 'refused',
+        failure: failure('refused', 'secretDisabled', `the newest version of ${secret} is disabled`),
+      };
+    return (await hostOf(secret, version, context)) === host
+      ? { kind: 'already', detail: `${secret} names ${host} since version ${version}` }
+      : { kind: 'toDo', version };
   },
   start: async ({ secret, host }, version, { world }) => {
     const moved = withHost(await world.secrets.read(secret, version), host);
-    if (moved === undefined) return { kind: 'failed', failure: failure('permanent', 'notAUrl', `version ${version} of ${secret} is no database URL`) };
+    if (moved === undefined)
+      return {
+        kind: 'failed',
+        failure: failure('permanent', 'notAUrl', `version ${version} of ${secret} is no database URL`),
+      };
     const added = await world.secrets.add(secret, moved);
     return { kind: 'done', detail: `${secret} names ${host} since version ${added}`, output: { version: added } };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'reading the secret back' }),
   verify: async ({ secret, host }, context) => {
     const { version } = await context.world.secrets.latest(secret);
-    return { ok: (await hostOf(secret, version, context)) === host, detail: `${secret} names ${host} since version ${version}` };
+    return {
+      ok: (await hostOf(secret, version, context)) === host,
+      detail: `${secret} names ${host} since version ${version}`,
+    };
   },
 });
 

@@ -15,7 +15,12 @@ const PATIENCE = 30;
 /** Between two rounds. */
 const NEXT_ROUND = seconds(2);
 
-const input = z.strictObject({ instance: z.string().transform(instanceName), address: z.string(), consumers: z.array(z.string()), control: z.string().transform(instanceName) });
+const input = z.strictObject({
+  instance: z.string().transform(instanceName),
+  address: z.string(),
+  consumers: z.array(z.string()),
+  control: z.string().transform(instanceName),
+});
 
 /** Proves by positive evidence that the old primary takes no writes; stops the run when it can't. */
 export const proveFence = define({
@@ -26,17 +31,38 @@ export const proveFence = define({
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int(), rounds: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { agreed: 0, rounds: 0 }, detail: 'asking every consumer’s place', again: NEXT_ROUND }),
+  start: async () => ({
+    kind: 'running',
+    handle: { agreed: 0, rounds: 0 },
+    detail: 'asking every consumer’s place',
+    again: NEXT_ROUND,
+  }),
   poll: async ({ agreed, rounds }, request, context) => {
     const verdict = await look(request, context);
     if (verdict.kind === 'proved') {
       if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
-      return { kind: 'running', handle: { agreed: agreed + 1, rounds: rounds + 1 }, detail: verdict.how, again: NEXT_ROUND };
+      return {
+        kind: 'running',
+        handle: { agreed: agreed + 1, rounds: rounds + 1 },
+        detail: verdict.how,
+        again: NEXT_ROUND,
+      };
     }
     const because = fenceFailure(verdict);
-    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) return { kind: 'done', detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`, output: { proved: false } };
-    if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE)) return { kind: 'failed', failure: because };
-    return { kind: 'running', handle: { agreed: 0, rounds: rounds + 1 }, detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail, again: NEXT_ROUND };
+    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary'))
+      return {
+        kind: 'done',
+        detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`,
+        output: { proved: false },
+      };
+    if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE))
+      return { kind: 'failed', failure: because };
+    return {
+      kind: 'running',
+      handle: { agreed: 0, rounds: rounds + 1 },
+      detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail,
+      again: NEXT_ROUND,
+    };
   },
   verify: verifiedByPolling,
 });
@@ -53,12 +79,21 @@ async function look(request: z.infer<typeof input>, { world, chance, clock }: Ac
   ]);
   return judgeFence({
     stopped: status.activation === 'never' && operations.every((operation) => operation.state === 'done'),
-    own: { vantage: 'our own place', at: clock.now(), outcome: own, control: controlled === undefined ? 'failed' : 'ok' },
+    own: {
+      vantage: 'our own place',
+      at: clock.now(),
+      outcome: own,
+      control: controlled === undefined ? 'failed' : 'ok',
+    },
     consumers: consumers.map((application, index) => ({ application, contact: contacts[index] })),
   });
 }
 
-async function contactFrom(application: string, address: string, { world, chance }: Pick<ActionContext, 'world' | 'chance'>) {
+async function contactFrom(
+  application: string,
+  address: string,
+  { world, chance }: Pick<ActionContext, 'world' | 'chance'>,
+) {
   try {
     return await world.applications.contactFrom(application, address, chance.uuid());
   } catch (error) {

@@ -15,10 +15,17 @@ export const protectInstance = define({
   handle: operationHandle,
   observe: async ({ instance }, context) => {
     const own = await ownOperation(instance, 'UPDATE', context);
-    if (own !== undefined && own.state !== 'done') return { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
+    if (own !== undefined && own.state !== 'done')
+      return { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
     const status = await context.world.databases.inspect(instance);
-    const whole = status.backupsEnabled && status.pointInTimeRecovery && status.deletionProtection && status.availability === 'regional';
-    return whole ? { kind: 'already', detail: `${instance} has HA, backups, point-in-time recovery and deletion protection` } : { kind: 'toDo', version: status.version };
+    const whole =
+      status.backupsEnabled &&
+      status.pointInTimeRecovery &&
+      status.deletionProtection &&
+      status.availability === 'regional';
+    return whole
+      ? { kind: 'already', detail: `${instance} has HA, backups, point-in-time recovery and deletion protection` }
+      : { kind: 'toDo', version: status.version };
   },
   start: async ({ instance }, version, { world }) => {
     const operation = await world.redundancy.protect(instance, version);
@@ -27,7 +34,10 @@ export const protectInstance = define({
   poll: ({ operation }, _input, context) => pollOperation(operation, context),
   verify: async ({ instance }, { world }) => {
     const status = await world.databases.inspect(instance);
-    return { ok: status.backupsEnabled && status.pointInTimeRecovery && status.deletionProtection, detail: `${instance} has backups, point-in-time recovery and deletion protection` };
+    return {
+      ok: status.backupsEnabled && status.pointInTimeRecovery && status.deletionProtection,
+      detail: `${instance} has backups, point-in-time recovery and deletion protection`,
+    };
   },
 });
 
@@ -41,9 +51,12 @@ export const takeBackup = define({
   handle: operationHandle,
   observe: async ({ instance, description }, context) => {
     const backups = await context.world.redundancy.backups(instance);
-    if (backups.some((backup) => backup.description === description && backup.successful)) return { kind: 'already', detail: `backup "${description}" exists` };
+    if (backups.some((backup) => backup.description === description && backup.successful))
+      return { kind: 'already', detail: `backup "${description}" exists` };
     const own = await ownOperation(instance, 'BACKUP_VOLUME', context);
-    return own !== undefined && own.state !== 'done' ? { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) } : { kind: 'toDo', version: null };
+    return own !== undefined && own.state !== 'done'
+      ? { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) }
+      : { kind: 'toDo', version: null };
   },
   start: async ({ instance, description }, _version, { world }) => {
     const operation = await world.redundancy.takeBackup(instance, description);
@@ -52,7 +65,10 @@ export const takeBackup = define({
   poll: ({ operation }, _input, context) => pollOperation(operation, context),
   verify: async ({ instance, description }, { world }) => {
     const backups = await world.redundancy.backups(instance);
-    return { ok: backups.some((backup) => backup.description === description && backup.successful), detail: `backup "${description}" is complete` };
+    return {
+      ok: backups.some((backup) => backup.description === description && backup.successful),
+      detail: `backup "${description}" is complete`,
+    };
   },
 });
 
@@ -64,12 +80,18 @@ export const createReplica = define({
   kind: 'create-replica',
   risk: 'destructive',
   repeat: 'named',
-  input: z.strictObject({ primary: z.string().transform(instanceName), replica: z.string().transform(instanceName), region: z.string() }),
+  input: z.strictObject({
+    primary: z.string().transform(instanceName),
+    replica: z.string().transform(instanceName),
+    region: z.string(),
+  }),
   version: z.null(),
   handle: operationHandle,
   observe: async ({ primary, replica }, { world }) => {
     const known = (await world.databases.fleet()).find((status) => status.instance === replica);
-    return known === undefined ? { kind: 'toDo', version: null } : { kind: 'already', detail: `${replica} is there (${known.state}) and follows ${known.upstream ?? primary}` };
+    return known === undefined
+      ? { kind: 'toDo', version: null }
+      : { kind: 'already', detail: `${replica} is there (${known.state}) and follows ${known.upstream ?? primary}` };
   },
   start: async ({ primary, replica, region }, _version, { world }) => {
     const operation = await world.redundancy.createReplica(primary, replica, region);
@@ -78,6 +100,9 @@ export const createReplica = define({
   poll: async ({ operation }) => ({ kind: 'done', detail: `${operation} is creating it` }),
   verify: async ({ primary, replica }, { world }) => {
     const known = (await world.databases.fleet()).find((status) => status.instance === replica);
-    return { ok: known?.upstream === primary, detail: `${replica} is being created in the background and will follow ${primary}: redundancy is back when it is runnable` };
+    return {
+      ok: known?.upstream === primary,
+      detail: `${replica} is being created in the background and will follow ${primary}: redundancy is back when it is runnable`,
+    };
   },
 });

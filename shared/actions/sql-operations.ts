@@ -10,8 +10,17 @@ export const operationHandle = z.strictObject({ operation: z.string() });
 /** Polls a Cloud SQL operation; DONE with an error is a failure (facts.md 3.3). */
 export async function pollOperation(operation: string, { world }: ActionContext): Promise<Progress> {
   const status = await world.databases.operation(operation);
-  if (status.state !== 'done') return { kind: 'running', handle: { operation }, detail: `${status.type} ${operation} is ${status.state}` };
-  if (status.error !== undefined) return { kind: 'failed', failure: failure('permanent', 'operationFailed', `${status.type} on ${status.instance} ended with an error: ${status.error}`) };
+  if (status.state !== 'done')
+    return { kind: 'running', handle: { operation }, detail: `${status.type} ${operation} is ${status.state}` };
+  if (status.error !== undefined)
+    return {
+      kind: 'failed',
+      failure: failure(
+        'permanent',
+        'operationFailed',
+        `${status.type} on ${status.instance} ended with an error: ${status.error}`,
+      ),
+    };
   return { kind: 'done', detail: `${status.type} ${operation} is done` };
 }
 
@@ -19,7 +28,11 @@ export async function pollOperation(operation: string, { world }: ActionContext)
  * An operation of that type on that instance since our intent: the effect of a call whose reply was lost (facts.md 3.6).
  * `undefined` before any intent, since then nothing there can be ours.
  */
-export async function ownOperation(instance: InstanceName, type: string, context: ActionContext): Promise<OperationStatus | undefined> {
+export async function ownOperation(
+  instance: InstanceName,
+  type: string,
+  context: ActionContext,
+): Promise<OperationStatus | undefined> {
   const { intentAt } = context;
   if (intentAt === undefined) return undefined;
   const since = after(intentAt, -context.system.guards.clockSkew);
@@ -28,4 +41,5 @@ export async function ownOperation(instance: InstanceName, type: string, context
 }
 
 /** `PROMOTE_REPLICA op-7 of 10:02:11` for timelines. */
-export const showOperation = (operation: OperationStatus): string => `${operation.type} ${operation.name} of ${toIso(operation.insertedAt)}`;
+export const showOperation = (operation: OperationStatus): string =>
+  `${operation.type} ${operation.name} of ${toIso(operation.insertedAt)}`;

@@ -21,7 +21,10 @@ export const stopInstance = define({
   observe: ({ instance }, context) => observe(instance, 'never', context),
   start: ({ instance }, version, context) => start(instance, 'never', version, context),
   poll: ({ operation }, _input, context) => pollOperation(operation, context),
-  verify: async ({ instance }, { world }) => ({ ok: (await world.databases.inspect(instance)).activation === 'never', detail: `${instance} reads activationPolicy NEVER` }),
+  verify: async ({ instance }, { world }) => ({
+    ok: (await world.databases.inspect(instance)).activation === 'never',
+    detail: `${instance} reads activationPolicy NEVER`,
+  }),
 });
 
 /** Starts a stopped instance: the way back from a fence, as long as nothing is promoted. */
@@ -35,20 +38,41 @@ export const startInstance = define({
   observe: ({ instance }, context) => observe(instance, 'always', context),
   start: ({ instance }, version, context) => start(instance, 'always', version, context),
   poll: ({ operation }, _input, context) => pollOperation(operation, context),
-  verify: async ({ instance }, { world }) => ({ ok: (await world.databases.inspect(instance)).activation === 'always', detail: `${instance} reads activationPolicy ALWAYS` }),
+  verify: async ({ instance }, { world }) => ({
+    ok: (await world.databases.inspect(instance)).activation === 'always',
+    detail: `${instance} reads activationPolicy ALWAYS`,
+  }),
 });
 
-async function observe(instance: InstanceName, wanted: 'always' | 'never', context: ActionContext): Promise<Observation<string>> {
-  const [status, operations] = await Promise.all([context.world.databases.inspect(instance), context.world.databases.operations(instance)]);
+async function observe(
+  instance: InstanceName,
+  wanted: 'always' | 'never',
+  context: ActionContext,
+): Promise<Observation<string>> {
+  const [status, operations] = await Promise.all([
+    context.world.databases.inspect(instance),
+    context.world.databases.operations(instance),
+  ]);
   const running = operations.find((operation) => operation.state !== 'done');
   const own = await ownOperation(instance, 'UPDATE', context);
-  if (own !== undefined && own.state !== 'done') return { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
-  if (status.activation === wanted && running === undefined) return { kind: 'already', detail: `${instance} reads activationPolicy ${wanted.toUpperCase()} and no operation is running` };
-  if (status.activation === wanted && running !== undefined) return { kind: 'inProgress', handle: { operation: running.name }, detail: showOperation(running) };
+  if (own !== undefined && own.state !== 'done')
+    return { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
+  if (status.activation === wanted && running === undefined)
+    return {
+      kind: 'already',
+      detail: `${instance} reads activationPolicy ${wanted.toUpperCase()} and no operation is running`,
+    };
+  if (status.activation === wanted && running !== undefined)
+    return { kind: 'inProgress', handle: { operation: running.name }, detail: showOperation(running) };
   return { kind: 'toDo', version: status.version };
 }
 
-async function start(instance: InstanceName, wanted: 'always' | 'never', version: string, { world }: ActionContext): Promise<Progress> {
+async function start(
+  instance: InstanceName,
+  wanted: 'always' | 'never',
+  version: string,
+  { world }: ActionContext,
+): Promise<Progress> {
   const operation = await world.databases.setActivation(instance, wanted, version);
   return { kind: 'running', handle: { operation }, detail: `${operation} is under way` };
 }

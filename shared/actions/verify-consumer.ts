@@ -9,7 +9,12 @@ const ANSWERS = 3;
 /** Between two questions. */
 const SOON = seconds(1);
 
-const input = z.strictObject({ application: z.string(), kind: z.enum(['gke', 'cloudRun']), epoch: z.string(), host: z.string() });
+const input = z.strictObject({
+  application: z.string(),
+  kind: z.enum(['gke', 'cloudRun']),
+  epoch: z.string(),
+  host: z.string(),
+});
 
 /**
  * Verifies a consumer of the new primary: it reports the current epoch, is not in recovery, and a canary written through it is
@@ -27,18 +32,32 @@ export const verifyConsumer = define({
   poll: async ({ agreed }, request, context) => {
     const doubt = await lookAt(request, context);
     if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt, again: SOON };
-    if (agreed + 1 < ANSWERS) return { kind: 'running', handle: { agreed: agreed + 1 }, detail: `${agreed + 1} of ${ANSWERS} answers agree`, again: SOON };
+    if (agreed + 1 < ANSWERS)
+      return {
+        kind: 'running',
+        handle: { agreed: agreed + 1 },
+        detail: `${agreed + 1} of ${ANSWERS} answers agree`,
+        again: SOON,
+      };
     const canary = await context.world.applications.writeAndRead(request.application, context.chance.uuid());
-    if (!canary.written || !canary.read) return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
-    return { kind: 'done', detail: `${request.application} writes and reads on ${request.host}, epoch ${request.epoch}` };
+    if (!canary.written || !canary.read)
+      return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
+    return {
+      kind: 'done',
+      detail: `${request.application} writes and reads on ${request.host}, epoch ${request.epoch}`,
+    };
   },
   verify: verifiedByPolling,
 });
 
-async function lookAt({ application, kind, epoch, host }: z.infer<typeof input>, { world }: ActionContext): Promise<string | undefined> {
+async function lookAt(
+  { application, kind, epoch, host }: z.infer<typeof input>,
+  { world }: ActionContext,
+): Promise<string | undefined> {
   if (kind === 'gke') {
     const workload = await world.workloads.inspect(application);
-    if (workload.ready < workload.replicas || !workload.settled) return `${workload.ready} of ${workload.replicas} replicas are ready`;
+    if (workload.ready < workload.replicas || !workload.settled)
+      return `${workload.ready} of ${workload.replicas} replicas are ready`;
   }
   const health = await world.applications.deepHealth(application);
   if (health.kind !== 'serving') return health.detail;

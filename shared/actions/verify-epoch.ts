@@ -5,7 +5,11 @@ import { type ActionContext, failure } from '../engine/action.ts';
 import { type InstanceName, instanceName } from '../system/names.ts';
 import { define } from './define.ts';
 
-const input = z.strictObject({ instance: z.string().transform(instanceName), former: z.string().transform(instanceName), epoch: z.string() });
+const input = z.strictObject({
+  instance: z.string().transform(instanceName),
+  former: z.string().transform(instanceName),
+  epoch: z.string(),
+});
 
 /** What the watch leaves for us; only the part that the measured loss needs. */
 const watched = z.object({ lastWrittenAtMs: z.number().nullable() });
@@ -21,21 +25,43 @@ export const verifyEpoch = define({
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async (request, _version, context) => attempt(request, context),
   poll: async (_handle, request, context) => attempt(request, context),
-  verify: async ({ instance }, { world }) => ({ ok: (await world.databases.inspect(instance)).role === 'primary', detail: '' }),
+  verify: async ({ instance }, { world }) => ({
+    ok: (await world.databases.inspect(instance)).role === 'primary',
+    detail: '',
+  }),
 });
 
 async function attempt({ instance, former, epoch }: z.infer<typeof input>, context: ActionContext) {
   const before = await context.world.dataPlane.replication(instance);
-  if (before?.role === 'replica') return { kind: 'running' as const, handle: null, detail: `${instance} is still in recovery`, again: seconds(2) };
+  if (before?.role === 'replica')
+    return { kind: 'running' as const, handle: null, detail: `${instance} is still in recovery`, again: seconds(2) };
   const read = await context.world.dataPlane.writeEpoch(instance, epoch);
-  if (read === undefined) return { kind: 'running' as const, handle: null, detail: `${instance} does not take a write yet`, again: seconds(2) };
-  if (read !== epoch) return { kind: 'failed' as const, failure: failure('permanent', 'foreignEpoch', `${instance} carries epoch ${read}, not ${epoch}`) };
+  if (read === undefined)
+    return {
+      kind: 'running' as const,
+      handle: null,
+      detail: `${instance} does not take a write yet`,
+      again: seconds(2),
+    };
+  if (read !== epoch)
+    return {
+      kind: 'failed' as const,
+      failure: failure('permanent', 'foreignEpoch', `${instance} carries epoch ${read}, not ${epoch}`),
+    };
   const measuredLossMs = await measureLoss(former, before?.heartbeat?.at, context);
-  return { kind: 'done' as const, detail: `epoch ${epoch} was written and read on ${instance}`, output: { epoch, measuredLossMs } satisfies Json };
+  return {
+    kind: 'done' as const,
+    detail: `epoch ${epoch} was written and read on ${instance}`,
+    output: { epoch, measuredLossMs } satisfies Json,
+  };
 }
 
 /** From our newest acknowledged heartbeat on the old primary to the newest that survived; `null` when either is not known. */
-async function measureLoss(former: InstanceName, survivedAt: number | undefined, { documents }: ActionContext): Promise<number | null> {
+async function measureLoss(
+  former: InstanceName,
+  survivedAt: number | undefined,
+  { documents }: ActionContext,
+): Promise<number | null> {
   const reading = watched.safeParse((await documents.get(`watch/${former}`))?.value);
   if (survivedAt === undefined || !reading.success || reading.data.lastWrittenAtMs === null) return null;
   return Math.max(0, reading.data.lastWrittenAtMs - survivedAt);

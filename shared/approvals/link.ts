@@ -7,8 +7,16 @@ import type { Digest } from '../core/digest.ts';
 export const linkKey = (opaqueHash: Digest): string => `link/${opaqueHash}`;
 
 /** The link on the first host, the other hosts in the text, and the codes for people without script. */
-export function linkFor(bases: readonly string[], opaque: string, tokens: { readonly approve: string; readonly deny: string }, expires: string): { readonly url: string; readonly codes: string } {
+export function linkFor(
+  bases: readonly string[],
+  opaque: string,
+  tokens: { readonly approve: string; readonly deny: string },
+  expires: string,
+): { readonly url: string; readonly codes: string } {
   const urls = bases.map((base) => `${base.replace(/\/$/, '')}/approve/${opaque}#a=${tokens.approve}&d=${tokens.deny}`);
   const others = urls.slice(1).map((url) => `The same page in the other region: ${url}`);
-  return { url: urls[0] ?? `/approve/${opaque}`, codes: [`to approve: ${tokens.approve}`, `to deny: ${tokens.deny}`, `good until ${expires}`, ...others].join('\n') };
+  return {
+    url: urls[0] ?? `/approve/${opaque}`,
+    codes: [`to approve: ${tokens.approve}`, `to deny: ${tokens.deny}`, `good until ${expires}`, ...others].join('\n'),
+  };
 }

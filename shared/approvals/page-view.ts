@@ -11,7 +11,12 @@ export interface ApprovalView {
   readonly situation: readonly { readonly name: string; readonly text: string }[];
   readonly evidence: readonly string[];
   readonly wouldChangeMind: readonly string[];
-  readonly steps: readonly { readonly title: string; readonly risk: PlannedStep['risk']; readonly committed: boolean; readonly note: string | undefined }[];
+  readonly steps: readonly {
+    readonly title: string;
+    readonly risk: PlannedStep['risk'];
+    readonly committed: boolean;
+    readonly note: string | undefined;
+  }[];
   readonly noReturn: readonly string[];
   readonly alternatives: readonly { readonly text: string; readonly figures: string; readonly because: string }[];
   readonly warnings: readonly string[];
@@ -23,7 +28,13 @@ export interface ApprovalView {
 }
 
 /** The view of one approval at `now`. */
-export function approvalView(system: System, state: IncidentState, approval: ApprovalState, plan: Plan, now: Instant): ApprovalView {
+export function approvalView(
+  system: System,
+  state: IncidentState,
+  approval: ApprovalState,
+  plan: Plan,
+  now: Instant,
+): ApprovalView {
   const { diagnosis } = state;
   const rto = (diagnosis?.failedSinceMs ?? state.openedAt) + system.objectives.rto;
   return {
@@ -33,24 +44,48 @@ export function approvalView(system: System, state: IncidentState, approval: App
       { name: 'Incident', text: `${state.id}: ${state.headline}` },
       { name: 'Diagnosis', text: `${plan.scenario} (${diagnosis?.confidence ?? 'unknown'})` },
       { name: 'What is lost', text: showLossBound(plan.lossBound) },
-      { name: 'How long', text: `about ${showDuration(criticalPath(plan))} (the runbook’s estimates; drills will replace them)` },
+      {
+        name: 'How long',
+        text: `about ${showDuration(criticalPath(plan))} (the runbook’s estimates; drills will replace them)`,
+      },
       { name: 'RTO', text: `${showDuration(system.objectives.rto)}, reached at ${toIso(rto as Instant)}` },
-      { name: 'Decide until', text: `${toIso(approval.expiresAt)}; the work must begin within ${showDuration(approval.startWithin)} after that` },
+      {
+        name: 'Decide until',
+        text: `${toIso(approval.expiresAt)}; the work must begin within ${showDuration(approval.startWithin)} after that`,
+      },
       { name: 'Approvals', text: `${approval.quorum} of ${approval.approvers.join(', ')}` },
     ],
     evidence: (diagnosis?.reasons ?? []).map(({ code, text }) => `${code}: ${text}`),
     wouldChangeMind: diagnosis?.wouldChangeMind ?? [],
-    steps: plan.steps.map((step) => ({ title: step.title, risk: step.risk, committed: step.committed, note: step.undo.kind === 'pointOfNoReturn' ? `can’t be undone: ${step.undo.because}` : step.optional ? 'afterwards; a failure is told and stops nothing' : undefined })),
-    noReturn: plan.steps.flatMap((step) => (step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}`] : [])),
+    steps: plan.steps.map((step) => ({
+      title: step.title,
+      risk: step.risk,
+      committed: step.committed,
+      note:
+        step.undo.kind === 'pointOfNoReturn'
+          ? `can’t be undone: ${step.undo.because}`
+          : step.optional
+            ? 'afterwards; a failure is told and stops nothing'
+            : undefined,
+    })),
+    noReturn: plan.steps.flatMap((step) =>
+      step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}`] : [],
+    ),
     alternatives: plan.alternatives.map((other) => ({
       text: other.text,
-      figures: [other.estimateMs === null ? 'duration unknown' : `about ${showDuration(millis(other.estimateMs))}`, other.losesMs === null ? 'loss unknown' : `loses at most ${showDuration(millis(other.losesMs))}`, ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${toIso(other.latestStartMs as Instant)}`])].join(', '),
+      figures: [
+        other.estimateMs === null ? 'duration unknown' : `about ${showDuration(millis(other.estimateMs))}`,
+        other.losesMs === null ? 'loss unknown' : `loses at most ${showDuration(millis(other.losesMs))}`,
+        ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${toIso(other.latestStartMs as Instant)}`]),
+      ].join(', '),
       because: `${other.possible ? 'possible' : 'not possible'}: ${other.because}`,
     })),
     warnings: plan.warnings.map((block) => `${block.guard}: ${block.observed} (limit ${block.limit})`),
     opens: approval.opens,
     failback: plan.failback,
-    decisions: approval.decisions.map((decision) => `${decision.approver}: ${decision.decision} at ${toIso(decision.at)}`),
+    decisions: approval.decisions.map(
+      (decision) => `${decision.approver}: ${decision.decision} at ${toIso(decision.at)}`,
+    ),
     outcome: outcomeOf(state),
     digest: approval.planDigest.slice(0, 16),
   };
@@ -71,7 +106,11 @@ function outcomeOf(state: IncidentState): string {
       return `Closed: ${phase.because}`;
     case 'takenOver':
       return `Taken over by ${phase.by}.`;
-    default:
+    case 'suspected':
+    case 'waiting':
+    case 'ready':
+    case 'held':
+    case 'awaitingApproval':
       return 'Nothing has been done yet.';
   }
 }

@@ -69,12 +69,20 @@ export function decidedPage(view: ApprovalView, said: string): string {
 
 /** The same page for every refusal: unknown, expired, tampered, foreign, or without a token (decisions.md 14). */
 export function refusedPage(): string {
-  return page('This link does not work', html`<h1>This link does not work</h1><p>It may be mistyped, too old, or meant for somebody else. Nothing was changed.</p><p>Ask for a new one, or look at the incident with <code>./dr incidents</code>.</p>`, false);
+  return page(
+    'This link does not work',
+    html`<h1>This link does not work</h1><p>It may be mistyped, too old, or meant for somebody else. Nothing was changed.</p><p>Ask for a new one, or look at the incident with <code>./dr incidents</code>.</p>`,
+    false,
+  );
 }
 
 /** For a correctly signed token that comes too late, and for a form that has gone stale. */
 export function tooLatePage(because: string): string {
-  return page('Too late', html`<h1>Nothing was changed</h1><p class="first">${because}</p><p>Look at the incident with <code>./dr incidents</code>.</p>`, false);
+  return page(
+    'Too late',
+    html`<h1>Nothing was changed</h1><p class="first">${because}</p><p>Look at the incident with <code>./dr incidents</code>.</p>`,
+    false,
+  );
 }
 
 function body(view: ApprovalView): Html {
@@ -95,10 +103,12 @@ ${list('Guards that this approval releases', view.warnings)}
 <h2>Failing back</h2><p>${view.failback}</p>`;
 }
 
-const list = (title: string, items: readonly string[]): Html => (items.length === 0 ? html`` : html`<h2>${title}</h2><ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`);
+const list = (title: string, items: readonly string[]): Html =>
+  items.length === 0 ? html`` : html`<h2>${title}</h2><ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 
 function page(title: string, content: Html, scripted: boolean): string {
   // Style and script are our own constants, byte for byte what the policy's hashes allow.
   const script = scripted ? new Html(`<script>${SCRIPT}</script>`) : html``;
-  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>${new Html(`<style>${STYLE}</style>`)}</head><body>${content}${script}</body></html>`.text;
+  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>${new Html(`<style>${STYLE}</style>`)}</head><body>${content}${script}</body></html>`
+    .text;
 }

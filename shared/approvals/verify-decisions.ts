@@ -14,7 +14,13 @@ import type { ApprovalPolicy, Approvals } from '../system/system.ts';
 
 /** What the decisions amount to, with the figures that the approvers signed. */
 export type Verification =
-  | { readonly kind: 'approved'; readonly approvers: readonly PersonId[]; readonly evidence: string; readonly lossLimitMs: number | null; readonly startBefore: Instant }
+  | {
+      readonly kind: 'approved';
+      readonly approvers: readonly PersonId[];
+      readonly evidence: string;
+      readonly lossLimitMs: number | null;
+      readonly startBefore: Instant;
+    }
   | { readonly kind: 'denied'; readonly by: PersonId }
   | { readonly kind: 'unproved'; readonly because: string };
 
@@ -31,14 +37,16 @@ export interface VerificationRequest {
 /** Checks every decision by its signature (A1 to A3). The caller compares `startBefore` with its own clock. */
 export async function verifyDecisions(request: VerificationRequest): Promise<Verification> {
   const { approval, policy, identity } = request;
-  if (policy === undefined || policy.approvers.length === 0) return { kind: 'unproved', because: 'the configuration names no approvers' };
+  if (policy === undefined || policy.approvers.length === 0)
+    return { kind: 'unproved', because: 'the configuration names no approvers' };
   const refusals: string[] = [];
   const valid: DecisionClaims[] = [];
   for (const decision of approval.decisions) {
     const checked = await request.verifier.verify(decision.token, decision.at);
     const because = checked.ok ? objection(checked.value, request, policy) : checked.error;
     if (because !== undefined || !checked.ok) refusals.push(`${decision.approver}: ${because}`);
-    else if (identity !== 'link' && decision.identity !== checked.value.approver) refusals.push(`${decision.approver}: decided under another identity`);
+    else if (identity !== 'link' && decision.identity !== checked.value.approver)
+      refusals.push(`${decision.approver}: decided under another identity`);
     else valid.push(checked.value);
   }
   const deny = valid.find((claims) => claims.decision === 'deny');
@@ -46,11 +54,19 @@ export async function verifyDecisions(request: VerificationRequest): Promise<Ver
   const approvers = [...new Set(valid.map((claims) => personId(claims.approver)))];
   const first = valid[0];
   if (first === undefined || approvers.length < policy.quorum) {
-    return { kind: 'unproved', because: `${approvers.length} of ${policy.quorum} approvals verify${refusals.length === 0 ? '' : ` (${refusals.join('; ')})`}` };
+    return {
+      kind: 'unproved',
+      because: `${approvers.length} of ${policy.quorum} approvals verify${refusals.length === 0 ? '' : ` (${refusals.join('; ')})`}`,
+    };
   }
   const limits = valid.map((claims) => claims.lossBoundMs);
-  const lossLimitMs = limits.every((limit) => limit !== null) ? Math.min(...limits) : (limits.find((limit) => limit !== null) ?? null);
-  const startBefore = after(valid.map((claims) => claims.expiresAt).reduce((a, b) => (a < b ? a : b), first.expiresAt), policy.startWithin);
+  const lossLimitMs = limits.every((limit) => limit !== null)
+    ? Math.min(...limits)
+    : (limits.find((limit) => limit !== null) ?? null);
+  const startBefore = after(
+    valid.map((claims) => claims.expiresAt).reduce((a, b) => (a < b ? a : b), first.expiresAt),
+    policy.startWithin,
+  );
   return { kind: 'approved', approvers, evidence: first.evidenceDigest, lossLimitMs, startBefore };
 }
 

@@ -26,7 +26,10 @@ const SENSITIVE: readonly (readonly [RegExp, string])[] = [
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, '$1 [redacted]'],
   [/\beyJ[\w-]{5,}\.[\w-]{5,}(\.[\w-]*)?/g, '[redacted token]'],
   [/\bya29\.[\w.-]+/g, '[redacted token]'],
-  [/\b((?:[\w-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key)[\w-]*)["']?\s*[=:]\s*["']?)[^\s"',;&]+/gi, '$1[redacted]'],
+  [
+    /\b((?:[\w-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key)[\w-]*)["']?\s*[=:]\s*["']?)[^\s"',;&]+/gi,
+    '$1[redacted]',
+  ],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[redacted private key]'],
   [/\b[sr]k_(live|test)_\w+/g, '[redacted key]'],
 ];

@@ -62,9 +62,31 @@ export interface Action {
 export type Catalogue = Readonly<Record<string, Action>>;
 
 /** A failure without a wall. */
-export const failure = (kind: StepFailure['kind'], code: string, detail: string): StepFailure => ({ kind, code, detail, block: null });
+export const failure = (kind: StepFailure['kind'], code: string, detail: string): StepFailure => ({
+  kind,
+  code,
+  detail,
+  block: null,
+});
 
 /** A wall that stands in the way of a step (design.md section 6). */
-export function wall(guard: string, code: string, detail: { readonly observed: string; readonly limit: string; readonly openedBy: string | null }): StepFailure {
-  return { kind: 'wall', code, detail: `${detail.observed} (limit: ${detail.limit})`, block: { guard, kind: 'wall', code, observed: detail.observed, limit: detail.limit, clearsAtMs: null, openedBy: detail.openedBy } };
+export function wall(
+  guard: string,
+  code: string,
+  detail: { readonly observed: string; readonly limit: string; readonly openedBy: string | null },
+): StepFailure {
+  return {
+    kind: 'wall',
+    code,
+    detail: `${detail.observed} (limit: ${detail.limit})`,
+    block: {
+      guard,
+      kind: 'wall',
+      code,
+      observed: detail.observed,
+      limit: detail.limit,
+      clearsAtMs: null,
+      openedBy: detail.openedBy,
+    },
+  };
 }

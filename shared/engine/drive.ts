@@ -41,7 +41,13 @@ export interface Driver {
   readonly budget: Millis;
   context(state: IncidentState, run: RunState, intentAt: Instant | undefined): ActionContext;
   /** Whether the run may begin now: approval verified, guards asked, bounds still true. Events say why not. */
-  mayStart(state: IncidentState, run: RunState): Promise<{ readonly kind: 'go' } | { readonly kind: 'no'; readonly events: (state: IncidentState, now: Instant) => readonly NewEvent[] }>;
+  mayStart(
+    state: IncidentState,
+    run: RunState,
+  ): Promise<
+    | { readonly kind: 'go' }
+    | { readonly kind: 'no'; readonly events: (state: IncidentState, now: Instant) => readonly NewEvent[] }
+  >;
   /** Looked at anew before each call that changes something. */
   refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
   /** Told when a run begins and ends, for budgets and cooldowns. */
@@ -85,8 +91,10 @@ class Drive {
     for (;;) {
       const state = await this.#journal.refresh();
       const move = nextMove(state, this.#driver.clock.now());
-      if (!('role' in move) || move.role !== this.#driver.role || state.run === undefined) return await this.#rest({ kind: move.kind === 'none' ? 'ended' : 'idle' });
-      if (!(await this.#holding.ready(this.#deadline))) return await this.#rest({ kind: 'later', because: 'the lease is lost' });
+      if (!('role' in move) || move.role !== this.#driver.role || state.run === undefined)
+        return await this.#rest({ kind: move.kind === 'none' ? 'ended' : 'idle' });
+      if (!(await this.#holding.ready(this.#deadline)))
+        return await this.#rest({ kind: 'later', because: 'the lease is lost' });
       switch (move.kind) {
         case 'startRun':
           if (!(await this.#start(state, state.run))) return { kind: 'idle' };
@@ -122,8 +130,15 @@ class Drive {
       return false;
     }
     await this.#driver.began(run, state);
-    const started = event('runStarted', { run: run.digest, planDigest: run.digest, leaseToken: this.#holding.token, worker: this.#driver.worker });
-    await this.#journal.append((now, at) => (nextMove(now, at).kind === 'startRun' && now.run?.digest === run.digest ? [started] : []));
+    const started = event('runStarted', {
+      run: run.digest,
+      planDigest: run.digest,
+      leaseToken: this.#holding.token,
+      worker: this.#driver.worker,
+    });
+    await this.#journal.append((now, at) =>
+      nextMove(now, at).kind === 'startRun' && now.run?.digest === run.digest ? [started] : [],
+    );
     return true;
   }
 
@@ -155,7 +170,11 @@ class Drive {
   async #conclude(before: IncidentState, decide: (state: IncidentState) => readonly NewEvent[]): Promise<void> {
     await this.#drain();
     const digest = before.run?.digest;
-    await this.#journal.append((state) => (state.run?.digest === digest && (state.phase.kind === 'running' || state.phase.kind === 'landing') ? decide(state) : []));
+    await this.#journal.append((state) =>
+      state.run?.digest === digest && (state.phase.kind === 'running' || state.phase.kind === 'landing')
+        ? decide(state)
+        : [],
+    );
     if (before.run !== undefined) await this.#driver.ended(before.run, this.#journal.state());
   }
 
@@ -168,7 +187,12 @@ class Drive {
   async #rest(outcome: DriveOutcome): Promise<DriveOutcome> {
     if (outcome.kind === 'again' || outcome.kind === 'later') this.#spentNow = true;
     await this.#drain();
-    if (outcome.kind === 'again') await this.#journal.append((state) => (state.phase.kind === 'running' || state.phase.kind === 'landing' ? [event('handedOver', { worker: this.#driver.worker, because: 'the time budget is used up' })] : []));
+    if (outcome.kind === 'again')
+      await this.#journal.append((state) =>
+        state.phase.kind === 'running' || state.phase.kind === 'landing'
+          ? [event('handedOver', { worker: this.#driver.worker, because: 'the time budget is used up' })]
+          : [],
+      );
     return outcome;
   }
 
@@ -189,4 +213,3 @@ class Drive {
     };
   }
 }
-

@@ -32,7 +32,13 @@ export interface LeaseOptions {
 }
 
 /** Takes all keys or none; `taken` names the first that somebody else holds, and until when. */
-export async function takeLeases(keys: readonly string[], options: LeaseOptions): Promise<{ readonly kind: 'holding'; readonly holding: Holding } | { readonly kind: 'taken'; readonly key: string; readonly by: string; readonly until: Instant }> {
+export async function takeLeases(
+  keys: readonly string[],
+  options: LeaseOptions,
+): Promise<
+  | { readonly kind: 'holding'; readonly holding: Holding }
+  | { readonly kind: 'taken'; readonly key: string; readonly by: string; readonly until: Instant }
+> {
   const { leases, clock, holder, length } = options;
   const held: Lease[] = [];
   const since = clock.monotonic();

@@ -1,7 +1,15 @@
 import { unreachable } from '../core/assert.ts';
 import { after, type Instant, instant, minutes, seconds } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
-import { currentApproval, type IncidentState, insideCommittedSection, passedNoReturn, type RunState, standing, type StepProgress } from '../incident/state.ts';
+import {
+  currentApproval,
+  type IncidentState,
+  insideCommittedSection,
+  passedNoReturn,
+  type RunState,
+  standing,
+  type StepProgress,
+} from '../incident/state.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 
 // The heart of the engine: what has to be done next, from the state alone. Pure, so that a lost message, a crash or a second
@@ -18,7 +26,12 @@ export type Role = 'heal' | 'recover';
 export type Move =
   | { readonly kind: 'look' }
   | { readonly kind: 'startRun'; readonly role: Role }
-  | { readonly kind: 'perform'; readonly role: Role; readonly steps: readonly PlannedStep[]; readonly direction: 'do' | 'undo' }
+  | {
+      readonly kind: 'perform';
+      readonly role: Role;
+      readonly steps: readonly PlannedStep[];
+      readonly direction: 'do' | 'undo';
+    }
   /** A step failed where nothing has to be taken back. */
   | { readonly kind: 'stop'; readonly role: Role; readonly because: StepFailure }
   | { readonly kind: 'land'; readonly role: Role; readonly landing: 'unfence' | 'hold'; readonly because: StepFailure }
@@ -35,7 +48,8 @@ const LOOK_AGAIN = minutes(1);
 const FAR = instant(253_402_300_799_000);
 
 /** The role that performs this run. */
-export const roleOf = (run: RunState): Role => (run.needsApproval || run.plan.steps.some((step) => step.risk === 'destructive') ? 'recover' : 'heal');
+export const roleOf = (run: RunState): Role =>
+  run.needsApproval || run.plan.steps.some((step) => step.risk === 'destructive') ? 'recover' : 'heal';
 
 /** What has to be done next, and by whom. */
 export function nextMove(state: IncidentState, now: Instant): Move {
@@ -85,13 +99,16 @@ export function dueAt(state: IncidentState, now: Instant, lease: number): Instan
   const pending = [...state.notices.values()].filter((notice) => notice.delivered.length === 0);
   const retry = pending.map((notice) => after(notice.dueAt, seconds(30)));
   const move = nextMove(state, now);
-  const own: Instant | undefined = move.kind === 'wait' ? move.until : move.kind === 'none' ? undefined : after(now, lease);
+  const own: Instant | undefined =
+    move.kind === 'wait' ? move.until : move.kind === 'none' ? undefined : after(now, lease);
   return [...retry, ...(own === undefined ? [] : [own])].sort((a, b) => a - b)[0];
 }
 
 function moveOfRun(run: RunState): Move {
   const role = roleOf(run);
-  const broken = run.plan.steps.map((step) => ({ step, progress: run.steps.get(step.id) })).find(({ step, progress }) => progress?.kind === 'failed' && !step.optional);
+  const broken = run.plan.steps
+    .map((step) => ({ step, progress: run.steps.get(step.id) }))
+    .find(({ step, progress }) => progress?.kind === 'failed' && !step.optional);
   if (broken?.progress?.kind === 'failed') {
     const { failure } = broken.progress;
     if (!insideCommittedSection(run)) return { kind: 'stop', role, because: failure };
@@ -115,7 +132,12 @@ function moveOfLanding(run: RunState): Move {
 function toUndo(run: RunState): PlannedStep | undefined {
   return run.plan.steps.findLast((step) => {
     const progress = run.steps.get(step.id);
-    return step.undo.kind === 'action' && progress !== undefined && progress.kind !== 'undone' && progress.kind !== 'undoFailed';
+    return (
+      step.undo.kind === 'action' &&
+      progress !== undefined &&
+      progress.kind !== 'undone' &&
+      progress.kind !== 'undoFailed'
+    );
   });
 }
 
@@ -134,7 +156,8 @@ export function readySteps(run: RunState): readonly PlannedStep[] {
   });
 }
 
-const isSettled = (progress: StepProgress | undefined): boolean => progress?.kind === 'done' || progress?.kind === 'failed';
+const isSettled = (progress: StepProgress | undefined): boolean =>
+  progress?.kind === 'done' || progress?.kind === 'failed';
 
 /** A step is left out when an optional step that it needs has failed or was left out itself. */
 function isSkipped(run: RunState, step: PlannedStep): boolean {

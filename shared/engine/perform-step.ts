@@ -58,7 +58,13 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
   const call = deed(task);
   const action = worker.catalogue[call.action];
   if (action === undefined) {
-    await settle(journal, task, () => event('stepFailed', { step: step.id, direction, failure: failure('permanent', 'unknownAction', `${call.action} is not in this function's catalogue`) }));
+    await settle(journal, task, () =>
+      event('stepFailed', {
+        step: step.id,
+        direction,
+        failure: failure('permanent', 'unknownAction', `${call.action} is not in this function's catalogue`),
+      }),
+    );
     return 'settled';
   }
   const memory: Memory = { rejectedAttempt: undefined };
@@ -72,7 +78,9 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
     if (!(await worker.ready())) return 'leaseLost';
     const overdue = progress !== undefined && worker.clock.now() >= after(progress.startedAt, step.timeLimitMs);
     if (overdue) {
-      await settle(journal, task, (now) => event('stepFailed', { step: step.id, direction, failure: timeLimit(step, progress, now) }));
+      await settle(journal, task, (now) =>
+        event('stepFailed', { step: step.id, direction, failure: timeLimit(step, progress, now) }),
+      );
       return 'settled';
     }
     const pause = await advance(task, action, call.input, { state, run, progress }, memory, journal, worker);
@@ -92,7 +100,15 @@ interface Memory {
 }
 
 /** One pass: at most one effect. Returns how long to wait before the next. */
-async function advance(task: Task, action: Action, input: PlannedStep['input'], position: Position, memory: Memory, journal: Journal, worker: Worker): Promise<Millis> {
+async function advance(
+  task: Task,
+  action: Action,
+  input: PlannedStep['input'],
+  position: Position,
+  memory: Memory,
+  journal: Journal,
+  worker: Worker,
+): Promise<Millis> {
   const { progress, state, run } = position;
   const context = worker.context(state, run, progress?.kind === 'started' ? progress.at : progress?.startedAt);
   try {
@@ -111,18 +127,37 @@ async function advance(task: Task, action: Action, input: PlannedStep['input'], 
   }
 }
 
-async function lookAndStart(task: Task, action: Action, input: PlannedStep['input'], position: Position, memory: Memory, context: ActionContext, journal: Journal, worker: Worker): Promise<Millis> {
+async function lookAndStart(
+  task: Task,
+  action: Action,
+  input: PlannedStep['input'],
+  position: Position,
+  memory: Memory,
+  context: ActionContext,
+  journal: Journal,
+  worker: Worker,
+): Promise<Millis> {
   const { step, direction } = task;
   const { progress, state, run } = position;
   const seen = await action.observe(input, context);
   switch (seen.kind) {
     case 'already':
-      await settle(journal, task, () => event('stepDone', { step: step.id, direction, already: progress === undefined, detail: seen.detail, output: seen.output ?? null }));
+      await settle(journal, task, () =>
+        event('stepDone', {
+          step: step.id,
+          direction,
+          already: progress === undefined,
+          detail: seen.detail,
+          output: seen.output ?? null,
+        }),
+      );
       return millis(0);
     case 'refused':
       return await fail(journal, task, seen.failure);
     case 'inProgress':
-      await settle(journal, task, () => event('stepWaiting', { step: step.id, direction, handle: seen.handle, detail: seen.detail }));
+      await settle(journal, task, () =>
+        event('stepWaiting', { step: step.id, direction, handle: seen.handle, detail: seen.detail }),
+      );
       return POLL;
     case 'toDo':
       break;
@@ -132,22 +167,46 @@ async function lookAndStart(task: Task, action: Action, input: PlannedStep['inpu
   const attempt = (progress?.attempt ?? 0) + 1;
   if (progress !== undefined) {
     const wait = memory.rejectedAttempt === progress.attempt ? millis(0) : repeatAfter(action, progress.at, worker);
-    if (wait === 'never') return await fail(journal, task, failure('exhausted', 'unknownOutcome', `${step.title}: it is not known whether the first try took effect, and it must not be repeated`));
+    if (wait === 'never')
+      return await fail(
+        journal,
+        task,
+        failure(
+          'exhausted',
+          'unknownOutcome',
+          `${step.title}: it is not known whether the first try took effect, and it must not be repeated`,
+        ),
+      );
     if (wait > 0) return millis(Math.min(wait, POLL));
-    if (attempt > ATTEMPTS_MAX) return await fail(journal, task, failure('exhausted', 'attempts', `${step.title}: ${ATTEMPTS_MAX} tries without effect`));
+    if (attempt > ATTEMPTS_MAX)
+      return await fail(
+        journal,
+        task,
+        failure('exhausted', 'attempts', `${step.title}: ${ATTEMPTS_MAX} tries without effect`),
+      );
   }
   if (action.risk !== 'observe') {
     const refused = await worker.refusal(step, state, run);
     if (refused !== undefined) return await fail(journal, task, refused);
   }
-  const intent = await settle(journal, task, () => event('stepStarted', { step: step.id, direction, attempt, version: seen.version }));
+  const intent = await settle(journal, task, () =>
+    event('stepStarted', { step: step.id, direction, attempt, version: seen.version }),
+  );
   if (!intent) return millis(0);
   // The intent is written; the lease is looked at once more, since the append took time (L1).
   if (!(await worker.ready())) return millis(0);
   try {
-    return await record(await action.start(input, seen.version, { ...context, intentAt: worker.clock.now() }), task, action, input, journal, context);
+    return await record(
+      await action.start(input, seen.version, { ...context, intentAt: worker.clock.now() }),
+      task,
+      action,
+      input,
+      journal,
+      context,
+    );
   } catch (error) {
-    if (isPortError(error) && (error.kind === 'retryable' || error.kind === 'conflict')) memory.rejectedAttempt = attempt;
+    if (isPortError(error) && (error.kind === 'retryable' || error.kind === 'conflict'))
+      memory.rejectedAttempt = attempt;
     throw error;
   }
 }
@@ -168,18 +227,37 @@ function repeatAfter(action: Action, intentAt: Instant, worker: Worker): Millis 
   }
 }
 
-async function record(progress: Progress, task: Task, action: Action, input: PlannedStep['input'], journal: Journal, context: ActionContext): Promise<Millis> {
+async function record(
+  progress: Progress,
+  task: Task,
+  action: Action,
+  input: PlannedStep['input'],
+  journal: Journal,
+  context: ActionContext,
+): Promise<Millis> {
   const { step, direction } = task;
   switch (progress.kind) {
     case 'running':
-      await settle(journal, task, (_now, known) => (sameWait(known, progress) ? undefined : event('stepWaiting', { step: step.id, direction, handle: progress.handle, detail: progress.detail })));
+      await settle(journal, task, (_now, known) =>
+        sameWait(known, progress)
+          ? undefined
+          : event('stepWaiting', { step: step.id, direction, handle: progress.handle, detail: progress.detail }),
+      );
       return progress.again ?? POLL;
     case 'failed':
       return await fail(journal, task, progress.failure);
     case 'done': {
       const verdict = await action.verify(input, context);
       if (!verdict.ok) return POLL;
-      await settle(journal, task, () => event('stepDone', { step: step.id, direction, already: false, detail: verdict.detail === '' ? progress.detail : verdict.detail, output: progress.output ?? null }));
+      await settle(journal, task, () =>
+        event('stepDone', {
+          step: step.id,
+          direction,
+          already: false,
+          detail: verdict.detail === '' ? progress.detail : verdict.detail,
+          output: progress.output ?? null,
+        }),
+      );
       return millis(0);
     }
     default:
@@ -188,12 +266,18 @@ async function record(progress: Progress, task: Task, action: Action, input: Pla
 }
 
 async function fail(journal: Journal, task: Task, because: StepFailure): Promise<Millis> {
-  await settle(journal, task, () => event('stepFailed', { step: task.step.id, direction: task.direction, failure: because }));
+  await settle(journal, task, () =>
+    event('stepFailed', { step: task.step.id, direction: task.direction, failure: because }),
+  );
   return millis(0);
 }
 
 /** Appends an event of this step unless the run has moved on meanwhile; says whether it did. */
-async function settle(journal: Journal, task: Task, make: (now: Instant, known: StepProgress | undefined) => NewEvent | undefined): Promise<boolean> {
+async function settle(
+  journal: Journal,
+  task: Task,
+  make: (now: Instant, known: StepProgress | undefined) => NewEvent | undefined,
+): Promise<boolean> {
   let written = false;
   await journal.append((state, now) => {
     written = false;
@@ -212,23 +296,39 @@ const isActive = (state: IncidentState): boolean => state.phase.kind === 'runnin
 
 /** What an undo performs is the action that the plan names; its progress begins where the step itself ended. */
 function deed({ step, direction }: Task): { readonly action: string; readonly input: PlannedStep['input'] } {
-  return direction === 'undo' && step.undo.kind === 'action' ? { action: step.undo.action, input: step.undo.input } : { action: step.action, input: step.input };
+  return direction === 'undo' && step.undo.kind === 'action'
+    ? { action: step.undo.action, input: step.undo.input }
+    : { action: step.action, input: step.input };
 }
 
-function ownProgress(run: RunState, { step, direction }: Task): (StepProgress & { readonly kind: 'started' | 'waiting' }) | Exclude<StepProgress, { readonly kind: 'started' | 'waiting' }> | undefined {
+function ownProgress(
+  run: RunState,
+  { step, direction }: Task,
+):
+  | (StepProgress & { readonly kind: 'started' | 'waiting' })
+  | Exclude<StepProgress, { readonly kind: 'started' | 'waiting' }>
+  | undefined {
   const progress = run.steps.get(step.id);
   if (progress === undefined || direction === 'do') return progress;
   if (progress.kind === 'undone' || progress.kind === 'undoFailed') return progress;
-  return (progress.kind === 'started' || progress.kind === 'waiting') && progress.direction === 'undo' ? progress : undefined;
+  return (progress.kind === 'started' || progress.kind === 'waiting') && progress.direction === 'undo'
+    ? progress
+    : undefined;
 }
 
 const sameWait = (known: StepProgress | undefined, next: { readonly handle: Json; readonly detail: string }): boolean =>
-  known?.kind === 'waiting' && known.detail === next.detail && canonicalJson(known.handle) === canonicalJson(next.handle);
+  known?.kind === 'waiting' &&
+  known.detail === next.detail &&
+  canonicalJson(known.handle) === canonicalJson(next.handle);
 
 function timeLimit(step: PlannedStep, progress: Position['progress'], now: Instant): StepFailure {
   const took = progress === undefined ? millis(0) : millis(now - progress.startedAt);
   const last = progress?.kind === 'waiting' ? `; last seen: ${progress.detail}` : '';
-  return failure('timeLimit', 'timeLimit', `${step.title}: not done after ${showDuration(took)}, the limit is ${showDuration(millis(step.timeLimitMs))}${last}`);
+  return failure(
+    'timeLimit',
+    'timeLimit',
+    `${step.title}: not done after ${showDuration(took)}, the limit is ${showDuration(millis(step.timeLimitMs))}${last}`,
+  );
 }
 
 /** Doubles from two seconds up to half a minute, with jitter so that two workers don't march in step. */

@@ -11,8 +11,8 @@ export async function afterAppend(state: IncidentState, home: FlowHome, own?: Ro
   const move = nextMove(state, home.clock.now());
   const calls: Promise<void>[] = [];
   if (pending) calls.push(wake('dr-notices', state, home));
-  if ('role' in move && move.role !== own) calls.push(wake(move.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home));
+  if ('role' in move && move.role !== own)
+    calls.push(wake(move.role === 'heal' ? 'dr-heal' : 'dr-recover', state, home));
   if (move.kind === 'closeApproval' && own === undefined) calls.push(wake('dr-recover', state, home));
   await Promise.all(calls);
 }
-

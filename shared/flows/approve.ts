@@ -7,7 +7,13 @@ import { sha256 } from '../core/digest.ts';
 import type { SecretText } from '../core/redact.ts';
 import { type Instant, minutes } from '../core/time.ts';
 import { event } from '../incident/events.ts';
-import { type ApprovalState, type IncidentState, insideCommittedSection, passedNoReturn, standing } from '../incident/state.ts';
+import {
+  type ApprovalState,
+  type IncidentState,
+  insideCommittedSection,
+  passedNoReturn,
+  standing,
+} from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import type { DecisionClaims, TokenVerifier } from '../ports/signing.ts';
 import { incidentId, type PersonId, personId } from '../system/names.ts';
@@ -46,7 +52,11 @@ export interface PostedDecision {
 /** Refused attempts that are written into one incident's log within an hour: a scanner must not fill it. */
 const REFUSALS_MAX = 20;
 
-const linkWire = z.object({ incident: z.string().transform(incidentId), approval: z.string(), approver: z.string().transform(personId) });
+const linkWire = z.object({
+  incident: z.string().transform(incidentId),
+  approval: z.string(),
+  approver: z.string().transform(personId),
+});
 
 /** Shows the page of an opaque id (A1). */
 export async function showApproval(opaque: string, home: ApproveHome): Promise<PageAnswer> {
@@ -57,7 +67,8 @@ export async function showApproval(opaque: string, home: ApproveHome): Promise<P
   if (view === undefined) return refused();
   const now = await home.store.now();
   const mine = approval.decisions.find((decision) => decision.approver === found.approver);
-  if (mine !== undefined) return { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}.`) };
+  if (mine !== undefined)
+    return { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}.`) };
   if (standing(approval, now) !== 'open') return { status: 200, body: decidedPage(view, saidOf(approval, now)) };
   return { status: 200, body: decidePage(view, nonceOf(opaque, hourOf(now), home.formKey)) };
 }
@@ -74,10 +85,19 @@ export async function decide(posted: PostedDecision, home: ApproveHome): Promise
     await note(journal, found.approval, because ?? 'malformed');
     return refused();
   }
-  if (!isFresh(posted, now, home.formKey)) return { status: 400, body: tooLatePage('The form is too old or was not made by this page. Open the link again.') };
+  if (!isFresh(posted, now, home.formKey))
+    return { status: 400, body: tooLatePage('The form is too old or was not made by this page. Open the link again.') };
   const { decision } = checked.value;
-  const decided = event('decided', { approval: found.approval.id, approver, identity: posted.identity ?? null, decision, token: posted.token.trim() });
-  const state = await journal.append((current, at) => (mayDecide(current, found.approval.id, approver, decision, at) === undefined ? [decided] : []));
+  const decided = event('decided', {
+    approval: found.approval.id,
+    approver,
+    identity: posted.identity ?? null,
+    decision,
+    token: posted.token.trim(),
+  });
+  const state = await journal.append((current, at) =>
+    mayDecide(current, found.approval.id, approver, decision, at) === undefined ? [decided] : [],
+  );
   await afterAppend(state, home);
   return await shown(found, home, now);
 }
@@ -96,15 +116,23 @@ async function find(opaque: string, home: ApproveHome): Promise<Found | undefine
   const journal = await journalOf(link.data.incident, home);
   const approval = journal?.state().approvals.find(({ id }) => id === link.data.approval);
   const known = approval?.links.some((issued) => issued.opaqueHash === hash && issued.approver === link.data.approver);
-  return journal === undefined || approval === undefined || known !== true ? undefined : { journal, approval, approver: link.data.approver };
+  return journal === undefined || approval === undefined || known !== true
+    ? undefined
+    : { journal, approval, approver: link.data.approver };
 }
 
 /** Why this token decides nothing here (A2). */
-function objection(claims: DecisionClaims, { journal, approval, approver }: Found, posted: PostedDecision, { system }: ApproveHome): string | undefined {
+function objection(
+  claims: DecisionClaims,
+  { journal, approval, approver }: Found,
+  posted: PostedDecision,
+  { system }: ApproveHome,
+): string | undefined {
   const link = approval.links.find((issued) => issued.opaqueHash === sha256(posted.opaque));
   if (claims.approver !== approver) return 'a token of another approver';
   if (claims.incident !== journal.id || claims.approval !== approval.id) return 'a token of another approval';
-  if (claims.planDigest !== approval.planDigest || claims.evidenceDigest !== approval.evidence) return 'a token of another plan';
+  if (claims.planDigest !== approval.planDigest || claims.evidenceDigest !== approval.evidence)
+    return 'a token of another plan';
   if (link?.tokenIds.includes(claims.tokenId) !== true) return 'a token of another link';
   const person = system.people.find(({ id }) => id === approver);
   const policy = system.approvals.perRunbook[journal.state().run?.plan.runbook ?? 'database-failover'];
@@ -114,11 +142,22 @@ function objection(claims: DecisionClaims, { journal, approval, approver }: Foun
 }
 
 /** Why a decision of this approver comes too late, or undefined when it may be written. */
-function mayDecide(state: IncidentState, id: string, approver: PersonId, decision: 'approve' | 'deny', now: Instant): string | undefined {
+function mayDecide(
+  state: IncidentState,
+  id: string,
+  approver: PersonId,
+  decision: 'approve' | 'deny',
+  now: Instant,
+): string | undefined {
   const approval = state.approvals.find((known) => known.id === id);
   if (approval === undefined) return 'there is no such approval';
   if (approval.decisions.some((known) => known.approver === approver)) return 'already decided';
-  if (decision === 'deny' && state.run !== undefined && (insideCommittedSection(state.run) || passedNoReturn(state.run))) return 'the committed section has begun';
+  if (
+    decision === 'deny' &&
+    state.run !== undefined &&
+    (insideCommittedSection(state.run) || passedNoReturn(state.run))
+  )
+    return 'the committed section has begun';
   const stands = standing(approval, now);
   return stands === 'open' || (stands === 'approved' && decision === 'deny') ? undefined : stands;
 }
@@ -128,7 +167,9 @@ async function shown(found: Found, home: ApproveHome, now: Instant): Promise<Pag
   const view = viewOf({ ...found, approval }, home);
   const mine = approval.decisions.find((decision) => decision.approver === found.approver);
   if (view === undefined) return { status: 409, body: tooLatePage(saidOf(approval, now)) };
-  return mine === undefined ? { status: 409, body: tooLatePage(saidOf(approval, now)) } : { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}. ${saidOf(approval, now)}`) };
+  return mine === undefined
+    ? { status: 409, body: tooLatePage(saidOf(approval, now)) }
+    : { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}. ${saidOf(approval, now)}`) };
 }
 
 function saidOf(approval: ApprovalState, now: Instant): string {
@@ -150,18 +191,23 @@ function viewOf({ journal, approval }: Found, { system, clock }: ApproveHome) {
   const state = journal.state();
   const { run } = state;
   // Only the present plan can be shown in full; of an older one its fate is what matters.
-  return run === undefined || run.digest !== approval.planDigest ? undefined : approvalView(system, state, approval, run.plan, clock.now());
+  return run === undefined || run.digest !== approval.planDigest
+    ? undefined
+    : approvalView(system, state, approval, run.plan, clock.now());
 }
 
 async function note(journal: Journal, approval: ApprovalState, because: string): Promise<void> {
-  await journal.append((state) => (state.refusedAttempts >= REFUSALS_MAX ? [] : [event('attemptRefused', { approval: approval.id, because })]));
+  await journal.append((state) =>
+    state.refusedAttempts >= REFUSALS_MAX ? [] : [event('attemptRefused', { approval: approval.id, because })],
+  );
 }
 
 const refused = (): PageAnswer => ({ status: 404, body: refusedPage() });
 
 const hourOf = (now: Instant): number => Math.floor(now / minutes(60));
 
-const nonceOf = (opaque: string, hour: number, key: SecretText): string => createHmac('sha256', key.reveal()).update(`${opaque}.${hour}`).digest('base64url');
+const nonceOf = (opaque: string, hour: number, key: SecretText): string =>
+  createHmac('sha256', key.reveal()).update(`${opaque}.${hour}`).digest('base64url');
 
 /** A form is good in the hour of its page and in the next, on every copy of the function. */
 function isFresh({ opaque, nonce }: PostedDecision, now: Instant, key: SecretText): boolean {

@@ -4,7 +4,8 @@ import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
-import { type Consumer, drawDatabaseFailover } from '../runbooks/database-failover.ts';
+import type { Consumer } from '../runbooks/consumer-steps.ts';
+import { drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
@@ -14,7 +15,9 @@ import { applicationOf, consumersOf, targetOf } from '../system/topology.ts';
 // evidence before it signs anything (design.md section 7).
 
 /** Why no plan can be drawn, for people. */
-export type PlanDrawing = { readonly kind: 'plan'; readonly plan: Plan } | { readonly kind: 'none'; readonly because: string };
+export type PlanDrawing =
+  | { readonly kind: 'plan'; readonly plan: Plan }
+  | { readonly kind: 'none'; readonly because: string };
 
 /** What people are told and asked beside the facts: brakes that the approval releases, and walls that it opens by name. */
 export interface PlanAsides {
@@ -23,7 +26,13 @@ export interface PlanAsides {
 }
 
 /** Draws the plan that the diagnosis names, from the system and the facts alone. */
-export function drawPlan(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
+export function drawPlan(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
   const drawn = draw(system, incident, diagnosis, facts, asides);
   if (drawn.kind === 'none') return drawn;
   const faults = planFaults(drawn.plan);
@@ -31,7 +40,13 @@ export function drawPlan(system: System, incident: IncidentId, diagnosis: Diagno
   return drawn;
 }
 
-function draw(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
+function draw(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
   switch (diagnosis.runbook) {
     case null:
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
@@ -42,20 +57,45 @@ function draw(system: System, incident: IncidentId, diagnosis: Diagnosis, facts:
   }
 }
 
-function podHeal(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
+function podHeal(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
   const { application: id, pod, uid } = diagnosis.subject;
   const application = id === undefined ? undefined : applicationOf(system, id);
-  if (application?.kind !== 'gke' || pod === undefined || uid === undefined) return { kind: 'none', because: 'the diagnosis names no pod' };
-  return { kind: 'plan', plan: drawPodHeal(system, incident, diagnosis.scenario, { at: facts.at, application, pod, uid, warnings: asides.warnings }) };
+  if (application?.kind !== 'gke' || pod === undefined || uid === undefined)
+    return { kind: 'none', because: 'the diagnosis names no pod' };
+  return {
+    kind: 'plan',
+    plan: drawPodHeal(system, incident, diagnosis.scenario, {
+      at: facts.at,
+      application,
+      pod,
+      uid,
+      warnings: asides.warnings,
+    }),
+  };
 }
 
-function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagnosis, facts: Facts, asides: PlanAsides): PlanDrawing {
+function databaseFailover(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
   const ref = targetOf(system, targetId(diagnosis.target));
-  const known = ref?.kind === 'database' ? facts.databases.find(({ database }) => database.instance === ref.instance) : undefined;
+  const known =
+    ref?.kind === 'database' ? facts.databases.find(({ database }) => database.instance === ref.instance) : undefined;
   if (known === undefined) return { kind: 'none', because: `the facts hold no database ${diagnosis.target}` };
-  if (!isReadable(known.primary)) return { kind: 'none', because: `the primary’s description can’t be read (${known.primary.unreadable})` };
+  if (!isReadable(known.primary))
+    return { kind: 'none', because: `the primary’s description can’t be read (${known.primary.unreadable})` };
   const choice = chooseReplica(known);
-  if ('unfit' in choice) return { kind: 'none', because: `no replica is fit for promotion: ${choice.unfit.join('; ')}` };
+  if ('unfit' in choice)
+    return { kind: 'none', because: `no replica is fit for promotion: ${choice.unfit.join('; ')}` };
   const consumers = consumersAsTheyWere(system, known, facts.applications);
   if (typeof consumers === 'string') return { kind: 'none', because: consumers };
   const plan = drawDatabaseFailover(system, incident, diagnosis.scenario, {
@@ -71,21 +111,32 @@ function databaseFailover(system: System, incident: IncidentId, diagnosis: Diagn
     warnings: asides.warnings,
     opens: asides.opens,
   });
-  return plan === undefined ? { kind: 'none', because: 'the address of the primary or of the replica is not known' } : { kind: 'plan', plan };
+  return plan === undefined
+    ? { kind: 'none', because: 'the address of the primary or of the replica is not known' }
+    : { kind: 'plan', plan };
 }
 
-const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [known.primaryName, ...known.replicas.map((replica) => replica.instance)];
+const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [
+  known.primaryName,
+  ...known.replicas.map((replica) => replica.instance),
+];
 
 /** Every consumer with what it looks like now; a sentence when one can't be read, since it could not be given back. */
-function consumersAsTheyWere(system: System, known: DatabaseFacts, applications: readonly ApplicationFacts[]): readonly Consumer[] | string {
+function consumersAsTheyWere(
+  system: System,
+  known: DatabaseFacts,
+  applications: readonly ApplicationFacts[],
+): readonly Consumer[] | string {
   const consumers: Consumer[] = [];
   for (const application of consumersOf(system, known.database.instance)) {
     const seen = applications.find((facts) => facts.application === application.id);
     if (application.kind === 'gke') {
-      if (seen?.workload === undefined || !isReadable(seen.workload)) return `${application.id} can’t be read, so it could not be given back as it was`;
+      if (seen?.workload === undefined || !isReadable(seen.workload))
+        return `${application.id} can’t be read, so it could not be given back as it was`;
       consumers.push({ kind: 'gke', application, status: seen.workload });
     } else {
-      if (seen?.service === undefined || !isReadable(seen.service)) return `${application.id} can’t be read, so it could not be given back as it was`;
+      if (seen?.service === undefined || !isReadable(seen.service))
+        return `${application.id} can’t be read, so it could not be given back as it was`;
       consumers.push({ kind: 'cloudRun', application, status: seen.service });
     }
   }

@@ -22,7 +22,9 @@ export interface WorldHome extends FlowHome {
 }
 
 /** What the head of a log shows in listings and when it is due. */
-export function summarise(home: FlowHome): (state: IncidentState, now: Instant) => { readonly dueAt: Instant | undefined; readonly summary: JsonObject } {
+export function summarise(
+  home: FlowHome,
+): (state: IncidentState, now: Instant) => { readonly dueAt: Instant | undefined; readonly summary: JsonObject } {
   return (state, now) => ({
     dueAt: dueAt(state, now, home.system.guards.lease),
     summary: {
@@ -50,6 +52,10 @@ export async function wake(topic: Topic, state: IncidentState, home: FlowHome): 
   try {
     await home.messages.publish(topic, { incident: state.id, sequence: state.sequence });
   } catch (error) {
-    home.note('a wake-up could not be published; tick will find the incident', { topic, incident: state.id, error: String(error) });
+    home.note('a wake-up could not be published; tick will find the incident', {
+      topic,
+      incident: state.id,
+      error: String(error),
+    });
   }
 }

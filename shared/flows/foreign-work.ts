@@ -22,7 +22,12 @@ const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACK
  * The first operation on the topology since the plan was drawn that is not ours. Ours are those whose handle is in our log, and
  * those of a kind and an instance for which we have an intent that is not newer than they are.
  */
-export function foreignOperation(operations: readonly OperationStatus[], state: IncidentState, run: RunState, skew: Millis): OperationStatus | undefined {
+export function foreignOperation(
+  operations: readonly OperationStatus[],
+  state: IncidentState,
+  run: RunState,
+  skew: Millis,
+): OperationStatus | undefined {
   const since = after(observedAt(run), -skew);
   const handles = new Set(run.operations);
   const intents = intentsOf(run);
@@ -30,24 +35,40 @@ export function foreignOperation(operations: readonly OperationStatus[], state: 
     if (operation.insertedAt < since && operation.state === 'done') return false;
     if (handles.has(operation.name) || AUTOMATIC.has(operation.type)) return false;
     if (isFormer(operation, state)) return false;
-    return !intents.some((intent) => intent.type === operation.type && intent.instance === operation.instance && operation.insertedAt >= after(intent.at, -skew));
+    return !intents.some(
+      (intent) =>
+        intent.type === operation.type &&
+        intent.instance === operation.instance &&
+        operation.insertedAt >= after(intent.at, -skew),
+    );
   });
 }
 
 /** When the plan's facts were observed; foreign work is what came after that. */
-const observedAt = (run: RunState): Instant => instant(typeof run.plan.bounds['observedAtMs'] === 'number' ? run.plan.bounds['observedAtMs'] : run.drawnAt);
+const observedAt = (run: RunState): Instant =>
+  instant(typeof run.plan.bounds['observedAtMs'] === 'number' ? run.plan.bounds['observedAtMs'] : run.drawnAt);
 
 /** Work that was found before is told once. */
-const isFormer = (operation: OperationStatus, state: IncidentState): boolean => state.foreignWork.some((known) => known.what.includes(operation.name) && known.instance === operation.instance) && state.run?.drawnAt !== undefined && operation.insertedAt < state.run.drawnAt;
+const isFormer = (operation: OperationStatus, state: IncidentState): boolean =>
+  state.foreignWork.some((known) => known.what.includes(operation.name) && known.instance === operation.instance) &&
+  state.run?.drawnAt !== undefined &&
+  operation.insertedAt < state.run.drawnAt;
 
-function intentsOf(run: RunState): readonly { readonly type: string; readonly instance: InstanceName; readonly at: Instant }[] {
+function intentsOf(
+  run: RunState,
+): readonly { readonly type: string; readonly instance: InstanceName; readonly at: Instant }[] {
   return run.plan.steps.flatMap((step) => {
-    const undo = step.undo.kind === 'action' ? [{ direction: 'undo', action: step.undo.action, input: step.undo.input }] : [];
-    return [{ direction: 'do', action: step.action, input: step.input }, ...undo].flatMap(({ direction, action, input }) => {
-      const at = run.intents.get(`${direction}:${step.id}`);
-      const type = OPERATIONS[action];
-      const instance = action === 'create-replica' ? input['replica'] : (input['instance'] ?? input['replica']);
-      return at === undefined || type === undefined || typeof instance !== 'string' ? [] : [{ type, instance: instance as InstanceName, at }]; // the action's schema checked it
-    });
+    const undo =
+      step.undo.kind === 'action' ? [{ direction: 'undo', action: step.undo.action, input: step.undo.input }] : [];
+    return [{ direction: 'do', action: step.action, input: step.input }, ...undo].flatMap(
+      ({ direction, action, input }) => {
+        const at = run.intents.get(`${direction}:${step.id}`);
+        const type = OPERATIONS[action];
+        const instance = action === 'create-replica' ? input['replica'] : (input['instance'] ?? input['replica']);
+        return at === undefined || type === undefined || typeof instance !== 'string'
+          ? []
+          : [{ type, instance: instance as InstanceName, at }]; // the action's schema checked it
+      },
+    );
   });
 }

@@ -13,7 +13,16 @@ import type { Malformed } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
 import { type IncidentId, incidentId, incidentIdOf, RUNBOOKS, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
-import { dependenciesOf, dependentsOf, policyFor, resolveAlertTarget, type TargetRef, targetIdOf, targetNamed, targetOf } from '../system/topology.ts';
+import {
+  dependenciesOf,
+  dependentsOf,
+  policyFor,
+  resolveAlertTarget,
+  type TargetRef,
+  targetIdOf,
+  targetNamed,
+  targetOf,
+} from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { type FlowHome, journalOf, summarise } from './flow-home.ts';
 
@@ -43,12 +52,16 @@ const signalWire = z.strictObject({
 type Signal = z.infer<typeof signalWire>;
 
 /** What became of a message. */
-export type Intake = { readonly kind: 'received' | 'duplicate' | 'stopped' } | { readonly kind: 'refused'; readonly because: string };
+export type Intake =
+  | { readonly kind: 'received' | 'duplicate' | 'stopped' }
+  | { readonly kind: 'refused'; readonly because: string };
 
 /** Receives the data of a message on `dr-alerts`. */
 export async function receiveAlert(data: unknown, messageId: string, home: FlowHome): Promise<Intake> {
   const alert = parseAlert(data);
-  return alert.ok ? await receive(signalOfAlert(alert.value, messageId, home.system, home.clock.now()), home) : await refuse('dr-alerts', messageId, alert.error, home);
+  return alert.ok
+    ? await receive(signalOfAlert(alert.value, messageId, home.system, home.clock.now()), home)
+    : await refuse('dr-alerts', messageId, alert.error, home);
 }
 
 /** Receives the data of a message on `dr-commands`. Stop takes effect at once; what needs an authenticated request is refused. */
@@ -57,10 +70,20 @@ export async function receiveCommand(data: unknown, messageId: string, home: Flo
   if (!parsed.ok) return await refuse('dr-commands', messageId, parsed.error, home);
   const command = parsed.value;
   const because = refusalOf(command, home.clock.now()) ?? objectionTo(command, home.system);
-  if (because !== undefined) return await refuse('dr-commands', messageId, { because, preview: `${command.command} by ${command.requestedBy}: ${command.reason}` }, home);
+  if (because !== undefined)
+    return await refuse(
+      'dr-commands',
+      messageId,
+      { because, preview: `${command.command} by ${command.requestedBy}: ${command.reason}` },
+      home,
+    );
   if (command.command === 'stop') {
     const known = await home.store.documents.get('control/stop');
-    await home.store.documents.put('control/stop', { on: true, by: command.requestedBy, reason: command.reason, atMs: home.clock.now() }, known?.version ?? 0);
+    await home.store.documents.put(
+      'control/stop',
+      { on: true, by: command.requestedBy, reason: command.reason, atMs: home.clock.now() },
+      known?.version ?? 0,
+    );
     return { kind: 'stopped' };
   }
   return await receive(signalOfCommand(command, home.system, home.clock.now()), home);
@@ -69,19 +92,46 @@ export async function receiveCommand(data: unknown, messageId: string, home: Flo
 /** Receives what our own watch suspects. */
 export async function receiveSuspicion(suspicion: Suspicion, home: FlowHome): Promise<Intake> {
   const at = home.clock.now();
-  const record = { key: suspicion.dedupeKey, source: 'tick' as const, relation: 'cause' as const, target: targetIdOf({ kind: 'database', instance: suspicion.instance }), subject: { instance: suspicion.instance }, summary: suspicion.summary, at: suspicion.refusedSince, runbook: null };
-  return await receive({ record: { ...record, at: Math.min(at, suspicion.refusedSince) }, nature: 'suspicion', runbook: null, incident: null, by: null }, home);
+  const record = {
+    key: suspicion.dedupeKey,
+    source: 'tick' as const,
+    relation: 'cause' as const,
+    target: targetIdOf({ kind: 'database', instance: suspicion.instance }),
+    subject: { instance: suspicion.instance },
+    summary: suspicion.summary,
+    at: suspicion.refusedSince,
+    runbook: null,
+  };
+  return await receive(
+    {
+      record: { ...record, at: Math.min(at, suspicion.refusedSince) },
+      nature: 'suspicion',
+      runbook: null,
+      incident: null,
+      by: null,
+    },
+    home,
+  );
 }
 
 /** Records what can't be read, once per message, where `status` shows it (I4). */
 export async function refuse(topic: string, messageId: string, bad: Malformed, home: FlowHome): Promise<Intake> {
-  await home.store.documents.put(`refused/${topic}/${messageId}`, { because: bad.because, preview: bad.preview, atMs: home.clock.now() }, 0);
+  await home.store.documents.put(
+    `refused/${topic}/${messageId}`,
+    { because: bad.because, preview: bad.preview, atMs: home.clock.now() },
+    0,
+  );
   home.note('a message was refused', { topic, messageId, because: bad.because });
   return { kind: 'refused', because: bad.because };
 }
 
 async function receive(signal: Signal, home: FlowHome): Promise<Intake> {
-  const entry: InboxEntry = { key: signal.record.key, incident: 'unassigned', receivedAt: home.clock.now(), signal: signal as unknown as JsonObject }; // parsed on the way out
+  const entry: InboxEntry = {
+    key: signal.record.key,
+    incident: 'unassigned',
+    receivedAt: home.clock.now(),
+    signal: signal as unknown as JsonObject,
+  }; // parsed on the way out
   return { kind: await home.store.log.receive(entry) };
 }
 
@@ -107,7 +157,10 @@ export async function absorb(home: FlowHome): Promise<readonly IncidentId[]> {
 
 async function absorbBatch(home: FlowHome): Promise<readonly IncidentId[]> {
   const entries = await home.store.log.waiting('unassigned', BATCH);
-  const open = [...(await home.store.log.heads('open', OPEN_MAX))].map((head) => ({ id: head.incident, targets: targetsOf(head) }));
+  const open = [...(await home.store.log.heads('open', OPEN_MAX))].map((head) => ({
+    id: head.incident,
+    targets: targetsOf(head),
+  }));
   const groups = new Map<IncidentId, { entry: InboxEntry; signal: Signal }[]>();
   for (const entry of entries) {
     const signal = signalWire.parse(entry.signal);
@@ -122,32 +175,77 @@ async function absorbBatch(home: FlowHome): Promise<readonly IncidentId[]> {
   return [...groups.keys()];
 }
 
-async function absorbInto(id: IncidentId, group: readonly { readonly entry: InboxEntry; readonly signal: Signal }[], home: FlowHome): Promise<void> {
+async function absorbInto(
+  id: IncidentId,
+  group: readonly { readonly entry: InboxEntry; readonly signal: Signal }[],
+  home: FlowHome,
+): Promise<void> {
   const keys = group.map(({ entry }) => entry.key);
   const records = group.map(({ signal }) => signal.record);
   const journal = await journalOf(id, home);
   const first = group[0];
   if (first === undefined) return;
   if (journal !== undefined) {
-    const state = await journal.append((now) => [event('signalsAbsorbed', { signals: related(records, now) }), ...group.flatMap(({ signal }) => wishes(signal, now, home))], keys);
+    const state = await journal.append(
+      (now) => [
+        event('signalsAbsorbed', { signals: related(records, now) }),
+        ...group.flatMap(({ signal }) => wishes(signal, now, home)),
+      ],
+      keys,
+    );
     await afterAppend(state, home);
     return;
   }
   const { record, runbook, nature } = first.signal;
-  const opened = event('opened', { dedupeKey: record.key, source: record.source, target: record.target ?? `unknown/${record.key}`, runbook, headline: record.summary, drill: false });
-  const tests = nature === 'test' ? [event('dismissed', { because: 'test-notification: a test notification was received; nothing was started' })] : [];
-  const said = nature === 'test' ? [event('noticeDue', { notice: { id: 'test', kind: 'test', urgent: false, subject: 'Test notification received', text: record.summary, approval: null } })] : [];
-  const begun = await beginJournal(id, [opened, event('signalsAbsorbed', { signals: records }), ...said, ...tests], { store: home.store, clock: home.clock, chance: home.chance, summarise: summarise(home) }, keys);
+  const opened = event('opened', {
+    dedupeKey: record.key,
+    source: record.source,
+    target: record.target ?? `unknown/${record.key}`,
+    runbook,
+    headline: record.summary,
+    drill: false,
+  });
+  const tests =
+    nature === 'test'
+      ? [event('dismissed', { because: 'test-notification: a test notification was received; nothing was started' })]
+      : [];
+  const said =
+    nature === 'test'
+      ? [
+          event('noticeDue', {
+            notice: {
+              id: 'test',
+              kind: 'test',
+              urgent: false,
+              subject: 'Test notification received',
+              text: record.summary,
+              approval: null,
+            },
+          }),
+        ]
+      : [];
+  const begun = await beginJournal(
+    id,
+    [opened, event('signalsAbsorbed', { signals: records }), ...said, ...tests],
+    { store: home.store, clock: home.clock, chance: home.chance, summarise: summarise(home) },
+    keys,
+  );
   await afterAppend(begun.state(), home);
 }
 
 /** The relation of a signal to an incident that is open already. */
 const related = (records: readonly Signal['record'][], state: IncidentState): Signal['record'][] =>
-  records.map((record) => (record.relation === 'cause' && record.target !== state.target ? { ...record, relation: 'symptom' } : record));
+  records.map((record) =>
+    record.relation === 'cause' && record.target !== state.target ? { ...record, relation: 'symptom' } : record,
+  );
 
 function wishes(signal: Signal, state: IncidentState, { system, clock }: FlowHome): readonly NewEvent[] {
   const by = signal.by ?? 'somebody';
-  const resumption = { policy: state.run === undefined ? undefined : system.approvals.perRunbook[state.run.plan.runbook], approval: `apr-${digestOf({ incident: state.id, key: signal.record.key }).slice(0, 12)}`, now: clock.now() };
+  const resumption = {
+    policy: state.run === undefined ? undefined : system.approvals.perRunbook[state.run.plan.runbook],
+    approval: `apr-${digestOf({ incident: state.id, key: signal.record.key }).slice(0, 12)}`,
+    now: clock.now(),
+  };
   switch (signal.nature) {
     case 'takeover':
       return decideTakeover(state, by);
@@ -155,17 +253,30 @@ function wishes(signal: Signal, state: IncidentState, { system, clock }: FlowHom
       return decideResume(state, by, resumption);
     case 'cancel':
       return decideCancel(state, by, signal.record.summary);
-    default:
+    case 'alert':
+    case 'closed':
+    case 'start':
+    case 'suspicion':
+    case 'test':
       return [];
   }
 }
 
 /** The incident that a signal belongs to: the one it names, one that it is related to (I3), or a new one. */
-function assign(signal: Signal, open: readonly { readonly id: IncidentId; readonly targets: readonly TargetId[] }[], system: System): IncidentId {
+function assign(
+  signal: Signal,
+  open: readonly { readonly id: IncidentId; readonly targets: readonly TargetId[] }[],
+  system: System,
+): IncidentId {
   if (signal.incident !== null) return incidentId(signal.incident);
   if (signal.nature !== 'test' && signal.record.target !== null) {
     const ref = targetOf(system, targetId(signal.record.target));
-    const near = new Set([signal.record.target, ...(ref === undefined ? [] : [...dependenciesOf(system, ref), ...dependentsOf(system, ref)].map(targetIdOf))].map(String));
+    const near = new Set(
+      [
+        signal.record.target,
+        ...(ref === undefined ? [] : [...dependenciesOf(system, ref), ...dependentsOf(system, ref)].map(targetIdOf)),
+      ].map(String),
+    );
     const known = open.find((incident) => incident.targets.some((target) => near.has(target)));
     if (known !== undefined) return known.id;
   }
@@ -180,15 +291,31 @@ function targetsOf(head: Head): readonly TargetId[] {
 }
 
 function signalOfAlert(alert: Alert, messageId: string, system: System, now: Instant): Signal {
-  const hinted = alert.targetHint ?? (alert.policyName === undefined ? undefined : policyFor(system, alert.policyName)?.target);
+  const hinted =
+    alert.targetHint ?? (alert.policyName === undefined ? undefined : policyFor(system, alert.policyName)?.target);
   const resolved = resolveAlertTarget(system, alert.resource);
-  const target: TargetRef | undefined = resolved?.target ?? (hinted === undefined ? undefined : targetNamed(system, hinted));
-  const part: Record<string, string> = resolved?.part.kind === 'pod' ? { pod: resolved.part.pod } : resolved?.part.kind === 'instance' ? { instance: resolved.part.instance } : {};
+  const target: TargetRef | undefined =
+    resolved?.target ?? (hinted === undefined ? undefined : targetNamed(system, hinted));
+  const part: Record<string, string> =
+    resolved?.part.kind === 'pod'
+      ? { pod: resolved.part.pod }
+      : resolved?.part.kind === 'instance'
+        ? { instance: resolved.part.instance }
+        : {};
   const key = alert.kind === 'test' ? `${alert.dedupeKey}/${messageId}` : alert.dedupeKey;
   const nature = alert.kind === 'test' ? 'test' : alert.state === 'closed' ? 'closed' : 'alert';
   const at = Math.min(now, alert.startedAt ?? now);
   return {
-    record: { key, source: 'alert', relation: nature === 'closed' ? 'closed' : 'cause', target: target === undefined ? null : targetIdOf(target), subject: part, summary: alert.summary, at: alert.state === 'closed' ? now : at, runbook: null },
+    record: {
+      key,
+      source: 'alert',
+      relation: nature === 'closed' ? 'closed' : 'cause',
+      target: target === undefined ? null : targetIdOf(target),
+      subject: part,
+      summary: alert.summary,
+      at: alert.state === 'closed' ? now : at,
+      runbook: null,
+    },
     nature,
     runbook: null,
     incident: null,
@@ -196,11 +323,24 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
   };
 }
 
-function signalOfCommand(command: Exclude<Command, { readonly command: 'stop' }>, system: System, now: Instant): Signal {
+function signalOfCommand(
+  command: Exclude<Command, { readonly command: 'stop' }>,
+  system: System,
+  now: Instant,
+): Signal {
   const starts = command.command === 'start';
   const ref = starts ? targetOfStart(command, system) : undefined;
   return {
-    record: { key: command.dedupeKey, source: 'command', relation: 'command', target: ref === undefined ? null : targetIdOf(ref), subject: {}, summary: `${command.requestedBy}: ${command.reason}`, at: instant(now), runbook: starts ? command.runbook : null },
+    record: {
+      key: command.dedupeKey,
+      source: 'command',
+      relation: 'command',
+      target: ref === undefined ? null : targetIdOf(ref),
+      subject: {},
+      summary: `${command.requestedBy}: ${command.reason}`,
+      at: instant(now),
+      runbook: starts ? command.runbook : null,
+    },
     nature: command.command,
     runbook: starts ? command.runbook : null,
     incident: starts ? null : command.incident,
@@ -208,8 +348,12 @@ function signalOfCommand(command: Exclude<Command, { readonly command: 'stop' }>
   };
 }
 
-function targetOfStart(command: Extract<Command, { readonly command: 'start' }>, system: System): TargetRef | undefined {
-  if (command.target !== undefined) return targetNamed(system, command.target) ?? targetOf(system, targetId(command.target));
+function targetOfStart(
+  command: Extract<Command, { readonly command: 'start' }>,
+  system: System,
+): TargetRef | undefined {
+  if (command.target !== undefined)
+    return targetNamed(system, command.target) ?? targetOf(system, targetId(command.target));
   const first = command.runbook === 'database-failover' ? system.databases[0] : undefined;
   if (first !== undefined) return { kind: 'database', instance: first.instance };
   const application = system.applications.find(({ kind }) => kind === 'gke');
@@ -219,6 +363,7 @@ function targetOfStart(command: Extract<Command, { readonly command: 'start' }>,
 /** What a command from the topic may not do: its requester is unverified (design.md section 3). */
 function objectionTo(command: Command, system: System): string | undefined {
   if (command.command === 'cancel') return 'cancel needs an authenticated request (./dr cancel), not a message';
-  if (command.command === 'start' && targetOfStart(command, system) === undefined) return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
+  if (command.command === 'start' && targetOfStart(command, system) === undefined)
+    return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
   return undefined;
 }

@@ -63,7 +63,8 @@ export async function lookAt(id: IncidentId, home: WorldHome): Promise<void> {
 }
 
 /** Waiting for the next round is worth while only while nothing but looking has to happen. */
-const isNear = (state: IncidentState, until: Instant, stopAt: Instant): boolean => (state.phase.kind === 'suspected' || state.phase.kind === 'waiting') && until < stopAt;
+const isNear = (state: IncidentState, until: Instant, stopAt: Instant): boolean =>
+  (state.phase.kind === 'suspected' || state.phase.kind === 'waiting') && until < stopAt;
 
 /** One round: gather, keep, name, draw, decide. */
 export async function lookOnce(journal: Journal, home: WorldHome): Promise<void> {
@@ -71,18 +72,31 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const state = journal.state();
   const round = state.rounds + 1;
   const scope = [...new Set([state.target, ...state.targets])].flatMap((id) => targetOf(system, id) ?? []);
-  const facts = await gatherFacts([...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))], { system, world: home.world, clock, chance: home.chance, documents: store.documents }, round);
+  const facts = await gatherFacts(
+    [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
+    { system, world: home.world, clock, chance: home.chance, documents: store.documents },
+    round,
+  );
   const digest = await store.evidence.keep(factsText(facts));
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];
   const now = clock.now();
   const diagnosis = { ...diagnose({ rounds, system, state, now }), evidence: digest };
   const runbook = diagnosis.runbook;
   const ledger = runbook === null ? undefined : await readLedger(store.documents, targetId(diagnosis.target));
-  const asked = runbook === null || ledger === undefined ? undefined : { system, runbook, target: targetId(diagnosis.target), ledger, now, incident: state.id };
+  const asked =
+    runbook === null || ledger === undefined
+      ? undefined
+      : { system, runbook, target: targetId(diagnosis.target), ledger, now, incident: state.id };
   const brakes = asked === undefined ? [] : brakesFor({ ...asked, failing: await failingNow(home) });
   const opens = await acceptedVerbs(state.id, home);
-  const drawn = diagnosis.conclusion === 'act' ? drawPlan(system, state.id, diagnosis, facts, { warnings: brakes, opens }) : undefined;
-  const walls = wallsFor(await readKillSwitch(store.documents), drawn?.kind === 'plan' ? promotionOf(drawn.plan, system) : undefined);
+  const drawn =
+    diagnosis.conclusion === 'act'
+      ? drawPlan(system, state.id, diagnosis, facts, { warnings: brakes, opens })
+      : undefined;
+  const walls = wallsFor(
+    await readKillSwitch(store.documents),
+    drawn?.kind === 'plan' ? promotionOf(drawn.plan, system) : undefined,
+  );
   if (drawn?.kind === 'none') home.note('no plan can be drawn', { incident: state.id, because: drawn.because });
   const mode = runbook === null ? 'approve' : await modeNow(runbook, home);
   await journal.append((current, at) =>
@@ -92,7 +106,14 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
         round,
         facts: digest,
         summary: diagnosis.reasons.map((reason) => reason.text),
-        diagnosis: drawn?.kind === 'none' ? { ...diagnosis, conclusion: 'person', reasons: [...diagnosis.reasons, { code: 'noPlan', text: drawn.because }] } : diagnosis,
+        diagnosis:
+          drawn?.kind === 'none'
+            ? {
+                ...diagnosis,
+                conclusion: 'person',
+                reasons: [...diagnosis.reasons, { code: 'noPlan', text: drawn.because }],
+              }
+            : diagnosis,
         plan: drawn?.kind === 'plan' ? drawn.plan : undefined,
         mode,
         brakes,
@@ -110,7 +131,12 @@ function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
   const { replica } = plan.bounds;
   const database = system.databases.find(({ instance }) => `database/${instance}` === plan.target);
   if (typeof replica !== 'string' || database === undefined) return undefined;
-  return { choice: { instance: replica }, lossBound: plan.lossBound, lossBudget: database.lossBudget, opens: opensOf(plan) };
+  return {
+    choice: { instance: replica },
+    lossBound: plan.lossBound,
+    lossBudget: database.lossBudget,
+    opens: opensOf(plan),
+  };
 }
 
 const acceptedWire = z.object({ verbs: z.array(z.string()) });
@@ -126,7 +152,9 @@ async function failingNow({ store }: WorldHome): Promise<readonly FailingTarget[
   const heads = await store.log.heads('open', 100);
   return heads.flatMap((head) => {
     const { target, openedAtMs } = head.summary;
-    return typeof target === 'string' && typeof openedAtMs === 'number' ? [{ target: targetId(target), sinceMs: openedAtMs }] : [];
+    return typeof target === 'string' && typeof openedAtMs === 'number'
+      ? [{ target: targetId(target), sinceMs: openedAtMs }]
+      : [];
   });
 }
 
@@ -138,9 +166,15 @@ async function modeNow(runbook: RunbookName, { store, system }: WorldHome): Prom
 }
 
 /** Rounds of this incident that are young enough to count together with one at `now` (L2). */
-async function formerRounds(state: IncidentState, now: Instant, { store, system }: WorldHome): Promise<readonly Facts[]> {
+async function formerRounds(
+  state: IncidentState,
+  now: Instant,
+  { store, system }: WorldHome,
+): Promise<readonly Facts[]> {
   const looks = state.evidence.filter(({ what }) => what.startsWith('look ')).slice(-ROUNDS_READ);
-  const texts = await Promise.all(looks.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]))); // digests in the log are those that `keep` returned
+  const texts = await Promise.all(
+    looks.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0])),
+  ); // digests in the log are those that `keep` returned
   const oldest = after(now, -(2 * system.guards.confirmationWindow + minutes(1)));
   return texts.flatMap((text) => (text === undefined ? [] : [parseFacts(text)])).filter((facts) => facts.at >= oldest);
 }

@@ -59,7 +59,9 @@ export async function notifyIncident(id: IncidentId, home: NotifyHome): Promise<
 /** Notices that came up meanwhile go out at once; those that failed, and those that may not be signed, wait for `tick`. */
 async function afterDelivery(journal: Journal, tried: ReadonlySet<string>, home: NotifyHome): Promise<void> {
   const state = await journal.refresh();
-  const fresh = [...state.notices.values()].some(({ notice, delivered, attempts }) => delivered.length === 0 && attempts === 0 && !tried.has(notice.id));
+  const fresh = [...state.notices.values()].some(
+    ({ notice, delivered, attempts }) => delivered.length === 0 && attempts === 0 && !tried.has(notice.id),
+  );
   if (fresh) await wake('dr-notices', state, home);
 }
 
@@ -95,13 +97,23 @@ async function deliver(known: NoticeState, journal: Journal, home: NotifyHome): 
       await journal.append(() => [
         answer.delivered
           ? event('noticeDelivered', { notice: notice.id, destination: destination.id })
-          : event('noticeFailed', { notice: notice.id, destination: destination.id, detail: answer.detail, attempt: known.attempts + 1 }),
+          : event('noticeFailed', {
+              notice: notice.id,
+              destination: destination.id,
+              detail: answer.detail,
+              attempt: known.attempts + 1,
+            }),
       ]);
     }),
   );
 }
 
-function textOf(notice: Notice, state: IncidentState, link: { readonly codes: string } | undefined, home: NotifyHome): string {
+function textOf(
+  notice: Notice,
+  state: IncidentState,
+  link: { readonly codes: string } | undefined,
+  home: NotifyHome,
+): string {
   const parts = [notice.text];
   if (link !== undefined) parts.push(`Without script, paste this code into the page:\n${link.codes}`);
   if (!hasEnded(state)) parts.push(internalUpdate(state, home.clock.now()));
@@ -114,39 +126,89 @@ async function maySign(approval: ApprovalState, journal: Journal, home: NotifyHo
   if (standing(approval, home.clock.now()) !== 'open') return false;
   const because = await objection(approval, state, home);
   if (because === undefined) return true;
-  await journal.append((now) => (now.notices.has(`unsigned/${approval.id}`) ? [] : [event('attemptRefused', { approval: approval.id, because }), tell(`unsigned/${approval.id}`, 'blocked', `${state.headline}: an approval was not signed`, because, { urgent: true })]));
+  await journal.append((now) =>
+    now.notices.has(`unsigned/${approval.id}`)
+      ? []
+      : [
+          event('attemptRefused', { approval: approval.id, because }),
+          tell(`unsigned/${approval.id}`, 'blocked', `${state.headline}: an approval was not signed`, because, {
+            urgent: true,
+          }),
+        ],
+  );
   return false;
 }
 
-async function objection(approval: ApprovalState, state: IncidentState, { store, system }: NotifyHome): Promise<string | undefined> {
+async function objection(
+  approval: ApprovalState,
+  state: IncidentState,
+  { store, system }: NotifyHome,
+): Promise<string | undefined> {
   const { run, diagnosis } = state;
-  if (run === undefined || diagnosis === undefined || run.digest !== approval.planDigest) return 'the approval is for another plan than the incident’s';
+  if (run === undefined || diagnosis === undefined || run.digest !== approval.planDigest)
+    return 'the approval is for another plan than the incident’s';
   const text = await store.evidence.read(run.evidence as Parameters<typeof store.evidence.read>[0]); // a digest that `keep` returned
-  if (text === undefined || sha256(text) !== run.evidence || approval.evidence !== run.evidence) return 'the evidence of the plan is missing or is not what the plan rests on';
-  const drawn = drawPlan(system, state.id, diagnosis, parseFacts(text), { warnings: run.plan.warnings, opens: opensOf(run.plan) });
+  if (text === undefined || sha256(text) !== run.evidence || approval.evidence !== run.evidence)
+    return 'the evidence of the plan is missing or is not what the plan rests on';
+  const drawn = drawPlan(system, state.id, diagnosis, parseFacts(text), {
+    warnings: run.plan.warnings,
+    opens: opensOf(run.plan),
+  });
   if (drawn.kind === 'none') return `no such plan can be drawn from the evidence: ${drawn.because}`;
   if (planDigest(drawn.plan) !== run.digest) return 'the plan in the log is not the one that the evidence leads to';
-  if (approvedLimitMs(drawn.plan.lossBound) !== approval.lossLimitMs) return 'the approval names another loss bound than the plan';
+  if (approvedLimitMs(drawn.plan.lossBound) !== approval.lossLimitMs)
+    return 'the approval names another loss bound than the plan';
   const recent = state.approvals.flatMap(({ links, askedAt }) => (askedAt > state.lastAt - minutes(60) ? links : []));
   return recent.length >= LINKS_MAX ? `${recent.length} links were made within an hour` : undefined;
 }
 
 /** The link of the destination's person, if that person may decide (N2, N4). */
-async function linkOf(approval: ApprovalState, destination: Destination, journal: Journal, home: NotifyHome): Promise<{ readonly url: string; readonly codes: string } | undefined> {
+async function linkOf(
+  approval: ApprovalState,
+  destination: Destination,
+  journal: Journal,
+  home: NotifyHome,
+): Promise<{ readonly url: string; readonly codes: string } | undefined> {
   const policy = home.system.approvals.perRunbook[journal.state().run?.plan.runbook ?? 'database-failover'];
   const approver = destination.person;
-  if (approver === undefined || policy?.approvers.includes(approver) !== true || !approval.approvers.includes(approver)) return undefined;
+  if (approver === undefined || policy?.approvers.includes(approver) !== true || !approval.approvers.includes(approver))
+    return undefined;
   const link = await makeLink(approval, approver, journal, home);
   return link;
 }
 
-async function makeLink(approval: ApprovalState, approver: PersonId, journal: Journal, { chance, signer, store, system }: NotifyHome): Promise<{ readonly url: string; readonly codes: string }> {
+async function makeLink(
+  approval: ApprovalState,
+  approver: PersonId,
+  journal: Journal,
+  { chance, signer, store, system }: NotifyHome,
+): Promise<{ readonly url: string; readonly codes: string }> {
   const opaque = Buffer.from(chance.bytes(16)).toString('base64url');
   const tokenIds = [chance.uuid(), chance.uuid()] as const;
-  const claims = { approval: approval.id, incident: journal.id, approver, planDigest: approval.planDigest, evidenceDigest: approval.evidence, lossBoundMs: approval.lossLimitMs, expiresAt: approval.expiresAt };
-  const [approve, deny] = await Promise.all([signer.sign({ ...claims, decision: 'approve', tokenId: tokenIds[0] }), signer.sign({ ...claims, decision: 'deny', tokenId: tokenIds[1] })]);
+  const claims = {
+    approval: approval.id,
+    incident: journal.id,
+    approver,
+    planDigest: approval.planDigest,
+    evidenceDigest: approval.evidence,
+    lossBoundMs: approval.lossLimitMs,
+    expiresAt: approval.expiresAt,
+  };
+  const [approve, deny] = await Promise.all([
+    signer.sign({ ...claims, decision: 'approve', tokenId: tokenIds[0] }),
+    signer.sign({ ...claims, decision: 'deny', tokenId: tokenIds[1] }),
+  ]);
   const opaqueHash = sha256(opaque);
   await store.documents.put(linkKey(opaqueHash), { incident: journal.id, approval: approval.id, approver }, 0);
-  await journal.append(() => [event('linkIssued', { approval: approval.id, approver, keyId: signer.keyId, opaqueHash, tokenIds: [...tokenIds], expiresAt: approval.expiresAt })]);
+  await journal.append(() => [
+    event('linkIssued', {
+      approval: approval.id,
+      approver,
+      keyId: signer.keyId,
+      opaqueHash,
+      tokenIds: [...tokenIds],
+      expiresAt: approval.expiresAt,
+    }),
+  ]);
   return linkFor(system.endpoints.approve, opaque, { approve, deny }, toIso(approval.expiresAt));
 }

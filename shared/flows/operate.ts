@@ -29,7 +29,12 @@ const wire = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('release'), reason }),
   z.strictObject({ verb: z.literal('mode'), runbook: z.enum(RUNBOOKS), mode: z.enum(MODES), reason }),
   z.strictObject({ verb: z.enum(['cancel', 'takeover', 'resume']), incident, reason }),
-  z.strictObject({ verb: z.literal('accept'), incident, wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary']), reason }),
+  z.strictObject({
+    verb: z.literal('accept'),
+    incident,
+    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary']),
+    reason,
+  }),
 ]);
 type Wish = z.infer<typeof wire>;
 
@@ -40,10 +45,15 @@ export interface OperateAnswer {
 }
 
 /** Carries out what an authenticated person of `dr.yaml` asks for. `idToken` is the bearer token of the request. */
-export async function operate(request: { readonly idToken: string | undefined; readonly body: unknown }, home: OperateHome): Promise<OperateAnswer> {
-  const email = request.idToken === undefined ? undefined : await home.identity?.verify(request.idToken, await home.store.now());
+export async function operate(
+  request: { readonly idToken: string | undefined; readonly body: unknown },
+  home: OperateHome,
+): Promise<OperateAnswer> {
+  const email =
+    request.idToken === undefined ? undefined : await home.identity?.verify(request.idToken, await home.store.now());
   if (email === undefined) return { status: 401, body: { error: 'an id token of a person of dr.yaml is needed' } };
-  if (!home.system.people.some((person) => person.email === email)) return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
+  if (!home.system.people.some((person) => person.email === email))
+    return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
   const wish = wire.safeParse(request.body);
   if (!wish.success) return { status: 400, body: { error: z.prettifyError(wish.error) } };
   return await carryOut(wish.data, email, home);
@@ -70,12 +80,19 @@ async function carryOut(wish: Wish, by: string, home: OperateHome): Promise<Oper
       const before = journal.state().sequence;
       const state = await journal.append((current) => eventsFor(wish, current, by, home));
       await afterAppend(state, home);
-      return state.sequence === before ? { status: 409, body: { error: `${wish.incident} is ${state.phase.kind}: ${wish.verb} changes nothing` } } : { status: 200, body: { incident: state.id, phase: state.phase.kind } };
+      return state.sequence === before
+        ? { status: 409, body: { error: `${wish.incident} is ${state.phase.kind}: ${wish.verb} changes nothing` } }
+        : { status: 200, body: { incident: state.id, phase: state.phase.kind } };
     }
   }
 }
 
-function eventsFor(wish: Extract<Wish, { readonly verb: 'cancel' | 'takeover' | 'resume' }>, state: IncidentState, by: string, { system, clock }: OperateHome): readonly NewEvent[] {
+function eventsFor(
+  wish: Extract<Wish, { readonly verb: 'cancel' | 'takeover' | 'resume' }>,
+  state: IncidentState,
+  by: string,
+  { system, clock }: OperateHome,
+): readonly NewEvent[] {
   switch (wish.verb) {
     case 'cancel':
       return decideCancel(state, by, wish.reason);
@@ -93,5 +110,7 @@ function eventsFor(wish: Extract<Wish, { readonly verb: 'cancel' | 'takeover' | 
 async function keep(key: string, value: Json, { store }: OperateHome): Promise<OperateAnswer> {
   const known = await store.documents.get(key);
   const kept = await store.documents.put(key, value, known?.version ?? 0);
-  return kept ? { status: 200, body: { [key]: value } } : { status: 409, body: { error: 'somebody else changed it at the same moment: look again' } };
+  return kept
+    ? { status: 200, body: { [key]: value } }
+    : { status: 409, body: { error: 'somebody else changed it at the same moment: look again' } };
 }

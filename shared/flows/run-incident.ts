@@ -67,21 +67,47 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
       if (stop !== undefined) return { kind: 'no', events: () => [event('held', { blocks: [stop], until: null })] };
       if (run.needsApproval) return afterVerification(await approvalOf.ask(state, run), home);
-      const blocks = brakesFor({ system, runbook: run.plan.runbook, target: run.plan.target, ledger: await readLedger(store.documents, run.plan.target), now: clock.now(), incident: state.id });
+      const blocks = brakesFor({
+        system,
+        runbook: run.plan.runbook,
+        target: run.plan.target,
+        ledger: await readLedger(store.documents, run.plan.target),
+        now: clock.now(),
+        incident: state.id,
+      });
       if (blocks.length === 0) return { kind: 'go' };
-      return { kind: 'no', events: () => [event('held', { blocks: [...blocks], until: Math.max(...blocks.map((block) => block.clearsAtMs ?? clock.now() + minutes(1))) })] };
+      return {
+        kind: 'no',
+        events: () => [
+          event('held', {
+            blocks: [...blocks],
+            until: Math.max(...blocks.map((block) => block.clearsAtMs ?? clock.now() + minutes(1))),
+          }),
+        ],
+      };
     },
     refusal: async (step, state, run) => {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
       // The switch asks for "finish, hold or undo" inside the section; unanswered, the section is finished (design.md section 8).
-      if (stop !== undefined && !insideCommittedSection(run)) return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
+      if (stop !== undefined && !insideCommittedSection(run))
+        return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
       if (!run.needsApproval && step.risk !== 'destructive') return undefined;
       const approval = await approvalOf.ask(state, run);
-      if (approval.kind !== 'approved') return { kind: 'refused', code: 'approvalUnproved', detail: approval.kind === 'denied' ? `denied by ${approval.by}` : approval.because, block: null };
+      if (approval.kind !== 'approved')
+        return {
+          kind: 'refused',
+          code: 'approvalUnproved',
+          detail: approval.kind === 'denied' ? `denied by ${approval.by}` : approval.because,
+          block: null,
+        };
       return step.committed || step.risk === 'destructive' ? await foreignWork(journal, state, run, home) : undefined;
     },
-    began: (run, state) => writeLedger(store.documents, run.plan.target, (ledger) => recordStart(ledger, { incident: state.id, startedAtMs: clock.now(), drill: state.drill })),
-    ended: (run, state) => writeLedger(store.documents, run.plan.target, (ledger) => recordEnd(ledger, state.id, clock.now())),
+    began: (run, state) =>
+      writeLedger(store.documents, run.plan.target, (ledger) =>
+        recordStart(ledger, { incident: state.id, startedAtMs: clock.now(), drill: state.drill }),
+      ),
+    ended: (run, state) =>
+      writeLedger(store.documents, run.plan.target, (ledger) => recordEnd(ledger, state.id, clock.now())),
   };
 }
 
@@ -90,7 +116,14 @@ async function verify(state: IncidentState, run: RunState, home: RunHome): Promi
   const approval = currentApproval(state);
   if (approval === undefined) return { kind: 'unproved', because: 'there is no approval for this plan' };
   const policy = home.system.approvals.perRunbook[run.plan.runbook];
-  return await verifyDecisions({ incident: state.id, planDigest: run.digest, approval, policy, identity: home.system.approvals.identity, verifier: home.verifier });
+  return await verifyDecisions({
+    incident: state.id,
+    planDigest: run.digest,
+    approval,
+    policy,
+    identity: home.system.approvals.identity,
+    verifier: home.verifier,
+  });
 }
 
 function afterVerification(approval: Verification, home: RunHome): Awaited<ReturnType<Driver['mayStart']>> {
@@ -101,13 +134,30 @@ function afterVerification(approval: Verification, home: RunHome): Awaited<Retur
     case 'denied':
       return { kind: 'no', events: (state) => decideClosedApproval(state, 'denied') };
     case 'unproved':
-      return { kind: 'no', events: (state) => [event('attemptRefused', { approval: currentApproval(state)?.id ?? null, because: approval.because }), ...decideStop(state, { kind: 'refused', code: 'approvalUnproved', detail: `the decisions in the log are no approval: ${approval.because}`, block: null })] };
+      return {
+        kind: 'no',
+        events: (state) => [
+          event('attemptRefused', { approval: currentApproval(state)?.id ?? null, because: approval.because }),
+          ...decideStop(state, {
+            kind: 'refused',
+            code: 'approvalUnproved',
+            detail: `the decisions in the log are no approval: ${approval.because}`,
+            block: null,
+          }),
+        ],
+      };
   }
 }
 
-const voided = (state: IncidentState, because: string): readonly NewEvent[] => decideStop(state, { kind: 'voided', code: 'approvalTooLate', detail: because, block: null });
+const voided = (state: IncidentState, because: string): readonly NewEvent[] =>
+  decideStop(state, { kind: 'voided', code: 'approvalTooLate', detail: because, block: null });
 
-function context(journal: Journal, home: RunHome, approval: Verification | undefined, at: Pick<ActionContext, 'state' | 'run' | 'intentAt'>): ActionContext {
+function context(
+  journal: Journal,
+  home: RunHome,
+  approval: Verification | undefined,
+  at: Pick<ActionContext, 'state' | 'run' | 'intentAt'>,
+): ActionContext {
   const { system, world, clock, chance, store } = home;
   return {
     ...at,
@@ -120,21 +170,48 @@ function context(journal: Journal, home: RunHome, approval: Verification | undef
     opens: approval?.kind === 'approved' ? opensOf(at.run.plan) : [],
     keep: async (what, text) => {
       const digest = await store.evidence.keep(text);
-      await journal.append((state) => (state.evidence.some((known) => known.what === what && known.digest === digest) ? [] : [event('evidenceKept', { what, digest })]));
+      await journal.append((state) =>
+        state.evidence.some((known) => known.what === what && known.digest === digest)
+          ? []
+          : [event('evidenceKept', { what, digest })],
+      );
     },
   };
 }
 
 /** Looks at the operations of the whole topology: one that is not ours stops the run and is told with who, what and when. */
-async function foreignWork(journal: Journal, state: IncidentState, run: RunState, home: RunHome): Promise<StepFailure | undefined> {
+async function foreignWork(
+  journal: Journal,
+  state: IncidentState,
+  run: RunState,
+  home: RunHome,
+): Promise<StepFailure | undefined> {
   const { topology } = run.plan.bounds as { readonly topology?: readonly string[] }; // written by our own runbooks
-  const lists = await Promise.all((topology ?? []).map((instance) => home.world.databases.operations(instance as Parameters<typeof home.world.databases.operations>[0]))); // names come from dr.yaml through the plan
-  const found = foreignOperation(lists.flat(), journal.state(), journal.state().run ?? run, home.system.guards.clockSkew);
+  const lists = await Promise.all(
+    (topology ?? []).map((instance) =>
+      home.world.databases.operations(instance as Parameters<typeof home.world.databases.operations>[0]),
+    ),
+  ); // names come from dr.yaml through the plan
+  const found = foreignOperation(
+    lists.flat(),
+    journal.state(),
+    journal.state().run ?? run,
+    home.system.guards.clockSkew,
+  );
   if (found === undefined) return undefined;
   const who = found.user ?? 'somebody';
   const what = `${found.type} (${found.name})`;
-  await journal.append((now) => (now.foreignWork.some((known) => known.what === what) ? [] : [event('foreignWork', { who, what, when: found.insertedAt, instance: found.instance })]));
-  return { kind: 'foreignWork', code: 'foreignOperation', detail: `${who} is acting on ${found.instance}: ${what} at ${new Date(found.insertedAt).toISOString()}; not asked for by this run (${state.id})`, block: null };
+  await journal.append((now) =>
+    now.foreignWork.some((known) => known.what === what)
+      ? []
+      : [event('foreignWork', { who, what, when: found.insertedAt, instance: found.instance })],
+  );
+  return {
+    kind: 'foreignWork',
+    code: 'foreignOperation',
+    detail: `${who} is acting on ${found.instance}: ${what} at ${new Date(found.insertedAt).toISOString()}; not asked for by this run (${state.id})`,
+    block: null,
+  };
 }
 
 /** Remembers an answer for each plan digest while a driver lives. */

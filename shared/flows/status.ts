@@ -37,8 +37,13 @@ export async function overview(store: Store): Promise<Overview> {
 }
 
 /** The timeline of one incident; `undefined` when there is none. */
-export async function incidentTimeline(id: string, store: Store): Promise<{ readonly headline: string; readonly phase: string; readonly lines: readonly TimelineLine[] } | undefined> {
+export async function incidentTimeline(
+  id: string,
+  store: Store,
+): Promise<{ readonly headline: string; readonly phase: string; readonly lines: readonly TimelineLine[] } | undefined> {
   const events = (await store.log.read(incidentId(id), 0, 5_000)).map(parseEvent);
   const state = replay(incidentId(id), events);
-  return state === undefined ? undefined : { headline: state.headline, phase: state.phase.kind, lines: timeline(events, state) };
+  return state === undefined
+    ? undefined
+    : { headline: state.headline, phase: state.phase.kind, lines: timeline(events, state) };
 }

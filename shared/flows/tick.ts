@@ -48,4 +48,3 @@ async function attend(id: IncidentId, home: WorldHome): Promise<void> {
   if (nextMove(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
   await afterAppend(await journal.refresh(), home);
 }
-

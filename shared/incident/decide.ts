@@ -15,8 +15,16 @@ import { currentApproval, hasEnded, type IncidentState, passedNoReturn, standing
 // D2. Each thing a person must know is one notice with a stable id, so that deciding twice tells once.
 
 /** Something people must know, said once for `id`. */
-export function tell(id: string, kind: Notice['kind'], subject: string, text: string, options: { readonly urgent?: boolean; readonly approval?: string } = {}): NewEvent {
-  return event('noticeDue', { notice: { id, kind, urgent: options.urgent ?? false, subject, text, approval: options.approval ?? null } });
+export function tell(
+  id: string,
+  kind: Notice['kind'],
+  subject: string,
+  text: string,
+  options: { readonly urgent?: boolean; readonly approval?: string } = {},
+): NewEvent {
+  return event('noticeDue', {
+    notice: { id, kind, urgent: options.urgent ?? false, subject, text, approval: options.approval ?? null },
+  });
 }
 
 /** What a look concluded. `plan` when there is something to do; `brakes` hold what nobody asked for; `walls` hold everything. */
@@ -36,7 +44,13 @@ export interface Conclusion {
 
 /** Events of one look at the world: diagnosis, plan, what holds it back, or whom to ask. */
 export function decideLook(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
-  if (hasEnded(state) || state.phase.kind === 'running' || state.phase.kind === 'landing' || state.phase.kind === 'takenOver') return [];
+  if (
+    hasEnded(state) ||
+    state.phase.kind === 'running' ||
+    state.phase.kind === 'landing' ||
+    state.phase.kind === 'takenOver'
+  )
+    return [];
   const { diagnosis } = look;
   const head: NewEvent[] = [event('looked', { round: look.round, facts: look.facts, summary: [...look.summary] })];
   const changed = state.diagnosis?.scenario !== diagnosis.scenario || state.diagnosis.target !== diagnosis.target;
@@ -45,14 +59,50 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
   const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
   switch (diagnosis.conclusion) {
     case 'nothing':
-      return [...head, named, ...voidOpen(state, `${diagnosis.scenario}: ${reasons}`), event('dismissed', { because: `${diagnosis.scenario}: ${reasons}` }), tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons)];
+      return [
+        ...head,
+        named,
+        ...voidOpen(state, `${diagnosis.scenario}: ${reasons}`),
+        event('dismissed', { because: `${diagnosis.scenario}: ${reasons}` }),
+        tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons),
+      ];
     case 'wait':
       // A look that can't confirm again what was confirmed is no news while people decide; a different finding is.
-      if (!changed && state.run !== undefined && (state.phase.kind === 'awaitingApproval' || state.phase.kind === 'held')) return head;
-      return [...head, named, ...(isNews ? [...voidOpen(state, `now ${diagnosis.scenario}`), tell(`diagnosed/${diagnosis.scenario}`, 'diagnosed', `${state.headline}: ${diagnosis.scenario}, waiting`, reasons)] : [])];
+      if (
+        !changed &&
+        state.run !== undefined &&
+        (state.phase.kind === 'awaitingApproval' || state.phase.kind === 'held')
+      )
+        return head;
+      return [
+        ...head,
+        named,
+        ...(isNews
+          ? [
+              ...voidOpen(state, `now ${diagnosis.scenario}`),
+              tell(
+                `diagnosed/${diagnosis.scenario}`,
+                'diagnosed',
+                `${state.headline}: ${diagnosis.scenario}, waiting`,
+                reasons,
+              ),
+            ]
+          : []),
+      ];
     case 'person':
       if (!isNews && state.phase.kind === 'needsPerson') return head;
-      return [...head, named, ...voidOpen(state, `now ${diagnosis.scenario}`), ...forPeople(`diagnosed/${diagnosis.scenario}`, state, `${diagnosis.scenario}: ${reasons}`, [], diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`))];
+      return [
+        ...head,
+        named,
+        ...voidOpen(state, `now ${diagnosis.scenario}`),
+        ...forPeople(
+          `diagnosed/${diagnosis.scenario}`,
+          state,
+          `${diagnosis.scenario}: ${reasons}`,
+          [],
+          diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`),
+        ),
+      ];
     case 'act':
       return [...head, named, ...decidePlan(state, look, now)];
   }
@@ -61,7 +111,14 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
 function decidePlan(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
   const { plan, diagnosis } = look;
   const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
-  if (plan === undefined) return forPeople(`noPlan/${diagnosis.scenario}`, state, `${diagnosis.scenario}: no plan can be drawn for it`, [], []);
+  if (plan === undefined)
+    return forPeople(
+      `noPlan/${diagnosis.scenario}`,
+      state,
+      `${diagnosis.scenario}: no plan can be drawn for it`,
+      [],
+      [],
+    );
   const digest = planDigest(plan);
   const open = currentApproval(state);
   if (open !== undefined && standing(open, now) === 'open' && samePlan(state, plan)) return [];
@@ -72,23 +129,50 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
   const stale = open === undefined ? [] : voidOpen(state, 'the plan has changed');
   if (!performed) {
     const known = state.run?.performed === false && samePlan(state, plan);
-    const mode: GuardBlock = { guard: 'mode', kind: 'brake', code: 'modeObserve', observed: 'mode observe', limit: 'approve or auto', clearsAtMs: null, openedBy: 'dr mode' };
-    const would = tell(`wouldDo/${plan.runbook}`, 'wouldDo', `${state.headline}: would run ${plan.runbook}`, `${said}. It would take about ${showDuration(criticalPath(plan))}: ${plan.steps.map((step) => step.title).join(' → ')}`);
+    const mode: GuardBlock = {
+      guard: 'mode',
+      kind: 'brake',
+      code: 'modeObserve',
+      observed: 'mode observe',
+      limit: 'approve or auto',
+      clearsAtMs: null,
+      openedBy: 'dr mode',
+    };
+    const would = tell(
+      `wouldDo/${plan.runbook}`,
+      'wouldDo',
+      `${state.headline}: would run ${plan.runbook}`,
+      `${said}. It would take about ${showDuration(criticalPath(plan))}: ${plan.steps.map((step) => step.title).join(' → ')}`,
+    );
     return known ? [] : [drawn, event('held', { blocks: [mode], until: null }), would];
   }
   if (look.walls.length > 0) return [drawn, ...held(state, look.walls, now)];
   if (!needsApproval) return look.brakes.length > 0 ? [drawn, ...held(state, look.brakes, now)] : [...stale, drawn];
-  if (look.policy === undefined) return [drawn, ...forPeople('noPolicy', state, `${plan.runbook} needs an approval and dr.yaml names no approvers for it`, [], [])];
+  if (look.policy === undefined)
+    return [
+      drawn,
+      ...forPeople(
+        'noPolicy',
+        state,
+        `${plan.runbook} needs an approval and dr.yaml names no approvers for it`,
+        [],
+        [],
+      ),
+    ];
   const text = `${said}. Plan ${plan.runbook}, about ${showDuration(criticalPath(plan))}; ${showLossBound(plan.lossBound)}. Don't run the runbook by hand beside it: press takeover.`;
-  return [
-    ...stale,
-    drawn,
-    ...askFor(state, plan, look.facts, look.policy, look.approval, now, text),
-  ];
+  return [...stale, drawn, ...askFor(state, plan, look.facts, look.policy, look.approval, now, text)];
 }
 
 /** Asks the configured approvers for exactly this plan, and tells them. */
-function askFor(state: IncidentState, plan: Plan, evidence: string, policy: ApprovalPolicy, approval: string, now: Instant, text: string): readonly NewEvent[] {
+function askFor(
+  state: IncidentState,
+  plan: Plan,
+  evidence: string,
+  policy: ApprovalPolicy,
+  approval: string,
+  now: Instant,
+  text: string,
+): readonly NewEvent[] {
   return [
     event('approvalAsked', {
       approval,
@@ -101,26 +185,42 @@ function askFor(state: IncidentState, plan: Plan, evidence: string, policy: Appr
       startWithinMs: policy.startWithin,
       opens: [...opensOf(plan)],
     }),
-    tell(`approval/${approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, { urgent: true, approval }),
+    tell(`approval/${approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, {
+      urgent: true,
+      approval,
+    }),
   ];
 }
 
 /** A plan asked for already stays asked for when only the figures that grow by themselves have moved. */
 function samePlan(state: IncidentState, plan: Plan): boolean {
   const known = state.run?.plan;
-  return known !== undefined && known.runbook === plan.runbook && known.target === plan.target && deedsOf(known) === deedsOf(plan);
+  return (
+    known !== undefined &&
+    known.runbook === plan.runbook &&
+    known.target === plan.target &&
+    deedsOf(known) === deedsOf(plan)
+  );
 }
 
 /** What a plan would do; the end of writes, which becomes known while people decide, only bounds what it may lose. */
-const deedsOf = (plan: Plan): string => canonicalJson(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
+const deedsOf = (plan: Plan): string =>
+  canonicalJson(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
 
 function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
   const clears = blocks.map((block) => block.clearsAtMs);
   const until = clears.every((at) => at !== null) ? Math.max(now + 1_000, ...clears.filter((at) => at !== null)) : null;
-  const text = blocks.map((block) => `${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${new Date(block.clearsAtMs).toISOString()}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`).join('; ');
+  const text = blocks
+    .map(
+      (block) =>
+        `${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${new Date(block.clearsAtMs).toISOString()}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`,
+    )
+    .join('; ');
   const codes = blocks.map((block) => block.code).join('+');
   const known = state.phase.kind === 'held' && state.notices.has(`blocked/${codes}`);
-  const said = tell(`blocked/${codes}`, 'blocked', `${state.headline}: held back (${codes})`, text, { urgent: until === null });
+  const said = tell(`blocked/${codes}`, 'blocked', `${state.headline}: held back (${codes})`, text, {
+    urgent: until === null,
+  });
   return [event('held', { blocks: [...blocks], until }), ...(known ? [] : [said])];
 }
 
@@ -130,27 +230,54 @@ function voidOpen(state: IncidentState, because: string): readonly NewEvent[] {
 }
 
 /** The incident goes to people, with what was tried and what they can do. */
-export function forPeople(id: string, state: IncidentState, because: string, tried: readonly string[], next: readonly string[]): readonly NewEvent[] {
+export function forPeople(
+  id: string,
+  state: IncidentState,
+  because: string,
+  tried: readonly string[],
+  next: readonly string[],
+): readonly NewEvent[] {
   const text = [because, ...tried.map((what) => `tried: ${what}`), ...next].join('\n');
-  return [event('needsPerson', { because, tried: [...tried], next: [...next] }), tell(`person/${id}`, 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true })];
+  return [
+    event('needsPerson', { because, tried: [...tried], next: [...next] }),
+    tell(`person/${id}`, 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true }),
+  ];
 }
 
 /** A run whose step failed where nothing has to be taken back. */
 export function decideStop(state: IncidentState, because: StepFailure): readonly NewEvent[] {
   if (because.kind === 'voided') {
     const approval = currentApproval(state);
-    const said = tell(`voided/${state.sequence}`, 'approvalDecided', `${state.headline}: the plan is void`, because.detail);
-    return approval === undefined ? [event('resumed', { by: `dr-autopilot: ${because.detail}` }), said] : [event('approvalVoided', { approval: approval.id, because: because.detail }), said];
+    const said = tell(
+      `voided/${state.sequence}`,
+      'approvalDecided',
+      `${state.headline}: the plan is void`,
+      because.detail,
+    );
+    return approval === undefined
+      ? [event('resumed', { by: `dr-autopilot: ${because.detail}` }), said]
+      : [event('approvalVoided', { approval: approval.id, because: because.detail }), said];
   }
   return forPeople(`stop/${because.code}`, state, because.detail, position(state), nextCommands(state));
 }
 
 /** A stop inside the committed section begins its landing and pages at once (design.md section 8). */
-export function decideLanding(state: IncidentState, landing: 'unfence' | 'hold', because: StepFailure): readonly NewEvent[] {
-  const what = landing === 'unfence' ? 'taking back what was done' : 'nothing can be taken back: a person decides how to go on';
+export function decideLanding(
+  state: IncidentState,
+  landing: 'unfence' | 'hold',
+  because: StepFailure,
+): readonly NewEvent[] {
+  const what =
+    landing === 'unfence' ? 'taking back what was done' : 'nothing can be taken back: a person decides how to go on';
   return [
     event('landingStarted', { landing, because }),
-    tell(`landing/${because.code}`, 'landing', `${state.headline}: stopped inside the committed section, ${landing}`, `${because.detail}\n${what}\n${position(state).join('\n')}`, { urgent: true }),
+    tell(
+      `landing/${because.code}`,
+      'landing',
+      `${state.headline}: stopped inside the committed section, ${landing}`,
+      `${because.detail}\n${what}\n${position(state).join('\n')}`,
+      { urgent: true },
+    ),
   ];
 }
 
@@ -158,15 +285,22 @@ export function decideLanding(state: IncidentState, landing: 'unfence' | 'hold',
 export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'): readonly NewEvent[] {
   const where = position(state).join('; ');
   const next = nextCommands(state);
-  return [event('landed', { landing, position: where, next: [...next] }), tell('landed', 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), { urgent: true })];
+  return [
+    event('landed', { landing, position: where, next: [...next] }),
+    tell('landed', 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), { urgent: true }),
+  ];
 }
 
 /** Every step is done: the incident is measured and resolved. */
 export function decideFinish(state: IncidentState): readonly NewEvent[] {
   const measures = measure(state);
-  const failed = [...(state.run?.steps.entries() ?? [])].flatMap(([step, progress]) => (progress.kind === 'failed' ? [`${step}: ${progress.failure.detail}`] : []));
-  const took = measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
-  const text = `${state.run?.plan.runbook ?? 'recovery'} done and verified.${took}${failed.length === 0 ? '' : ` Left to do by hand: ${failed.join('; ')}.`} ${state.run?.plan.failback ?? ''}`.trim();
+  const failed = [...(state.run?.steps.entries() ?? [])].flatMap(([step, progress]) =>
+    progress.kind === 'failed' ? [`${step}: ${progress.failure.detail}`] : [],
+  );
+  const took =
+    measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
+  const text =
+    `${state.run?.plan.runbook ?? 'recovery'} done and verified.${took}${failed.length === 0 ? '' : ` Left to do by hand: ${failed.join('; ')}.`} ${state.run?.plan.failback ?? ''}`.trim();
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${state.headline}: resolved`, text)];
 }
 
@@ -176,7 +310,10 @@ export function decideClosedApproval(state: IncidentState, how: 'denied' | 'expi
   if (approval === undefined) return [];
   const by = approval.decisions.find((decision) => decision.decision === 'deny')?.approver;
   const because = how === 'denied' ? `the plan was denied by ${by ?? 'an approver'}` : 'nobody decided in time';
-  return [event('approvalVoided', { approval: approval.id, because }), ...forPeople(`approval/${how}/${approval.id}`, state, because, [], nextCommands(state))];
+  return [
+    event('approvalVoided', { approval: approval.id, because }),
+    ...forPeople(`approval/${how}/${approval.id}`, state, because, [], nextCommands(state)),
+  ];
 }
 
 /** People take the run over: observing and recording go on, acting stops. */
@@ -184,7 +321,16 @@ export function decideTakeover(state: IncidentState, by: string): readonly NewEv
   if (hasEnded(state) || state.phase.kind === 'takenOver') return [];
   const where = position(state);
   const next = nextCommands(state);
-  return [...voidOpen(state, `taken over by ${by}`), event('takenOver', { by, position: where.join('; '), next: [...next] }), tell(`takeover/${state.sequence}`, 'takeover', `${state.headline}: taken over by ${by}`, [...where, ...next].join('\n'))];
+  return [
+    ...voidOpen(state, `taken over by ${by}`),
+    event('takenOver', { by, position: where.join('; '), next: [...next] }),
+    tell(
+      `takeover/${state.sequence}`,
+      'takeover',
+      `${state.headline}: taken over by ${by}`,
+      [...where, ...next].join('\n'),
+    ),
+  ];
 }
 
 /** What a resumption may need: who approves this runbook, and a name for the new approval. */
@@ -205,13 +351,20 @@ export function decideResume(state: IncidentState, by: string, resumption: Resum
   if (run === undefined || !passedNoReturn(run) || !run.needsApproval) return resumed;
   if (resumption.policy === undefined) return [];
   const text = `${run.plan.runbook} stopped after its point of no return. Approving goes on with the same plan: ${position(state).join('; ')}`;
-  return [...resumed, ...askFor(state, run.plan, run.evidence, resumption.policy, resumption.approval, resumption.now, text)];
+  return [
+    ...resumed,
+    ...askFor(state, run.plan, run.evidence, resumption.policy, resumption.approval, resumption.now, text),
+  ];
 }
 
 /** Ends an incident on a person's word, unless a committed section is under way. */
 export function decideCancel(state: IncidentState, by: string, reason: string): readonly NewEvent[] {
   if (hasEnded(state) || state.phase.kind === 'running' || state.phase.kind === 'landing') return [];
-  return [...voidOpen(state, `cancelled by ${by}`), event('cancelled', { by, reason }), tell('dismissed', 'dismissed', `${state.headline}: cancelled by ${by}`, reason)];
+  return [
+    ...voidOpen(state, `cancelled by ${by}`),
+    event('cancelled', { by, reason }),
+    tell('dismissed', 'dismissed', `${state.headline}: cancelled by ${by}`, reason),
+  ];
 }
 
 /** What has been done and what is under way, one line for each step that began. */
@@ -219,13 +372,21 @@ export function position(state: IncidentState): readonly string[] {
   return (state.run?.plan.steps ?? []).flatMap((step) => {
     const progress = state.run?.steps.get(step.id);
     if (progress === undefined) return [];
-    const detail = progress.kind === 'failed' || progress.kind === 'undoFailed' ? `: ${progress.failure.detail}` : progress.kind === 'waiting' || progress.kind === 'done' || progress.kind === 'undone' ? `: ${progress.detail}` : '';
+    const detail =
+      progress.kind === 'failed' || progress.kind === 'undoFailed'
+        ? `: ${progress.failure.detail}`
+        : progress.kind === 'waiting' || progress.kind === 'done' || progress.kind === 'undone'
+          ? `: ${progress.detail}`
+          : '';
     return [`${step.title} (${progress.kind}${detail})`];
   });
 }
 
 /** What a person can type next. */
 export function nextCommands(state: IncidentState): readonly string[] {
-  const further = state.run !== undefined && passedNoReturn(state.run) ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`] : [`./dr resume ${state.id} (looks again and draws a new plan)`];
+  const further =
+    state.run !== undefined && passedNoReturn(state.run)
+      ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`]
+      : [`./dr resume ${state.id} (looks again and draws a new plan)`];
   return [`./dr show ${state.id}`, ...further];
 }

@@ -26,7 +26,23 @@ export const signalRecordWire = z.strictObject({
 /** A notice: something a person must be told. */
 export const noticeWire = z.strictObject({
   id: z.string(),
-  kind: z.enum(['opened', 'diagnosed', 'approval', 'approvalDecided', 'progress', 'blocked', 'needsPerson', 'landing', 'mitigated', 'resolved', 'dismissed', 'foreignWork', 'takeover', 'wouldDo', 'test']),
+  kind: z.enum([
+    'opened',
+    'diagnosed',
+    'approval',
+    'approvalDecided',
+    'progress',
+    'blocked',
+    'needsPerson',
+    'landing',
+    'mitigated',
+    'resolved',
+    'dismissed',
+    'foreignWork',
+    'takeover',
+    'wouldDo',
+    'test',
+  ]),
   urgent: z.boolean(),
   subject: z.string(),
   text: z.string(),
@@ -50,18 +66,54 @@ const direction = z.enum(['do', 'undo']);
 
 /** What each kind of event carries. */
 export const eventWires = {
-  opened: z.strictObject({ dedupeKey: z.string(), source: z.enum(['alert', 'command', 'tick']), target: z.string(), runbook: z.string().nullable(), headline: z.string(), drill: z.boolean() }),
+  opened: z.strictObject({
+    dedupeKey: z.string(),
+    source: z.enum(['alert', 'command', 'tick']),
+    target: z.string(),
+    runbook: z.string().nullable(),
+    headline: z.string(),
+    drill: z.boolean(),
+  }),
   signalsAbsorbed: z.strictObject({ signals: z.array(signalRecordWire).min(1) }),
   /** One round of looking at the world; the facts themselves are evidence, by digest. */
   looked: z.strictObject({ round: z.number().int(), facts: z.string(), summary: z.array(z.string()) }),
   diagnosed: z.strictObject({ diagnosis: diagnosisWire }),
   /** Guards that hold back what nobody asked for; each is on the timeline. */
   held: z.strictObject({ blocks: z.array(guardBlockWire).min(1), until: at.nullable() }),
-  planDrawn: z.strictObject({ plan: planWire, digest: z.string(), evidence: z.string(), needsApproval: z.boolean(), performed: z.boolean() }),
-  approvalAsked: z.strictObject({ approval: z.string(), planDigest: z.string(), evidence: z.string(), lossLimitMs: z.number().nullable(), approvers: z.array(z.string()).min(1), quorum: z.number().int().min(1), expiresAt: at, startWithinMs: z.number(), opens: z.array(z.string()) }),
-  linkIssued: z.strictObject({ approval: z.string(), approver: z.string(), keyId: z.string(), opaqueHash: z.string(), tokenIds: z.array(z.string()), expiresAt: at }),
+  planDrawn: z.strictObject({
+    plan: planWire,
+    digest: z.string(),
+    evidence: z.string(),
+    needsApproval: z.boolean(),
+    performed: z.boolean(),
+  }),
+  approvalAsked: z.strictObject({
+    approval: z.string(),
+    planDigest: z.string(),
+    evidence: z.string(),
+    lossLimitMs: z.number().nullable(),
+    approvers: z.array(z.string()).min(1),
+    quorum: z.number().int().min(1),
+    expiresAt: at,
+    startWithinMs: z.number(),
+    opens: z.array(z.string()),
+  }),
+  linkIssued: z.strictObject({
+    approval: z.string(),
+    approver: z.string(),
+    keyId: z.string(),
+    opaqueHash: z.string(),
+    tokenIds: z.array(z.string()),
+    expiresAt: at,
+  }),
   /** A decision with its token (design.md section 4: the one secret of the log; no projection prints it). */
-  decided: z.strictObject({ approval: z.string(), approver: z.string(), identity: z.string().nullable(), decision: z.enum(['approve', 'deny']), token: z.string() }),
+  decided: z.strictObject({
+    approval: z.string(),
+    approver: z.string(),
+    identity: z.string().nullable(),
+    decision: z.enum(['approve', 'deny']),
+    token: z.string(),
+  }),
   attemptRefused: z.strictObject({ approval: z.string().nullable(), because: z.string() }),
   approvalVoided: z.strictObject({ approval: z.string(), because: z.string() }),
   runStarted: z.strictObject({ run: z.string(), planDigest: z.string(), leaseToken: z.number(), worker: z.string() }),
@@ -80,7 +132,12 @@ export const eventWires = {
   handedOver: z.strictObject({ worker: z.string(), because: z.string() }),
   noticeDue: z.strictObject({ notice: noticeWire }),
   noticeDelivered: z.strictObject({ notice: z.string(), destination: z.string() }),
-  noticeFailed: z.strictObject({ notice: z.string(), destination: z.string(), detail: z.string(), attempt: z.number().int() }),
+  noticeFailed: z.strictObject({
+    notice: z.string(),
+    destination: z.string(),
+    detail: z.string(),
+    attempt: z.number().int(),
+  }),
   needsPerson: z.strictObject({ because: z.string(), tried: z.array(z.string()), next: z.array(z.string()) }),
   resolved: z.strictObject({ measures: z.record(z.string(), z.number().nullable()), text: z.string() }),
   dismissed: z.strictObject({ because: z.string() }),
@@ -90,7 +147,9 @@ export const eventWires = {
 export type EventKind = keyof typeof eventWires;
 
 /** An event before it has a place in a log. */
-export type NewEvent = { [K in EventKind]: { readonly kind: K; readonly data: z.infer<(typeof eventWires)[K]> } }[EventKind];
+export type NewEvent = {
+  [K in EventKind]: { readonly kind: K; readonly data: z.infer<(typeof eventWires)[K]> };
+}[EventKind];
 
 /** An event of a log. */
 export type IncidentEvent = NewEvent & { readonly id: string; readonly sequence: number; readonly at: number };
@@ -101,7 +160,13 @@ export function event<K extends EventKind>(kind: K, data: z.infer<(typeof eventW
 }
 
 /** Reads a stored event. Throws `z.ZodError` on what this version can't read. */
-export function parseEvent(record: { readonly id: string; readonly sequence: number; readonly at: string; readonly kind: string; readonly data: unknown }): IncidentEvent {
+export function parseEvent(record: {
+  readonly id: string;
+  readonly sequence: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly data: unknown;
+}): IncidentEvent {
   const kind = z.enum(Object.keys(eventWires) as [EventKind, ...EventKind[]]).parse(record.kind); // keys of a literal object
   const data = eventWires[kind].parse(record.data);
   return { kind, data, id: record.id, sequence: record.sequence, at: Date.parse(record.at) } as IncidentEvent; // checked by the line above

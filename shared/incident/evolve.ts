@@ -4,7 +4,15 @@ import { after, instant, millis } from '../core/time.ts';
 import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
 import type { IncidentEvent } from './events.ts';
-import { type ApprovalState, type IncidentState, insideCommittedSection, passedNoReturn, type Phase, type RunState, type StepProgress } from './state.ts';
+import {
+  type ApprovalState,
+  type IncidentState,
+  insideCommittedSection,
+  passedNoReturn,
+  type Phase,
+  type RunState,
+  type StepProgress,
+} from './state.ts';
 
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
@@ -53,7 +61,10 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'signalsAbsorbed': {
       const { signals } = event.data;
       const named = signals.flatMap((signal) => (signal.target === null ? [] : [targetId(signal.target)]));
-      const first = Math.min(...signals.filter((signal) => signal.relation !== 'closed').map((signal) => signal.at), state.firstSignalAt ?? Number.POSITIVE_INFINITY);
+      const first = Math.min(
+        ...signals.filter((signal) => signal.relation !== 'closed').map((signal) => signal.at),
+        state.firstSignalAt ?? Number.POSITIVE_INFINITY,
+      );
       return {
         ...state,
         requested: signals.findLast((signal) => signal.runbook !== null)?.runbook ?? state.requested,
@@ -64,19 +75,50 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       };
     }
     case 'looked':
-      return { ...state, rounds: event.data.round, lookedAt: at, unseen: 0, evidence: [...state.evidence, { what: `look ${event.data.round}`, digest: event.data.facts }] };
+      return {
+        ...state,
+        rounds: event.data.round,
+        lookedAt: at,
+        unseen: 0,
+        evidence: [...state.evidence, { what: `look ${event.data.round}`, digest: event.data.facts }],
+      };
     case 'diagnosed': {
       const { diagnosis } = event.data;
       const lookAt = after(at, diagnosis.lookAgainInMs ?? 0);
       const phase: Phase =
-        diagnosis.conclusion === 'wait' ? { kind: 'waiting', lookAt } : diagnosis.conclusion === 'act' ? state.phase : { kind: 'suspected', lookAt: at };
-      return { ...state, diagnosis, diagnosedAt: state.diagnosis?.scenario === diagnosis.scenario ? state.diagnosedAt : at, target: targetId(diagnosis.target), phase };
+        diagnosis.conclusion === 'wait'
+          ? { kind: 'waiting', lookAt }
+          : diagnosis.conclusion === 'act'
+            ? state.phase
+            : { kind: 'suspected', lookAt: at };
+      return {
+        ...state,
+        diagnosis,
+        diagnosedAt: state.diagnosis?.scenario === diagnosis.scenario ? state.diagnosedAt : at,
+        target: targetId(diagnosis.target),
+        phase,
+      };
     }
     case 'held':
-      return { ...state, phase: { kind: 'held', until: event.data.until === null ? undefined : instant(event.data.until) } };
+      return {
+        ...state,
+        phase: { kind: 'held', until: event.data.until === null ? undefined : instant(event.data.until) },
+      };
     case 'planDrawn': {
       const { plan, digest, evidence, needsApproval, performed } = event.data;
-      const run: RunState = { plan, digest, evidence, needsApproval, performed, drawnAt: at, startedAt: undefined, steps: new Map(), intents: new Map(), operations: [], landing: undefined };
+      const run: RunState = {
+        plan,
+        digest,
+        evidence,
+        needsApproval,
+        performed,
+        drawnAt: at,
+        startedAt: undefined,
+        steps: new Map(),
+        intents: new Map(),
+        operations: [],
+        landing: undefined,
+      };
       return { ...state, run, phase: { kind: 'ready' } };
     }
     case 'approvalAsked': {
@@ -96,7 +138,11 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
         decisions: [],
         voided: undefined,
       };
-      return { ...state, approvals: [...state.approvals, approval], phase: { kind: 'awaitingApproval', approval: approval.id } };
+      return {
+        ...state,
+        approvals: [...state.approvals, approval],
+        phase: { kind: 'awaitingApproval', approval: approval.id },
+      };
     }
     case 'linkIssued': {
       const { approval, approver, keyId, opaqueHash, tokenIds, expiresAt } = event.data;
@@ -110,7 +156,10 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     }
     case 'approvalVoided': {
       const voided = withApproval(state, event.data.approval, (known) => ({ ...known, voided: event.data.because }));
-      return voided.phase.kind === 'awaitingApproval' || (voided.phase.kind === 'running' && !insideCommittedSectionOf(voided)) ? { ...voided, phase: { kind: 'suspected', lookAt: at } } : voided;
+      return voided.phase.kind === 'awaitingApproval' ||
+        (voided.phase.kind === 'running' && !insideCommittedSectionOf(voided))
+        ? { ...voided, phase: { kind: 'suspected', lookAt: at } }
+        : voided;
     }
     case 'attemptRefused':
       return { ...state, refusedAttempts: state.refusedAttempts + 1 };
@@ -121,30 +170,68 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'stepStarted': {
       const { step, direction, attempt, version } = event.data;
       const key = `${direction}:${step}`;
-      const begun = withRun(state, (run) => (run.intents.has(key) ? run : { ...run, intents: new Map(run.intents).set(key, at) }));
-      return withStep(begun, step, (known) => ({ kind: 'started', direction, at, startedAt: startOf(known, direction) ?? at, attempt, version }));
+      const begun = withRun(state, (run) =>
+        run.intents.has(key) ? run : { ...run, intents: new Map(run.intents).set(key, at) },
+      );
+      return withStep(begun, step, (known) => ({
+        kind: 'started',
+        direction,
+        at,
+        startedAt: startOf(known, direction) ?? at,
+        attempt,
+        version,
+      }));
     }
     case 'stepWaiting': {
       const { step, direction, handle, detail } = event.data;
-      const ours = withRun(state, (run) => ({ ...run, operations: [...new Set([...run.operations, ...namesIn(handle)])] }));
-      return withStep(ours, step, (known) => ({ kind: 'waiting', direction, at, startedAt: startOf(known, direction) ?? at, attempt: attemptOf(known), handle, detail }));
+      const ours = withRun(state, (run) => ({
+        ...run,
+        operations: [...new Set([...run.operations, ...namesIn(handle)])],
+      }));
+      return withStep(ours, step, (known) => ({
+        kind: 'waiting',
+        direction,
+        at,
+        startedAt: startOf(known, direction) ?? at,
+        attempt: attemptOf(known),
+        handle,
+        detail,
+      }));
     }
     case 'stepDone': {
       const { step, direction, already, detail, output } = event.data;
       if (direction === 'undo') return withStep(state, step, () => ({ kind: 'undone', at, detail }));
-      const known = withRun(state, (run) => ({ ...run, operations: [...new Set([...run.operations, ...namesIn(output)])] }));
-      return withStep(known, step, (known) => ({ kind: 'done', startedAt: startOf(known, direction) ?? at, at, already, detail, output }));
+      const known = withRun(state, (run) => ({
+        ...run,
+        operations: [...new Set([...run.operations, ...namesIn(output)])],
+      }));
+      return withStep(known, step, (known) => ({
+        kind: 'done',
+        startedAt: startOf(known, direction) ?? at,
+        at,
+        already,
+        detail,
+        output,
+      }));
     }
     case 'stepFailed': {
       const { step, direction, failure } = event.data;
-      return withStep(state, step, () => (direction === 'undo' ? { kind: 'undoFailed', at, failure } : { kind: 'failed', at, failure }));
+      return withStep(state, step, () =>
+        direction === 'undo' ? { kind: 'undoFailed', at, failure } : { kind: 'failed', at, failure },
+      );
     }
     case 'evidenceKept':
       return { ...state, evidence: [...state.evidence, event.data] };
     case 'landingStarted':
-      return withRun({ ...state, phase: { kind: 'landing' } }, (run) => ({ ...run, landing: { kind: event.data.landing, because: event.data.because, landed: false } }));
+      return withRun({ ...state, phase: { kind: 'landing' } }, (run) => ({
+        ...run,
+        landing: { kind: event.data.landing, because: event.data.because, landed: false },
+      }));
     case 'landed':
-      return withRun({ ...state, phase: { kind: 'needsPerson', because: event.data.position } }, (run) => ({ ...run, landing: run.landing && { ...run.landing, landed: true } }));
+      return withRun({ ...state, phase: { kind: 'needsPerson', because: event.data.position } }, (run) => ({
+        ...run,
+        landing: run.landing && { ...run.landing, landed: true },
+      }));
     case 'foreignWork':
       return { ...state, foreignWork: [...state.foreignWork, { ...event.data, when: instant(event.data.when) }] };
     case 'takenOver':
@@ -152,20 +239,29 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'resumed': {
       const { run } = state;
       // What can't be taken back is gone on with: the same plan, its failed steps open again, and a new approval for it.
-      if (run !== undefined && passedNoReturn(run)) return { ...state, run: { ...run, landing: undefined, steps: withoutFailures(run) }, phase: { kind: 'ready' } };
+      if (run !== undefined && passedNoReturn(run))
+        return { ...state, run: { ...run, landing: undefined, steps: withoutFailures(run) }, phase: { kind: 'ready' } };
       return { ...state, run: undefined, phase: { kind: 'suspected', lookAt: at } };
     }
     case 'cancelled':
       return { ...state, phase: { kind: 'dismissed', because: `cancelled by ${event.data.by}: ${event.data.reason}` } };
     case 'noticeDue': {
       const notices = new Map(state.notices);
-      if (!notices.has(event.data.notice.id)) notices.set(event.data.notice.id, { notice: event.data.notice, dueAt: at, delivered: [], attempts: 0 });
+      if (!notices.has(event.data.notice.id))
+        notices.set(event.data.notice.id, { notice: event.data.notice, dueAt: at, delivered: [], attempts: 0 });
       return { ...state, notices };
     }
     case 'noticeDelivered':
-      return withNotice(state, event.data.notice, (known) => ({ ...known, delivered: [...new Set([...known.delivered, event.data.destination])] }));
+      return withNotice(state, event.data.notice, (known) => ({
+        ...known,
+        delivered: [...new Set([...known.delivered, event.data.destination])],
+      }));
     case 'noticeFailed':
-      return withNotice(state, event.data.notice, (known) => ({ ...known, attempts: Math.max(known.attempts, event.data.attempt), dueAt: at }));
+      return withNotice(state, event.data.notice, (known) => ({
+        ...known,
+        attempts: Math.max(known.attempts, event.data.attempt),
+        dueAt: at,
+      }));
     case 'needsPerson':
       return { ...state, phase: { kind: 'needsPerson', because: event.data.because } };
     case 'resolved':
@@ -177,24 +273,37 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
   }
 }
 
-const insideCommittedSectionOf = (state: IncidentState): boolean => state.run !== undefined && insideCommittedSection(state.run);
+const insideCommittedSectionOf = (state: IncidentState): boolean =>
+  state.run !== undefined && insideCommittedSection(state.run);
 
 /** The state that a whole log folds to; `undefined` for an empty one. A check, not the way (decisions.md 10). */
 export function replay(id: IncidentId, events: readonly IncidentEvent[]): IncidentState | undefined {
-  return events.reduce<IncidentState | undefined>((state, event) => (state === undefined ? begin(id, event) : evolve(state, event)), undefined);
+  return events.reduce<IncidentState | undefined>(
+    (state, event) => (state === undefined ? begin(id, event) : evolve(state, event)),
+    undefined,
+  );
 }
 
-const withoutFailures = (run: RunState): RunState['steps'] => new Map([...run.steps].filter(([, progress]) => progress.kind !== 'failed' && progress.kind !== 'undoFailed'));
+const withoutFailures = (run: RunState): RunState['steps'] =>
+  new Map([...run.steps].filter(([, progress]) => progress.kind !== 'failed' && progress.kind !== 'undoFailed'));
 
 /** Texts in a handle or an output: among them the names of the operations that it stands for. */
-const namesIn = (json: Json): readonly string[] => (typeof json === 'object' && json !== null ? Object.values(json).filter((value) => typeof value === 'string') : []);
+const namesIn = (json: Json): readonly string[] =>
+  typeof json === 'object' && json !== null ? Object.values(json).filter((value) => typeof value === 'string') : [];
 
 const startOf = (progress: StepProgress | undefined, direction: 'do' | 'undo') =>
-  (progress?.kind === 'started' || progress?.kind === 'waiting') && progress.direction === direction ? progress.startedAt : undefined;
+  (progress?.kind === 'started' || progress?.kind === 'waiting') && progress.direction === direction
+    ? progress.startedAt
+    : undefined;
 
-const attemptOf = (progress: StepProgress | undefined) => (progress?.kind === 'started' || progress?.kind === 'waiting' ? progress.attempt : 1);
+const attemptOf = (progress: StepProgress | undefined) =>
+  progress?.kind === 'started' || progress?.kind === 'waiting' ? progress.attempt : 1;
 
-function withApproval(state: IncidentState, id: string, change: (known: ApprovalState) => ApprovalState): IncidentState {
+function withApproval(
+  state: IncidentState,
+  id: string,
+  change: (known: ApprovalState) => ApprovalState,
+): IncidentState {
   return { ...state, approvals: state.approvals.map((known) => (known.id === id ? change(known) : known)) };
 }
 
@@ -202,11 +311,24 @@ function withRun(state: IncidentState, change: (run: RunState) => RunState): Inc
   return state.run === undefined ? state : { ...state, run: change(state.run) };
 }
 
-function withStep(state: IncidentState, id: string, change: (known: StepProgress | undefined) => StepProgress): IncidentState {
-  return withRun(state, (run) => ({ ...run, steps: new Map(run.steps).set(stepId(id), change(run.steps.get(stepId(id)))) }));
+function withStep(
+  state: IncidentState,
+  id: string,
+  change: (known: StepProgress | undefined) => StepProgress,
+): IncidentState {
+  return withRun(state, (run) => ({
+    ...run,
+    steps: new Map(run.steps).set(stepId(id), change(run.steps.get(stepId(id)))),
+  }));
 }
 
-function withNotice(state: IncidentState, id: string, change: (known: NonNullable<ReturnType<IncidentState['notices']['get']>>) => NonNullable<ReturnType<IncidentState['notices']['get']>>): IncidentState {
+function withNotice(
+  state: IncidentState,
+  id: string,
+  change: (
+    known: NonNullable<ReturnType<IncidentState['notices']['get']>>,
+  ) => NonNullable<ReturnType<IncidentState['notices']['get']>>,
+): IncidentState {
   const known = state.notices.get(id);
   return known === undefined ? state : { ...state, notices: new Map(state.notices).set(id, change(known)) };
 }

@@ -9,7 +9,8 @@ import { currentApproval, type IncidentState } from './state.ts';
 export function measure(state: IncidentState): Readonly<Record<string, number | null>> {
   const failedAt = state.diagnosis?.failedSinceMs ?? state.firstSignalAt ?? state.openedAt;
   const diagnosedAt = state.diagnosedAt ?? null;
-  const decidedAt = currentApproval(state)?.decisions.findLast((decision) => decision.decision === 'approve')?.at ?? null;
+  const decidedAt =
+    currentApproval(state)?.decisions.findLast((decision) => decision.decision === 'approve')?.at ?? null;
   const startedAt = state.run?.startedAt ?? null;
   const executedAt = lastDone(state, ['prepare', 'execute']) ?? startedAt;
   const propagatedAt = lastDone(state, ['propagate']) ?? executedAt;
@@ -27,7 +28,8 @@ export function measure(state: IncidentState): Readonly<Record<string, number | 
   };
 }
 
-const span = (from: number | null, to: number | null): number | null => (from === null || to === null ? null : Math.max(0, to - from));
+const span = (from: number | null, to: number | null): number | null =>
+  from === null || to === null ? null : Math.max(0, to - from);
 
 function lastDone(state: IncidentState, stages: readonly Stage[]): Instant | null {
   const ends = (state.run?.plan.steps ?? []).flatMap((step) => {

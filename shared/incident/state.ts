@@ -10,9 +10,31 @@ import type { Notice, StepFailure } from './events.ts';
 /** How far one step has come. `direction: 'undo'` once it is being taken back. */
 export type StepProgress =
   /** `startedAt` is the first try's; `at` this attempt's: the intent. */
-  | { readonly kind: 'started'; readonly direction: 'do' | 'undo'; readonly at: Instant; readonly startedAt: Instant; readonly attempt: number; readonly version: Json }
-  | { readonly kind: 'waiting'; readonly direction: 'do' | 'undo'; readonly at: Instant; readonly startedAt: Instant; readonly attempt: number; readonly handle: Json; readonly detail: string }
-  | { readonly kind: 'done'; readonly startedAt: Instant; readonly at: Instant; readonly already: boolean; readonly detail: string; readonly output: Json }
+  | {
+      readonly kind: 'started';
+      readonly direction: 'do' | 'undo';
+      readonly at: Instant;
+      readonly startedAt: Instant;
+      readonly attempt: number;
+      readonly version: Json;
+    }
+  | {
+      readonly kind: 'waiting';
+      readonly direction: 'do' | 'undo';
+      readonly at: Instant;
+      readonly startedAt: Instant;
+      readonly attempt: number;
+      readonly handle: Json;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'done';
+      readonly startedAt: Instant;
+      readonly at: Instant;
+      readonly already: boolean;
+      readonly detail: string;
+      readonly output: Json;
+    }
   | { readonly kind: 'failed'; readonly at: Instant; readonly failure: StepFailure }
   | { readonly kind: 'undone'; readonly at: Instant; readonly detail: string }
   | { readonly kind: 'undoFailed'; readonly at: Instant; readonly failure: StepFailure };
@@ -68,7 +90,9 @@ export interface RunState {
   readonly intents: ReadonlyMap<string, Instant>;
   /** Names of long operations that were ours, whatever became of their steps. */
   readonly operations: readonly string[];
-  readonly landing: { readonly kind: 'unfence' | 'hold'; readonly because: StepFailure; readonly landed: boolean } | undefined;
+  readonly landing:
+    | { readonly kind: 'unfence' | 'hold'; readonly because: StepFailure; readonly landed: boolean }
+    | undefined;
 }
 
 /** Where an incident stands. */
@@ -125,7 +149,12 @@ export interface IncidentState {
   readonly approvals: readonly ApprovalState[];
   readonly notices: ReadonlyMap<string, NoticeState>;
   readonly evidence: readonly { readonly what: string; readonly digest: string }[];
-  readonly foreignWork: readonly { readonly who: string; readonly what: string; readonly when: Instant; readonly instance: string }[];
+  readonly foreignWork: readonly {
+    readonly who: string;
+    readonly what: string;
+    readonly when: Instant;
+    readonly instance: string;
+  }[];
   /** Attempts to decide that were refused and written down. */
   readonly refusedAttempts: number;
   readonly measures: Readonly<Record<string, number | null>> | undefined;
@@ -133,14 +162,18 @@ export interface IncidentState {
 
 /** The approval that belongs to the present plan and is not void. */
 export function currentApproval(state: IncidentState): ApprovalState | undefined {
-  return state.approvals.findLast((approval) => approval.planDigest === state.run?.digest && approval.voided === undefined);
+  return state.approvals.findLast(
+    (approval) => approval.planDigest === state.run?.digest && approval.voided === undefined,
+  );
 }
 
 /** What the decisions of an approval amount to at `now`. A decision counts when it was made before the expiry. */
 export function standing(approval: ApprovalState, now: Instant): 'open' | 'approved' | 'denied' | 'expired' | 'voided' {
   if (approval.voided !== undefined) return 'voided';
   if (approval.decisions.some((decision) => decision.decision === 'deny')) return 'denied';
-  const approvers = new Set(approval.decisions.filter((decision) => decision.decision === 'approve').map((decision) => decision.approver));
+  const approvers = new Set(
+    approval.decisions.filter((decision) => decision.decision === 'approve').map((decision) => decision.approver),
+  );
   if (approvers.size >= approval.quorum) return 'approved';
   return now >= approval.expiresAt ? 'expired' : 'open';
 }
@@ -148,11 +181,6 @@ export function standing(approval: ApprovalState, now: Instant): 'open' | 'appro
 /** Whether nothing more will happen by itself. */
 export function hasEnded(state: IncidentState): boolean {
   return state.phase.kind === 'resolved' || state.phase.kind === 'dismissed';
-}
-
-/** Progress of one step, if any. */
-export function progressOf(run: RunState, step: StepId): StepProgress | undefined {
-  return run.steps.get(step);
 }
 
 /** Steps of the committed section, in their order. */
@@ -173,4 +201,3 @@ export function passedNoReturn(run: RunState): boolean {
 }
 
 const isOpen = (progress: StepProgress | undefined): boolean => progress !== undefined && progress.kind !== 'undone';
-

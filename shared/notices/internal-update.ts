@@ -34,8 +34,17 @@ function statusOf(state: IncidentState): 'Investigating' | 'Identified' | 'Monit
     case 'waiting':
       return 'Investigating';
     case 'running':
-      return state.run?.plan.steps.every((step) => step.stage === 'after' || state.run?.steps.get(step.id)?.kind === 'done') === true ? 'Monitoring' : 'Identified';
-    default:
+      return state.run?.plan.steps.every(
+        (step) => step.stage === 'after' || state.run?.steps.get(step.id)?.kind === 'done',
+      ) === true
+        ? 'Monitoring'
+        : 'Identified';
+    case 'ready':
+    case 'held':
+    case 'awaitingApproval':
+    case 'landing':
+    case 'needsPerson':
+    case 'takenOver':
       return 'Identified';
   }
 }

@@ -15,8 +15,22 @@ export type LossBound = z.infer<typeof lossBoundWire>;
 
 export const lossBoundWire = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
-  z.strictObject({ kind: z.literal('known'), ms: z.number(), limitMs: z.number(), heartbeatAtMs: z.number(), endedAtMs: z.number(), how: z.string() }),
-  z.strictObject({ kind: z.literal('growing'), ms: z.number(), limitMs: z.number(), heartbeatAtMs: z.number(), asOfMs: z.number(), how: z.string() }),
+  z.strictObject({
+    kind: z.literal('known'),
+    ms: z.number(),
+    limitMs: z.number(),
+    heartbeatAtMs: z.number(),
+    endedAtMs: z.number(),
+    how: z.string(),
+  }),
+  z.strictObject({
+    kind: z.literal('growing'),
+    ms: z.number(),
+    limitMs: z.number(),
+    heartbeatAtMs: z.number(),
+    asOfMs: z.number(),
+    how: z.string(),
+  }),
   z.strictObject({ kind: z.literal('unknown'), how: z.string() }),
 ]);
 

@@ -106,7 +106,12 @@ export interface Plan {
 const json: z.ZodType<Json> = z.json();
 
 const undoWire = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('action'), action: z.string(), input: z.record(z.string(), json), title: z.string() }),
+  z.strictObject({
+    kind: z.literal('action'),
+    action: z.string(),
+    input: z.record(z.string(), json),
+    title: z.string(),
+  }),
   z.strictObject({ kind: z.literal('nothing') }),
   z.strictObject({ kind: z.literal('pointOfNoReturn'), because: z.string() }),
 ]);
@@ -196,12 +201,16 @@ export function planFaults(plan: Plan): readonly string[] {
   const faults: string[] = [];
   for (const step of plan.steps) {
     if (seen.has(step.id)) faults.push(`step ${step.id} stands twice`);
-    for (const need of step.needs) if (!seen.has(need)) faults.push(`step ${step.id} needs ${need}, which does not come before it`);
+    for (const need of step.needs)
+      if (!seen.has(need)) faults.push(`step ${step.id} needs ${need}, which does not come before it`);
     if (step.committed && step.optional) faults.push(`step ${step.id} is committed and can't be optional`);
     seen.add(step.id);
   }
   const committed = plan.steps.map((step) => step.committed);
-  if (committed.lastIndexOf(true) - committed.indexOf(true) + 1 !== committed.filter(Boolean).length && committed.includes(true)) {
+  if (
+    committed.lastIndexOf(true) - committed.indexOf(true) + 1 !== committed.filter(Boolean).length &&
+    committed.includes(true)
+  ) {
     faults.push('the committed section is not in one piece');
   }
   return faults;

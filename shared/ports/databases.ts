@@ -62,5 +62,12 @@ export interface DatabaseRedundancy {
   /** Named: creating a replica under a name that exists is `conflict`. */
   createReplica(primary: InstanceName, replica: InstanceName, region: string): Promise<string>;
   takeBackup(instance: InstanceName, description: string): Promise<string>;
-  backups(instance: InstanceName): Promise<readonly { readonly id: string; readonly description: string; readonly successful: boolean; readonly endedAt: Instant | undefined }[]>;
+  backups(instance: InstanceName): Promise<
+    readonly {
+      readonly id: string;
+      readonly description: string;
+      readonly successful: boolean;
+      readonly endedAt: Instant | undefined;
+    }[]
+  >;
 }

@@ -8,5 +8,13 @@ export interface Messages {
 
 /** One delivery to one destination. A refusal of the receiver is an answer. */
 export interface Delivery {
-  deliver(destination: string, message: { readonly subject: string; readonly text: string; readonly link: string | undefined; readonly data: Json }): Promise<{ readonly delivered: boolean; readonly detail: string }>;
+  deliver(
+    destination: string,
+    message: {
+      readonly subject: string;
+      readonly text: string;
+      readonly link: string | undefined;
+      readonly data: Json;
+    },
+  ): Promise<{ readonly delivered: boolean; readonly detail: string }>;
 }

@@ -26,7 +26,12 @@ export type TokenRefusal = 'malformed' | 'unknownKey' | 'badSignature' | 'wrongA
 
 /** Checks tokens against the public keys of the configuration. `at` is compared with the expiry. */
 export interface TokenVerifier {
-  verify(token: string, at: Instant): Promise<{ readonly ok: true; readonly value: DecisionClaims } | { readonly ok: false; readonly error: TokenRefusal }>;
+  verify(
+    token: string,
+    at: Instant,
+  ): Promise<
+    { readonly ok: true; readonly value: DecisionClaims } | { readonly ok: false; readonly error: TokenRefusal }
+  >;
 }
 
 /** Checks who somebody is, by an OIDC id token of the configured issuer for the configured audience. */

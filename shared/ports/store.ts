@@ -64,7 +64,13 @@ export interface LogStore {
    * Adds events after `expected` (the current sequence) and replaces the head, in one transaction, which also marks the
    * named inbox entries as absorbed. Nothing is written when the head has moved.
    */
-  append(incident: IncidentId, expected: number, events: readonly EventRecord[], head: Head, absorbed: readonly string[]): Promise<AppendOutcome>;
+  append(
+    incident: IncidentId,
+    expected: number,
+    events: readonly EventRecord[],
+    head: Head,
+    absorbed: readonly string[],
+  ): Promise<AppendOutcome>;
   /** Events with a sequence above `afterSequence`, in order, at most `limit`. */
   read(incident: IncidentId, afterSequence: number, limit: number): Promise<readonly EventRecord[]>;
   head(incident: IncidentId): Promise<Head | undefined>;
@@ -77,7 +83,11 @@ export interface LogStore {
 /** Leases and locks. Judged by comparing times, never by absence. */
 export interface LeaseStore {
   /** The lease when it is free, expired or ours already (then the same token, prolonged); else who holds it. */
-  acquire(key: string, holder: string, length: Millis): Promise<{ readonly kind: 'held'; readonly lease: Lease } | { readonly kind: 'taken'; readonly by: Lease }>;
+  acquire(
+    key: string,
+    holder: string,
+    length: Millis,
+  ): Promise<{ readonly kind: 'held'; readonly lease: Lease } | { readonly kind: 'taken'; readonly by: Lease }>;
   /** `false` when it was lost meanwhile. */
   renew(lease: Lease, length: Millis): Promise<Lease | undefined>;
   /** Releases it if it is still ours. */
@@ -91,7 +101,10 @@ export interface DocumentStore {
   /** Writes when the stored version is `expected` (0: must not exist); `false` when it is not. */
   put(key: string, value: Json, expected: number): Promise<boolean>;
   /** Keys and values with that prefix, in key order, at most `limit`. */
-  list(prefix: string, limit: number): Promise<readonly { readonly key: string; readonly value: Json; readonly version: number }[]>;
+  list(
+    prefix: string,
+    limit: number,
+  ): Promise<readonly { readonly key: string; readonly value: Json; readonly version: number }[]>;
 }
 
 /** Evidence, content-addressed and already redacted. Kept outside the log and referenced by digest. */

@@ -27,7 +27,11 @@ export interface PodStatus {
   readonly terminating: boolean;
   readonly restarts: number;
   /** `waiting` carries Kubernetes' reason: CrashLoopBackOff, ImagePullBackOff, CreateContainerConfigError, … */
-  readonly container: { readonly kind: 'running' } | { readonly kind: 'waiting'; readonly reason: string } | { readonly kind: 'terminated'; readonly reason: string } | { readonly kind: 'unknown' };
+  readonly container:
+    | { readonly kind: 'running' }
+    | { readonly kind: 'waiting'; readonly reason: string }
+    | { readonly kind: 'terminated'; readonly reason: string }
+    | { readonly kind: 'unknown' };
   /** Reason of the last termination, e.g. OOMKilled. */
   readonly lastTermination: string | undefined;
   /** Template hash: pods of one ReplicaSet share it. */
@@ -35,7 +39,10 @@ export interface PodStatus {
 }
 
 /** What an eviction met. A refusal by a PodDisruptionBudget is an ordinary answer, not an error. */
-export type EvictionOutcome = { readonly kind: 'evicted' } | { readonly kind: 'budgetWouldBreak'; readonly detail: string } | { readonly kind: 'gone' };
+export type EvictionOutcome =
+  | { readonly kind: 'evicted' }
+  | { readonly kind: 'budgetWouldBreak'; readonly detail: string }
+  | { readonly kind: 'gone' };
 
 /** What the product asks of a cluster. Rejects with `PortError`. */
 export interface Workloads {
@@ -43,7 +50,11 @@ export interface Workloads {
   pods(workload: WorkloadId): Promise<readonly PodStatus[]>;
   /** The describe output with events, and logs; raw text, which the caller redacts before it keeps it. */
   describePod(workload: WorkloadId, pod: string): Promise<string>;
-  podLog(workload: WorkloadId, pod: string, options: { readonly previous: boolean; readonly lines: number }): Promise<string | undefined>;
+  podLog(
+    workload: WorkloadId,
+    pod: string,
+    options: { readonly previous: boolean; readonly lines: number },
+  ): Promise<string | undefined>;
   /** Respects the PodDisruptionBudget and evicts only the pod with that uid. */
   evict(workload: WorkloadId, pod: string, uid: string): Promise<EvictionOutcome>;
   /** Refused with `conflict` when `version` is stale. */

@@ -29,7 +29,13 @@ export function createOidcIdentity(options: { readonly issuer: string; readonly 
         throw normalizeError(error, { doing: `reading the keys of ${issuer}`, effect: 'reads' });
       });
       try {
-        const { payload } = await jwtVerify(idToken, known, { issuer, audience, algorithms: ALGORITHMS, currentDate: new Date(at), clockTolerance: 30 });
+        const { payload } = await jwtVerify(idToken, known, {
+          issuer,
+          audience,
+          algorithms: ALGORITHMS,
+          currentDate: new Date(at),
+          clockTolerance: 30,
+        });
         const claims = claimsWire.safeParse(payload);
         return claims.success ? claims.data.email : undefined;
       } catch (error) {

@@ -17,21 +17,16 @@
 // Source: runbook 3.1; facts.md 3.3 to 3.6; failover-rules 6 to 11.
 
 import { digestOf } from '../core/digest.ts';
-import { type Instant, instant, millis, type Millis, minutes, seconds } from '../core/time.ts';
+import { type Instant, instant, millis, minutes, seconds } from '../core/time.ts';
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import { lossBound, type LossBound } from '../plan/loss-bound.ts';
-import type { Alternative, GuardBlock, Plan } from '../plan/plan.ts';
+import type { GuardBlock, Plan } from '../plan/plan.ts';
 import type { InstanceStatus } from '../ports/databases.ts';
-import type { ServiceStatus } from '../ports/services.ts';
-import type { WorkloadStatus } from '../ports/workloads.ts';
 import { type InstanceName, targetId } from '../system/names.ts';
-import type { CloudRunApplication, Database, GkeApplication, System } from '../system/system.ts';
+import type { Database, System } from '../system/system.ts';
+import { type Consumer, holdStep, releaseStep } from './consumer-steps.ts';
+import { alternatives } from './database-alternatives.ts';
 import { planSteps, type StepDraft } from './steps.ts';
-
-/** A consumer with what it looked like, so that it can be given back as it was. */
-export type Consumer =
-  | { readonly kind: 'gke'; readonly application: GkeApplication; readonly status: WorkloadStatus }
-  | { readonly kind: 'cloudRun'; readonly application: CloudRunApplication; readonly status: ServiceStatus };
 
 /** What the plan rests on. */
 export interface DatabaseFailoverFacts {
@@ -59,11 +54,21 @@ const PORT = 5432;
 const FENCE_TAKES = minutes(8);
 
 /** Draws the plan from the facts alone; `undefined` when an address that the consumers need is not known. */
-export function drawDatabaseFailover(system: System, incident: string, scenario: string, facts: DatabaseFailoverFacts): Plan | undefined {
+export function drawDatabaseFailover(
+  system: System,
+  incident: string,
+  scenario: string,
+  facts: DatabaseFailoverFacts,
+): Plan | undefined {
   const { database, primary, replica, at } = facts;
   if (replica.address === undefined || primary.address === undefined) return undefined;
   const target = targetId(`database/${database.instance}`);
-  const steps = draftSteps(incident, target, { ...facts, oldAddress: primary.address, newAddress: replica.address }, system);
+  const steps = draftSteps(
+    incident,
+    target,
+    { ...facts, oldAddress: primary.address, newAddress: replica.address },
+    system,
+  );
   const bound = boundOf(system, facts);
   return {
     version: 1,
@@ -71,12 +76,22 @@ export function drawDatabaseFailover(system: System, incident: string, scenario:
     runbook: 'database-failover',
     scenario,
     target,
-    holds: [target, ...facts.topology.map((instance) => targetId(`instance/${instance}`)), ...facts.consumers.map(({ application }) => targetId(`application/${application.id}`))],
+    holds: [
+      target,
+      ...facts.topology.map((instance) => targetId(`instance/${instance}`)),
+      ...facts.consumers.map(({ application }) => targetId(`application/${application.id}`)),
+    ],
     steps: planSteps(steps, RECOVER_CATALOGUE),
     lossBound: bound,
     alternatives: alternatives(system, facts, bound),
     warnings: facts.warnings,
-    bounds: { observedAtMs: at, primary: primary.instance, replica: replica.instance, topology: [...facts.topology], opens: [...facts.opens] },
+    bounds: {
+      observedAtMs: at,
+      primary: primary.instance,
+      replica: replica.instance,
+      topology: [...facts.topology],
+      opens: [...facts.opens],
+    },
     failback: `${primary.instance} stays stopped, its disk kept. Failing back is a switchover of its own onto a new replica in ${primary.region}, without loss.`,
   };
 }
@@ -92,15 +107,36 @@ interface Addressed extends DatabaseFailoverFacts {
   readonly newAddress: string;
 }
 
-function draftSteps(incident: string, target: StepDraft['target'], facts: Addressed, system: System): readonly StepDraft[] {
+function draftSteps(
+  incident: string,
+  target: StepDraft['target'],
+  facts: Addressed,
+  system: System,
+): readonly StepDraft[] {
   const { primary, replica, consumers, refusedSince, newAddress } = facts;
   const epoch = `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
   const ids = consumers.map(({ application }) => application.id);
-  const secrets = [...new Set(consumers.flatMap(({ application }) => (application.databaseSecret === undefined ? [] : [application.databaseSecret])))];
+  const secrets = [
+    ...new Set(
+      consumers.flatMap(({ application }) =>
+        application.databaseSecret === undefined ? [] : [application.databaseSecret],
+      ),
+    ),
+  ];
   const holds = consumers.map(holdStep);
   const acts: readonly StepDraft[] = [
     ...holds,
-    { id: 'drain', action: 'drain-replica', input: { primary: primary.instance, replica: replica.instance }, title: `Wait until ${replica.instance} has replayed what ${primary.instance} can still send`, target, needs: [], stage: 'execute', estimate: seconds(5), limit: minutes(5) },
+    {
+      id: 'drain',
+      action: 'drain-replica',
+      input: { primary: primary.instance, replica: replica.instance },
+      title: `Wait until ${replica.instance} has replayed what ${primary.instance} can still send`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(5),
+    },
     {
       id: 'stop',
       action: 'stop-instance',
@@ -111,10 +147,40 @@ function draftSteps(incident: string, target: StepDraft['target'], facts: Addres
       stage: 'execute',
       estimate: minutes(1),
       limit: minutes(8),
-      undo: { kind: 'action', action: 'start-instance', input: { instance: primary.instance }, title: `Start ${primary.instance} again` },
+      undo: {
+        kind: 'action',
+        action: 'start-instance',
+        input: { instance: primary.instance },
+        title: `Start ${primary.instance} again`,
+      },
     },
-    { id: 'fence', action: 'prove-fence', input: { instance: primary.instance, address: `${facts.oldAddress}:${PORT}`, consumers: ids, control: replica.instance }, title: `Prove from every consumer’s place that ${primary.instance} takes no writes`, target, needs: [], stage: 'execute', estimate: seconds(10), limit: minutes(5) },
-    { id: 'loss', action: 'check-loss-bound', input: { replica: replica.instance, endedAtMs: refusedSince ?? null, fenceStep: 'fence' }, title: 'Compute the loss bound again and compare it with what was approved', target, needs: [], stage: 'execute', estimate: seconds(1), limit: minutes(2) },
+    {
+      id: 'fence',
+      action: 'prove-fence',
+      input: {
+        instance: primary.instance,
+        address: `${facts.oldAddress}:${PORT}`,
+        consumers: ids,
+        control: replica.instance,
+      },
+      title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(10),
+      limit: minutes(5),
+    },
+    {
+      id: 'loss',
+      action: 'check-loss-bound',
+      input: { replica: replica.instance, endedAtMs: refusedSince ?? null, fenceStep: 'fence' },
+      title: 'Compute the loss bound again and compare it with what was approved',
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(1),
+      limit: minutes(2),
+    },
     {
       id: 'promote',
       action: 'promote-replica',
@@ -125,71 +191,122 @@ function draftSteps(incident: string, target: StepDraft['target'], facts: Addres
       stage: 'execute',
       estimate: minutes(4),
       limit: minutes(20),
-      undo: { kind: 'pointOfNoReturn', because: 'a promoted replica has its own history of writes and can’t follow again' },
+      undo: {
+        kind: 'pointOfNoReturn',
+        because: 'a promoted replica has its own history of writes and can’t follow again',
+      },
     },
-    { id: 'epoch', action: 'verify-epoch', input: { instance: replica.instance, former: primary.instance, epoch }, title: `Write and read an epoch row on ${replica.instance}`, target, needs: [], stage: 'execute', estimate: seconds(5), limit: minutes(5) },
+    {
+      id: 'epoch',
+      action: 'verify-epoch',
+      input: { instance: replica.instance, former: primary.instance, epoch },
+      title: `Write and read an epoch row on ${replica.instance}`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(5),
+    },
     ...secrets.map(
-      (secret): StepDraft => ({ id: `secret-${secret}`, action: 'point-secret', input: { secret, host: newAddress }, title: `Point secret ${secret} at ${replica.instance} (${newAddress}); the password stays inside the secret`, target, needs: [], stage: 'execute', estimate: seconds(5), limit: minutes(8) }),
+      (secret): StepDraft => ({
+        id: `secret-${secret}`,
+        action: 'point-secret',
+        input: { secret, host: newAddress },
+        title: `Point secret ${secret} at ${replica.instance} (${newAddress}); the password stays inside the secret`,
+        target,
+        needs: [],
+        stage: 'execute',
+        estimate: seconds(5),
+        limit: minutes(8),
+      }),
     ),
     ...consumers.map(releaseStep),
   ];
   const section = acts.map((step): StepDraft => ({ ...step, committed: true, needs: ['confirm'] }));
   const release = section.slice(-consumers.length).map((step) => step.id);
-  const verified = consumers.map(({ application, kind }): StepDraft => ({ id: `verify-${application.id}`, action: 'verify-consumer', input: { application: application.id, kind, epoch, host: newAddress }, title: `${application.id} writes and reads on ${replica.instance}`, target, needs: release, stage: 'verify', estimate: seconds(45), limit: minutes(10) }));
+  const verified = consumers.map(
+    ({ application, kind }): StepDraft => ({
+      id: `verify-${application.id}`,
+      action: 'verify-consumer',
+      input: { application: application.id, kind, epoch, host: newAddress },
+      title: `${application.id} writes and reads on ${replica.instance}`,
+      target,
+      needs: release,
+      stage: 'verify',
+      estimate: seconds(45),
+      limit: minutes(10),
+    }),
+  );
   const verifyIds = verified.map((step) => step.id);
   const after: StepDraft[] = [
-    ...consumers.map(({ application, kind }): StepDraft => ({ id: `hold-well-${application.id}`, action: 'stay-healthy', input: { application: application.id, kind, holdMs: system.guards.holdTime }, title: `${application.id} stays well`, target, needs: verifyIds, stage: 'after', estimate: millis(system.guards.holdTime + 5_000), limit: minutes(20) })),
-    { id: 'backup', action: 'take-backup', input: { instance: replica.instance, description: `first backup after ${incident}` }, title: `Take the first backup of ${replica.instance}`, target, needs: verifyIds, stage: 'after', optional: true, estimate: minutes(2), limit: minutes(30) },
-    { id: 'protect', action: 'protect-instance', input: { instance: replica.instance }, title: `Turn on HA, backups, point-in-time recovery and deletion protection of ${replica.instance}`, target, needs: ['backup'], stage: 'after', optional: true, estimate: minutes(2), limit: minutes(30) },
-    { id: 'replica', action: 'create-replica', input: { primary: replica.instance, replica: `${replica.instance}-${digestOf(incident).slice(0, 6)}`, region: replica.region }, title: `Ask for a new replica of ${replica.instance} in ${replica.region}`, target, needs: ['protect'], stage: 'after', optional: true, estimate: seconds(10), limit: minutes(30) },
+    ...consumers.map(
+      ({ application, kind }): StepDraft => ({
+        id: `hold-well-${application.id}`,
+        action: 'stay-healthy',
+        input: { application: application.id, kind, holdMs: system.guards.holdTime },
+        title: `${application.id} stays well`,
+        target,
+        needs: verifyIds,
+        stage: 'after',
+        estimate: millis(system.guards.holdTime + 5_000),
+        limit: minutes(20),
+      }),
+    ),
+    {
+      id: 'backup',
+      action: 'take-backup',
+      input: { instance: replica.instance, description: `first backup after ${incident}` },
+      title: `Take the first backup of ${replica.instance}`,
+      target,
+      needs: verifyIds,
+      stage: 'after',
+      optional: true,
+      estimate: minutes(2),
+      limit: minutes(30),
+    },
+    {
+      id: 'protect',
+      action: 'protect-instance',
+      input: { instance: replica.instance },
+      title: `Turn on HA, backups, point-in-time recovery and deletion protection of ${replica.instance}`,
+      target,
+      needs: ['backup'],
+      stage: 'after',
+      optional: true,
+      estimate: minutes(2),
+      limit: minutes(30),
+    },
+    {
+      id: 'replica',
+      action: 'create-replica',
+      input: {
+        primary: replica.instance,
+        replica: `${replica.instance}-${digestOf(incident).slice(0, 6)}`,
+        region: replica.region,
+      },
+      title: `Ask for a new replica of ${replica.instance} in ${replica.region}`,
+      target,
+      needs: ['protect'],
+      stage: 'after',
+      optional: true,
+      estimate: seconds(10),
+      limit: minutes(30),
+    },
   ];
-  const confirm: StepDraft = { id: 'confirm', action: 'confirm-database-failed', input: { primary: primary.instance, replicas: facts.topology.filter((instance) => instance !== primary.instance), consumers: ids }, title: `Look once more whether ${primary.instance} is really failed`, target, needs: [], stage: 'prepare', estimate: seconds(5), limit: minutes(2) };
-  return [confirm, ...section, ...verified, ...after];
-}
-
-function holdStep(consumer: Consumer): StepDraft {
-  const { id } = consumer.application;
-  const undo = releaseStep(consumer);
-  return {
-    id: `hold-${id}`,
-    action: consumer.kind === 'gke' ? 'hold-workload' : 'hold-service',
-    input: undo.input,
-    title: `Take ${id} away from the database (${consumer.kind === 'gke' ? 'zero replicas' : 'zero instances'}, reversible)`,
-    target: targetId(`application/${id}`),
+  const confirm: StepDraft = {
+    id: 'confirm',
+    action: 'confirm-database-failed',
+    input: {
+      primary: primary.instance,
+      replicas: facts.topology.filter((instance) => instance !== primary.instance),
+      consumers: ids,
+    },
+    title: `Look once more whether ${primary.instance} is really failed`,
+    target,
     needs: [],
-    stage: 'execute',
-    estimate: seconds(20),
-    limit: minutes(5),
-    undo: { kind: 'action', action: undo.action, input: undo.input, title: undo.title },
+    stage: 'prepare',
+    estimate: seconds(5),
+    limit: minutes(2),
   };
-}
-
-function releaseStep(consumer: Consumer): StepDraft {
-  const { id } = consumer.application;
-  const target = targetId(`application/${id}`);
-  const base = { id: `release-${id}`, target, needs: [], stage: 'propagate' as const, estimate: seconds(30), limit: minutes(10) };
-  if (consumer.kind === 'gke') {
-    const replicas = Math.max(1, consumer.status.replicas);
-    return { ...base, action: 'release-workload', input: { application: id, replicas }, title: `Give ${id} its ${replicas} replicas back` };
-  }
-  const { scaling } = consumer.status;
-  const before = scaling.kind === 'manual' ? { kind: 'manual', instances: Math.max(1, scaling.instances) } : { kind: 'automatic', min: scaling.min, max: scaling.max ?? null };
-  return { ...base, action: 'release-service', input: { application: id, scaling: before }, title: `Put ${id} back into service` };
-}
-
-/** The other ways, with the same figures (design.md section 7). */
-function alternatives(system: System, facts: DatabaseFailoverFacts, bound: LossBound): readonly Alternative[] {
-  const { database, primary, failedSince, at } = facts;
-  const deadline = (failedSince ?? at) + system.objectives.rto;
-  const latest = (estimate: Millis): number => deadline - estimate;
-  const listed = (remedy: Database['remedies'][number]): boolean => database.remedies.includes(remedy);
-  const restart = minutes(3);
-  const failover = minutes(2);
-  return [
-    { name: 'wait', text: `Wait for ${primary.instance} to come back`, estimateMs: null, losesMs: 0, possible: true, because: 'nobody can say how long', latestStartMs: null },
-    { name: 'restart', text: `Restart ${primary.instance}`, estimateMs: restart, losesMs: 0, possible: listed('restart'), because: listed('restart') ? 'listed in remedies' : 'not listed in remedies of dr.yaml', latestStartMs: latest(restart) },
-    { name: 'ha-failover', text: 'HA failover inside the region', estimateMs: failover, losesMs: 0, possible: primary.availability === 'regional' && listed('failover'), because: primary.availability === 'regional' ? 'the instance is REGIONAL' : `${primary.instance} is ZONAL: it has no standby`, latestStartMs: latest(failover) },
-    { name: 'failover', text: `This plan: promote ${facts.replica.instance}`, estimateMs: minutes(9), losesMs: bound.kind === 'known' || bound.kind === 'growing' ? bound.limitMs : null, possible: true, because: 'a fit replica exists', latestStartMs: latest(minutes(9)) },
-    { name: 'point-in-time-recovery', text: 'Clone to the last moment of the write-ahead log', estimateMs: minutes(45), losesMs: null, possible: false, because: 'slower than this plan and not needed: the data is not corrupted', latestStartMs: latest(minutes(45)) },
-  ];
+  return [confirm, ...section, ...verified, ...after];
 }

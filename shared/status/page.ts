@@ -19,14 +19,22 @@ export const STATUS_HEADERS: Readonly<Record<string, string>> = {
 
 /** What the overview page lists; `text` values are shown as they are. */
 export interface OverviewView {
-  readonly incidents: readonly { readonly id: string; readonly phase: string; readonly scenario: string; readonly headline: string }[];
+  readonly incidents: readonly {
+    readonly id: string;
+    readonly phase: string;
+    readonly scenario: string;
+    readonly headline: string;
+  }[];
   readonly stopped: string | undefined;
   readonly refused: readonly string[];
 }
 
 /** The overview page. */
 export function overviewPage(view: OverviewView): string {
-  const rows = view.incidents.map((incident) => html`<tr><td><a href="/incidents/${incident.id}">${incident.id}</a></td><td>${incident.phase}</td><td>${incident.scenario}</td><td>${incident.headline}</td></tr>`);
+  const rows = view.incidents.map(
+    (incident) =>
+      html`<tr><td><a href="/incidents/${incident.id}">${incident.id}</a></td><td>${incident.phase}</td><td>${incident.scenario}</td><td>${incident.headline}</td></tr>`,
+  );
   return page(
     'dr-autopilot',
     html`<h1>dr-autopilot</h1>
@@ -38,8 +46,16 @@ ${view.refused.length === 0 ? html`` : html`<h2>Messages that could not be read<
 }
 
 /** The page of one incident. */
-export function incidentPage(id: string, incident: { readonly headline: string; readonly phase: string; readonly lines: readonly TimelineLine[] }): string {
-  return page(id, html`<h1>${id}: ${incident.phase}</h1><p>${incident.headline}</p><table>${incident.lines.map((line) => html`<tr><td>${toIso(instant(line.at))}</td><td class="${line.tone}">${line.text}</td></tr>`)}</table><p><a href="/">All incidents</a></p>`);
+export function incidentPage(
+  id: string,
+  incident: { readonly headline: string; readonly phase: string; readonly lines: readonly TimelineLine[] },
+): string {
+  return page(
+    id,
+    html`<h1>${id}: ${incident.phase}</h1><p>${incident.headline}</p><table>${incident.lines.map((line) => html`<tr><td>${toIso(instant(line.at))}</td><td class="${line.tone}">${line.text}</td></tr>`)}</table><p><a href="/">All incidents</a></p>`,
+  );
 }
 
-const page = (title: string, content: Html): string => html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>${new Html(`<style>${STYLE}</style>`)}</head><body>${content}</body></html>`.text;
+const page = (title: string, content: Html): string =>
+  html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title}</title>${new Html(`<style>${STYLE}</style>`)}</head><body>${content}</body></html>`
+    .text;

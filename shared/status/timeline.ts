@@ -31,23 +31,41 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
     case 'opened':
       return { tone: 'bad', text: `opened by ${event.data.source}: ${event.data.headline} (${event.data.target})` };
     case 'signalsAbsorbed':
-      return { tone: 'info', text: `${event.data.signals.length} signal(s): ${event.data.signals.map((signal) => `${signal.relation}: ${signal.summary}`).join(' | ')}` };
+      return {
+        tone: 'info',
+        text: `${event.data.signals.length} signal(s): ${event.data.signals.map((signal) => `${signal.relation}: ${signal.summary}`).join(' | ')}`,
+      };
     case 'looked':
       return { tone: 'info', text: `look ${event.data.round}: ${event.data.summary.join('; ')}` };
     case 'diagnosed': {
       const { scenario, target, confidence, conclusion, reasons } = event.data.diagnosis;
-      return { tone: conclusion === 'nothing' ? 'good' : 'bad', text: `${confidence}: ${scenario} on ${target} → ${conclusion} (${reasons.map(({ code }) => code).join(', ')})` };
+      return {
+        tone: conclusion === 'nothing' ? 'good' : 'bad',
+        text: `${confidence}: ${scenario} on ${target} → ${conclusion} (${reasons.map(({ code }) => code).join(', ')})`,
+      };
     }
     case 'held':
-      return { tone: 'person', text: `held back: ${event.data.blocks.map((block) => `${block.guard}: ${block.observed}, limit ${block.limit}`).join('; ')}` };
+      return {
+        tone: 'person',
+        text: `held back: ${event.data.blocks.map((block) => `${block.guard}: ${block.observed}, limit ${block.limit}`).join('; ')}`,
+      };
     case 'planDrawn':
-      return { tone: 'step', text: `${event.data.performed ? 'plan' : 'would do (observe)'}: ${event.data.plan.runbook}, ${event.data.plan.steps.length} steps, about ${showDuration(criticalPath(event.data.plan))}; ${showLossBound(event.data.plan.lossBound)}` };
+      return {
+        tone: 'step',
+        text: `${event.data.performed ? 'plan' : 'would do (observe)'}: ${event.data.plan.runbook}, ${event.data.plan.steps.length} steps, about ${showDuration(criticalPath(event.data.plan))}; ${showLossBound(event.data.plan.lossBound)}`,
+      };
     case 'approvalAsked':
-      return { tone: 'person', text: `approval ${event.data.approval} asked of ${event.data.approvers.join(', ')} (quorum ${event.data.quorum}), good until ${new Date(event.data.expiresAt).toISOString()}` };
+      return {
+        tone: 'person',
+        text: `approval ${event.data.approval} asked of ${event.data.approvers.join(', ')} (quorum ${event.data.quorum}), good until ${new Date(event.data.expiresAt).toISOString()}`,
+      };
     case 'linkIssued':
       return { tone: 'info', text: `link made for ${event.data.approver}` };
     case 'decided':
-      return { tone: event.data.decision === 'approve' ? 'good' : 'person', text: `${event.data.approver} decided: ${event.data.decision}` };
+      return {
+        tone: event.data.decision === 'approve' ? 'good' : 'person',
+        text: `${event.data.approver} decided: ${event.data.decision}`,
+      };
     case 'attemptRefused':
       return { tone: 'bad', text: `an attempt was refused: ${event.data.because}` };
     case 'approvalVoided':
@@ -55,11 +73,17 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
     case 'runStarted':
       return { tone: 'step', text: 'run started' };
     case 'stepStarted':
-      return { tone: 'step', text: `▸ ${event.data.direction === 'undo' ? 'taking back: ' : ''}${title(event.data.step)}${event.data.attempt > 1 ? ` (try ${event.data.attempt})` : ''}` };
+      return {
+        tone: 'step',
+        text: `▸ ${event.data.direction === 'undo' ? 'taking back: ' : ''}${title(event.data.step)}${event.data.attempt > 1 ? ` (try ${event.data.attempt})` : ''}`,
+      };
     case 'stepWaiting':
       return { tone: 'info', text: `  … ${title(event.data.step)}: ${event.data.detail}` };
     case 'stepDone':
-      return { tone: 'good', text: `✓ ${event.data.direction === 'undo' ? 'taken back: ' : ''}${title(event.data.step)}${event.data.already ? ' (so already)' : ''}: ${event.data.detail}` };
+      return {
+        tone: 'good',
+        text: `✓ ${event.data.direction === 'undo' ? 'taken back: ' : ''}${title(event.data.step)}${event.data.already ? ' (so already)' : ''}: ${event.data.detail}`,
+      };
     case 'stepFailed':
       return { tone: 'bad', text: `✗ ${title(event.data.step)}: ${event.data.failure.detail}` };
     case 'evidenceKept':
@@ -69,7 +93,10 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
     case 'landed':
       return { tone: 'person', text: `landed (${event.data.landing}); next: ${event.data.next.join('; ')}` };
     case 'foreignWork':
-      return { tone: 'bad', text: `somebody else is acting: ${event.data.who}, ${event.data.what} on ${event.data.instance} at ${new Date(event.data.when).toISOString()}` };
+      return {
+        tone: 'bad',
+        text: `somebody else is acting: ${event.data.who}, ${event.data.what} on ${event.data.instance} at ${new Date(event.data.when).toISOString()}`,
+      };
     case 'takenOver':
       return { tone: 'person', text: `taken over by ${event.data.by}; next: ${event.data.next.join('; ')}` };
     case 'resumed':
@@ -79,11 +106,16 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
     case 'handedOver':
       return { tone: 'info', text: `handed over: ${event.data.because}` };
     case 'noticeDue':
-      return event.data.notice.urgent ? { tone: 'person', text: `notice due: ${event.data.notice.subject}` } : undefined;
+      return event.data.notice.urgent
+        ? { tone: 'person', text: `notice due: ${event.data.notice.subject}` }
+        : undefined;
     case 'noticeDelivered':
       return { tone: 'info', text: `notice ${event.data.notice} delivered to ${event.data.destination}` };
     case 'noticeFailed':
-      return { tone: 'bad', text: `notice ${event.data.notice} did not reach ${event.data.destination}: ${event.data.detail}` };
+      return {
+        tone: 'bad',
+        text: `notice ${event.data.notice} did not reach ${event.data.destination}: ${event.data.detail}`,
+      };
     case 'needsPerson':
       return { tone: 'person', text: `needs a person: ${event.data.because}` };
     case 'resolved':
@@ -97,6 +129,8 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
 
 /** Measured times in words: ` [detect 2m, confirm 1m, …]`. */
 export function showMeasures(measures: Readonly<Record<string, number | null>>): string {
-  const parts = Object.entries(measures).flatMap(([name, ms]) => (ms === null ? [] : [`${name} ${showDuration(millis(ms))}`]));
+  const parts = Object.entries(measures).flatMap(([name, ms]) =>
+    ms === null ? [] : [`${name} ${showDuration(millis(ms))}`],
+  );
   return parts.length === 0 ? '' : ` [${parts.join(', ')}]`;
 }

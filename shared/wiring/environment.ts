@@ -49,7 +49,8 @@ const keysWire = z.record(z.string(), z.string());
 /** Reads the environment. Throws with a sentence when it can't be worked with: a function that starts half-configured is worse. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
   const read = wire.safeParse(env);
-  if (!read.success) throw new Error(`the environment is not what docs/configuration.md says: ${z.prettifyError(read.error)}`);
+  if (!read.success)
+    throw new Error(`the environment is not what docs/configuration.md says: ${z.prettifyError(read.error)}`);
   const told = read.data;
   const system = loadSystem(told.DR_CONFIG);
   const refusal = refuseScaledClock(system.endpoints, told.DR_CLOCK_RATE);
@@ -57,13 +58,25 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   const [wall, clock] = (told.DR_CLOCK_START ?? '0:0').split(':').map(Number);
   return {
     system,
-    clock: told.DR_CLOCK_RATE === 1 && told.DR_CLOCK_START === undefined ? REAL_TIME : { rate: told.DR_CLOCK_RATE, startWall: instant(wall ?? 0), startClock: instant(clock ?? 0) },
+    clock:
+      told.DR_CLOCK_RATE === 1 && told.DR_CLOCK_START === undefined
+        ? REAL_TIME
+        : { rate: told.DR_CLOCK_RATE, startWall: instant(wall ?? 0), startClock: instant(clock ?? 0) },
     storePath: told.DR_STORE,
     instance: told.DR_INSTANCE ?? `process-${process.pid}`,
-    publicKeys: told.DR_PUBLIC_KEYS_FILE === undefined ? {} : keysWire.parse(JSON.parse(readFileSync(told.DR_PUBLIC_KEYS_FILE, 'utf8'))),
-    signingKey: told.DR_SIGNING_KEY_FILE === undefined || told.DR_SIGNING_KEY_ID === undefined ? undefined : { keyId: told.DR_SIGNING_KEY_ID, privateKey: secretOf(told.DR_SIGNING_KEY_FILE) },
+    publicKeys:
+      told.DR_PUBLIC_KEYS_FILE === undefined
+        ? {}
+        : keysWire.parse(JSON.parse(readFileSync(told.DR_PUBLIC_KEYS_FILE, 'utf8'))),
+    signingKey:
+      told.DR_SIGNING_KEY_FILE === undefined || told.DR_SIGNING_KEY_ID === undefined
+        ? undefined
+        : { keyId: told.DR_SIGNING_KEY_ID, privateKey: secretOf(told.DR_SIGNING_KEY_FILE) },
     formKey: told.DR_FORM_KEY_FILE === undefined ? undefined : secretOf(told.DR_FORM_KEY_FILE),
-    operators: told.DR_OPERATORS_ISSUER === undefined || told.DR_OPERATORS_AUDIENCE === undefined ? undefined : { issuer: told.DR_OPERATORS_ISSUER, audience: told.DR_OPERATORS_AUDIENCE },
+    operators:
+      told.DR_OPERATORS_ISSUER === undefined || told.DR_OPERATORS_AUDIENCE === undefined
+        ? undefined
+        : { issuer: told.DR_OPERATORS_ISSUER, audience: told.DR_OPERATORS_AUDIENCE },
   };
 }
 

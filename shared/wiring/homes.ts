@@ -55,7 +55,12 @@ function make(name: FunctionName): Base {
   const clock = createSystemClock(environment.clock);
   const identity = createGoogleIdentity(system.project);
   const limit = callDeadline(system.guards.lease, system.guards.clockSkew, clock);
-  const access: GoogleAccess = { project: system.project, endpoints: system.endpoints, identity, limits: { reads: limit, writes: limit } };
+  const access: GoogleAccess = {
+    project: system.project,
+    endpoints: system.endpoints,
+    identity,
+    limits: { reads: limit, writes: limit },
+  };
   const log = createCloudLog({ service: name });
   const home: FlowHome = {
     system,
@@ -93,8 +98,14 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     redundancy: sql,
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),
-    workloads: createKubernetesWorkloads(access, applications.filter((application) => application.kind === 'gke')),
-    services: createCloudRunServices(access, applications.filter((application) => application.kind === 'cloudRun')),
+    workloads: createKubernetesWorkloads(
+      access,
+      applications.filter((application) => application.kind === 'gke'),
+    ),
+    services: createCloudRunServices(
+      access,
+      applications.filter((application) => application.kind === 'cloudRun'),
+    ),
     secrets: createSecretManagerSecrets(access),
     metrics: createMonitoringMetrics(access),
   };
@@ -121,7 +132,13 @@ export async function healHome(): Promise<RunHome> {
 /** For `recover`, which knows the public keys and holds none with which an approval could be made. */
 export async function recoverHome(): Promise<RunHome> {
   const own = base('recover');
-  return { ...own.home, world: worldOf(own), role: 'recover', catalogue: RECOVER_CATALOGUE, verifier: await verifierOf(own) };
+  return {
+    ...own.home,
+    world: worldOf(own),
+    role: 'recover',
+    catalogue: RECOVER_CATALOGUE,
+    verifier: await verifierOf(own),
+  };
 }
 
 /** For `notify`, which alone can sign and has power over nothing but messages. */
@@ -139,7 +156,10 @@ export async function notifyHome(): Promise<NotifyHome> {
 /** What `approve` runs on; it holds public keys only. */
 export interface ApproveFunctionHome extends ApproveHome, OperateHome {
   /** The e-mail that IAP or an id token vouches for; `undefined` when neither does. */
-  signedIdentity(iapAssertion: string | readonly string[] | undefined, authorization: string | undefined): Promise<string | undefined>;
+  signedIdentity(
+    iapAssertion: string | readonly string[] | undefined,
+    authorization: string | undefined,
+  ): Promise<string | undefined>;
 }
 
 /** For `approve`. */
@@ -156,7 +176,9 @@ export async function approveHome(): Promise<ApproveFunctionHome> {
     identity,
     signedIdentity: async (iapAssertion, authorization) => {
       const token = typeof iapAssertion === 'string' ? iapAssertion : /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
-      return token === undefined || identity === undefined ? undefined : await identity.verify(token, await home.store.now());
+      return token === undefined || identity === undefined
+        ? undefined
+        : await identity.verify(token, await home.store.now());
     },
   };
 }

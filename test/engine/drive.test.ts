@@ -4,7 +4,7 @@ import { failure } from '../../shared/engine/action.ts';
 import { drive } from '../../shared/engine/drive.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
 import { stepId } from '../../shared/plan/plan.ts';
-import { settingAction, stageOf, step } from './rehearsal.ts';
+import { factOf, settingAction, stageOf, step } from './rehearsal.ts';
 
 const needs = (...ids: string[]) => ids.map(stepId);
 
@@ -34,12 +34,12 @@ describe('driving a run', () => {
     const stage = await stageOf([step('slow'), step('quick')], (world) => [
       settingAction('set', world, {
         start: async (input) => {
-          order.push(`start ${String(input['fact'])}`);
+          order.push(`start ${factOf(input)}`);
           return { kind: 'running', handle: null, detail: 'under way' };
         },
         poll: async (_handle, input) => {
-          order.push(`end ${String(input['fact'])}`);
-          world.set(String(input['fact']), true);
+          order.push(`end ${factOf(input)}`);
+          world.set(factOf(input), true);
           return { kind: 'done', detail: 'set' };
         },
       }),
@@ -56,7 +56,7 @@ describe('driving a run', () => {
     const stage = await stageOf([step('a')], (world) => [
       settingAction('set', world, {
         start: async (input) => {
-          world.set(String(input['fact']), true);
+          world.set(factOf(input), true);
           if (lost) {
             lost = false;
             throw new PortError('ambiguous', 'timeout', 'setting a');
@@ -80,7 +80,7 @@ describe('driving a run', () => {
         start: async (input) => {
           starts.push(clock.now());
           if (starts.length === 1) throw new PortError('ambiguous', 'timeout', 'setting a');
-          world.set(String(input['fact']), true);
+          world.set(factOf(input), true);
           return { kind: 'done', detail: 'set' };
         },
       }),
@@ -100,7 +100,7 @@ describe('driving a run', () => {
         start: async (input) => {
           starts.push(clock.now());
           if (starts.length === 1) throw new PortError('retryable', 'http 429', 'setting a');
-          world.set(String(input['fact']), true);
+          world.set(factOf(input), true);
           return { kind: 'done', detail: 'set' };
         },
       }),
@@ -129,26 +129,42 @@ describe('driving a run', () => {
 
   it('takes a committed section back in reverse order when a step fails before the point of no return', async () => {
     const committed = { committed: true };
-    const stage = await stageOf([step('a', committed), step('b', committed), step('c', { ...committed, action: 'fail' })], (world) => [
-      settingAction('set', world),
-      settingAction('unset', world, { to: false }),
-      settingAction('fail', world, { start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }) }),
-    ]);
+    const stage = await stageOf(
+      [step('a', committed), step('b', committed), step('c', { ...committed, action: 'fail' })],
+      (world) => [
+        settingAction('set', world),
+        settingAction('unset', world, { to: false }),
+        settingAction('fail', world, {
+          start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }),
+        }),
+      ],
+    );
 
     await drive(stage.journal, stage.driver());
 
     expect(stage.world.effects).toEqual(['a=true', 'b=true', 'b=false', 'a=false']);
     expect(stage.journal.state().run?.landing).toMatchObject({ kind: 'unfence', landed: true });
-    expect([...stage.journal.state().notices.values()].some(({ notice }) => notice.kind === 'landing' && notice.urgent)).toBe(true);
+    expect(
+      [...stage.journal.state().notices.values()].some(({ notice }) => notice.kind === 'landing' && notice.urgent),
+    ).toBe(true);
   });
 
   it('takes nothing back once the point of no return has begun', async () => {
     const noReturn = { kind: 'pointOfNoReturn', because: 'it is a promotion' } as const;
-    const stage = await stageOf([step('a', { committed: true }), step('b', { committed: true, undo: noReturn }), step('c', { committed: true, action: 'fail' })], (world) => [
-      settingAction('set', world),
-      settingAction('unset', world, { to: false }),
-      settingAction('fail', world, { start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }) }),
-    ]);
+    const stage = await stageOf(
+      [
+        step('a', { committed: true }),
+        step('b', { committed: true, undo: noReturn }),
+        step('c', { committed: true, action: 'fail' }),
+      ],
+      (world) => [
+        settingAction('set', world),
+        settingAction('unset', world, { to: false }),
+        settingAction('fail', world, {
+          start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }),
+        }),
+      ],
+    );
 
     await drive(stage.journal, stage.driver());
 
@@ -157,10 +173,15 @@ describe('driving a run', () => {
   });
 
   it('goes on past a failed optional step and names it in the end', async () => {
-    const stage = await stageOf([step('a', { optional: true, action: 'fail' }), step('b'), step('c', { needs: needs('a'), optional: true })], (world) => [
-      settingAction('set', world),
-      settingAction('fail', world, { start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }) }),
-    ]);
+    const stage = await stageOf(
+      [step('a', { optional: true, action: 'fail' }), step('b'), step('c', { needs: needs('a'), optional: true })],
+      (world) => [
+        settingAction('set', world),
+        settingAction('fail', world, {
+          start: async () => ({ kind: 'failed', failure: failure('permanent', 'no', 'it says no') }),
+        }),
+      ],
+    );
 
     await drive(stage.journal, stage.driver());
 
@@ -170,12 +191,18 @@ describe('driving a run', () => {
 
   it('ends a step whose time is over, whoever began it', async () => {
     const stage = await stageOf([step('a', { timeLimitMs: minutes(2) })], (world) => [
-      settingAction('set', world, { start: async () => ({ kind: 'running', handle: null, detail: 'waiting' }), poll: async () => ({ kind: 'running', handle: null, detail: 'waiting' }) }),
+      settingAction('set', world, {
+        start: async () => ({ kind: 'running', handle: null, detail: 'waiting' }),
+        poll: async () => ({ kind: 'running', handle: null, detail: 'waiting' }),
+      }),
     ]);
 
     await drive(stage.journal, stage.driver());
 
-    expect(stage.journal.state().run?.steps.get(stepId('a'))).toMatchObject({ kind: 'failed', failure: { kind: 'timeLimit' } });
+    expect(stage.journal.state().run?.steps.get(stepId('a'))).toMatchObject({
+      kind: 'failed',
+      failure: { kind: 'timeLimit' },
+    });
   });
 
   it('hands over when its time budget is used up, and a successor goes on', async () => {
@@ -186,7 +213,7 @@ describe('driving a run', () => {
         poll: async (_handle, input) => {
           polls += 1;
           if (polls < 30) return { kind: 'running', handle: null, detail: 'waiting' };
-          world.set(String(input['fact']), true);
+          world.set(factOf(input), true);
           return { kind: 'done', detail: 'set' };
         },
       }),
@@ -223,7 +250,10 @@ describe('driving a run', () => {
     const clock = stage.clock;
     const slow = { ...stage.store.leases, renew: async () => undefined };
 
-    await drive(stage.journal, stage.driver({ leases: slow, mayStart: async () => (clock.advance(millis(50_000)), { kind: 'go' }) }));
+    await drive(
+      stage.journal,
+      stage.driver({ leases: slow, mayStart: async () => (clock.advance(millis(50_000)), { kind: 'go' }) }),
+    );
 
     expect(stage.world.effects).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { Json } from '../../shared/core/json.ts';
+import type { Json, JsonObject } from '../../shared/core/json.ts';
 import { type Instant, instant, type Millis, millis, minutes, seconds } from '../../shared/core/time.ts';
 import type { Action, ActionContext } from '../../shared/engine/action.ts';
 import type { Driver } from '../../shared/engine/drive.ts';
@@ -45,20 +45,33 @@ export class TinyWorld {
   }
 }
 
+/** The fact that a made-up step is about. */
+export function factOf(input: JsonObject): string {
+  const { fact } = input;
+  return typeof fact === 'string' ? fact : '';
+}
+
 /** An action that sets a fact of the tiny world to true (or, as an undo, to false). */
-export function settingAction(kind: string, world: TinyWorld, options: Partial<Action> & { readonly to?: boolean } = {}): Action {
+export function settingAction(
+  kind: string,
+  world: TinyWorld,
+  options: Partial<Action> & { readonly to?: boolean } = {},
+): Action {
   const to = options.to ?? true;
   return {
     kind,
     risk: 'destructive',
     repeat: 'terminal',
-    observe: async (input) => ((world.facts.get(String(input['fact'])) ?? false) === to ? { kind: 'already', detail: 'so it is' } : { kind: 'toDo', version: null }),
+    observe: async (input) =>
+      (world.facts.get(factOf(input)) ?? false) === to
+        ? { kind: 'already', detail: 'so it is' }
+        : { kind: 'toDo', version: null },
     start: async (input) => {
-      world.set(String(input['fact']), to);
+      world.set(factOf(input), to);
       return { kind: 'done', detail: 'set' };
     },
     poll: async () => ({ kind: 'done', detail: 'set' }),
-    verify: async (input) => ({ ok: world.facts.get(String(input['fact'])) === to, detail: '' }),
+    verify: async (input) => ({ ok: world.facts.get(factOf(input)) === to, detail: '' }),
     ...options,
   };
 }
@@ -86,7 +99,20 @@ export function step(id: string, changes: Partial<PlannedStep> = {}): PlannedSte
 
 /** A plan of made-up steps. */
 export function planOf(steps: readonly PlannedStep[]): Plan {
-  return { version: 1, incident: 'inc-aaaaaaaaaa', runbook: 'database-failover', scenario: 'database-primary-failure', target: targetId('thing/one'), holds: [targetId('thing/one')], steps, lossBound: { kind: 'none' }, alternatives: [], warnings: [], bounds: {}, failback: '' };
+  return {
+    version: 1,
+    incident: 'inc-aaaaaaaaaa',
+    runbook: 'database-failover',
+    scenario: 'database-primary-failure',
+    target: targetId('thing/one'),
+    holds: [targetId('thing/one')],
+    steps,
+    lossBound: { kind: 'none' },
+    alternatives: [],
+    warnings: [],
+    bounds: {},
+    failback: '',
+  };
 }
 
 /** Everything that one rehearsal needs. */
@@ -101,18 +127,61 @@ export interface Stage {
 }
 
 /** An incident whose plan may be performed, with nothing done yet. */
-export async function stageOf(steps: readonly PlannedStep[], actions: (world: TinyWorld, clock: JumpingClock) => readonly Action[] = (world) => [settingAction('set', world), settingAction('unset', world, { to: false })]): Promise<Stage> {
+export async function stageOf(
+  steps: readonly PlannedStep[],
+  actions: (world: TinyWorld, clock: JumpingClock) => readonly Action[] = (world) => [
+    settingAction('set', world),
+    settingAction('unset', world, { to: false }),
+  ],
+): Promise<Stage> {
   const clock = new JumpingClock();
   const chance = countingChance();
   const store = createMemoryStore(clock);
   const world = new TinyWorld();
   const id = incidentId('inc-aaaaaaaaaa');
-  const home = { store, clock, chance, summarise: (state: Parameters<typeof dueAt>[0], now: Instant) => ({ dueAt: dueAt(state, now, seconds(60)), summary: {} }) };
+  const home = {
+    store,
+    clock,
+    chance,
+    summarise: (state: Parameters<typeof dueAt>[0], now: Instant) => ({
+      dueAt: dueAt(state, now, seconds(60)),
+      summary: {},
+    }),
+  };
   const plan = planOf(steps);
-  const opened = event('opened', { dedupeKey: 'k', source: 'alert', target: 'thing/one', runbook: null, headline: 'it broke', drill: false });
-  const drawn = event('planDrawn', { plan, digest: planDigest(plan), evidence: 'e', needsApproval: true, performed: true });
-  const asked = event('approvalAsked', { approval: 'apr-1', planDigest: planDigest(plan), evidence: 'e', lossLimitMs: 0, approvers: ['ann'], quorum: 1, expiresAt: clock.now() + minutes(15), startWithinMs: minutes(10), opens: [] });
-  const decided = event('decided', { approval: 'apr-1', approver: 'ann', identity: null, decision: 'approve', token: 't' });
+  const opened = event('opened', {
+    dedupeKey: 'k',
+    source: 'alert',
+    target: 'thing/one',
+    runbook: null,
+    headline: 'it broke',
+    drill: false,
+  });
+  const drawn = event('planDrawn', {
+    plan,
+    digest: planDigest(plan),
+    evidence: 'e',
+    needsApproval: true,
+    performed: true,
+  });
+  const asked = event('approvalAsked', {
+    approval: 'apr-1',
+    planDigest: planDigest(plan),
+    evidence: 'e',
+    lossLimitMs: 0,
+    approvers: ['ann'],
+    quorum: 1,
+    expiresAt: clock.now() + minutes(15),
+    startWithinMs: minutes(10),
+    opens: [],
+  });
+  const decided = event('decided', {
+    approval: 'apr-1',
+    approver: 'ann',
+    identity: null,
+    decision: 'approve',
+    token: 't',
+  });
   const journal = await beginJournal(id, [opened, drawn, asked, decided], home);
   const catalogue = Object.fromEntries(actions(world, clock).map((action) => [action.kind, action]));
   return {
@@ -132,7 +201,16 @@ export async function stageOf(steps: readonly PlannedStep[], actions: (world: Ti
       clock,
       chance,
       leases: store.leases,
-      guards: { confirmationWindow: seconds(60), holdTime: minutes(2), budgets: [], cooldown: minutes(10), massFailure: { targets: 5, window: minutes(2) }, lease: seconds(60), clockSkew: seconds(5), lateArrival: minutes(5) },
+      guards: {
+        confirmationWindow: seconds(60),
+        holdTime: minutes(2),
+        budgets: [],
+        cooldown: minutes(10),
+        massFailure: { targets: 5, window: minutes(2) },
+        lease: seconds(60),
+        clockSkew: seconds(5),
+        lateArrival: minutes(5),
+      },
       catalogue,
       budget: minutes(8),
       context: (state, run, intentAt) => ({ state, run, intentAt, clock, chance }) as unknown as ActionContext, // the made-up actions use nothing else

@@ -5,7 +5,8 @@ import { after, minutes, toIso } from '../../shared/core/time.ts';
 import { absorb, receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
 import { flowStage, incidentsOf } from './stage.ts';
 
-const sample = (name: string): Record<string, unknown> => JSON.parse(readFileSync(`test/fixtures/alerts/${name}.json`, 'utf8')) as Record<string, unknown>;
+const sample = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(`test/fixtures/alerts/${name}.json`, 'utf8')) as Record<string, unknown>;
 
 /** The same alert as another incident of Monitoring. */
 function alertNumber(name: string, id: string): unknown {
@@ -13,7 +14,15 @@ function alertNumber(name: string, id: string): unknown {
   return { ...alert, incident: { ...alert.incident, incident_id: id } };
 }
 
-const command = (changes: Record<string, unknown>, now: number) => ({ kind: 'dr.command', version: 1, reason: 'a drill of the team', requestedBy: 'ann', requestId: '5f0e6f8e-6f1c-4a63-9a52-0d0f5f0f7f01', expiresAt: new Date(now + 600_000).toISOString(), ...changes });
+const command = (changes: Record<string, unknown>, now: number) => ({
+  kind: 'dr.command',
+  version: 1,
+  reason: 'a drill of the team',
+  requestedBy: 'ann',
+  requestId: '5f0e6f8e-6f1c-4a63-9a52-0d0f5f0f7f01',
+  expiresAt: new Date(now + 600_000).toISOString(),
+  ...changes,
+});
 
 describe('a signal', () => {
   it('opens an incident that is named after it', async () => {
@@ -74,23 +83,34 @@ describe('a signal', () => {
 
 describe('a storm', () => {
   it('of 200 notifications of one failure, shuffled and with duplicates, gives one incident and loses no signal', async () => {
-    const names = ['01-cloudsql-down-open', '05-cloudrun-5xx-open', '03-uptime-check-failed-open', '04-gke-crashloop-open'];
+    const names = [
+      '01-cloudsql-down-open',
+      '05-cloudrun-5xx-open',
+      '03-uptime-check-failed-open',
+      '04-gke-crashloop-open',
+    ];
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...names), fc.integer({ min: 0, max: 49 })), { minLength: 200, maxLength: 200 }), async (drawn) => {
-        const { home } = flowStage();
-        await Promise.all(
-          drawn.map(async ([name, id], index) => {
-            await receiveAlert(alertNumber(name, `0.${name}-${id}`), `m${index}`, home);
-            await absorb(home);
-          }),
-        );
-        await absorb(home);
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.constantFrom(...names), fc.integer({ min: 0, max: 49 })), {
+          minLength: 200,
+          maxLength: 200,
+        }),
+        async (drawn) => {
+          const { home } = flowStage();
+          await Promise.all(
+            drawn.map(async ([name, id], index) => {
+              await receiveAlert(alertNumber(name, `0.${name}-${id}`), `m${index}`, home);
+              await absorb(home);
+            }),
+          );
+          await absorb(home);
 
-        const incidents = await incidentsOf(home);
-        expect(incidents).toHaveLength(1);
-        expect(incidents[0]?.signals).toBe(new Set(drawn.map(([name, id]) => `${name}-${id}`)).size);
-        expect(await home.store.log.waiting('unassigned', 1)).toEqual([]);
-      }),
+          const incidents = await incidentsOf(home);
+          expect(incidents).toHaveLength(1);
+          expect(incidents[0]?.signals).toBe(new Set(drawn.map(([name, id]) => `${name}-${id}`)).size);
+          expect(await home.store.log.waiting('unassigned', 1)).toEqual([]);
+        },
+      ),
       { numRuns: 10 },
     );
   });
@@ -102,7 +122,10 @@ describe('a command from the topic', () => {
     await receiveCommand(command({ command: 'start', runbook: 'database-failover' }, clock.now()), 'm1', home);
     await absorb(home);
 
-    expect((await incidentsOf(home))[0]).toMatchObject({ requested: 'database-failover', phase: { kind: 'suspected' } });
+    expect((await incidentsOf(home))[0]).toMatchObject({
+      requested: 'database-failover',
+      phase: { kind: 'suspected' },
+    });
   });
 
   it('switches the kill switch on at once', async () => {
@@ -114,12 +137,17 @@ describe('a command from the topic', () => {
 
   it('can’t cancel, since a message is not an identity', async () => {
     const { home, clock } = flowStage();
-    expect(await receiveCommand(command({ command: 'cancel', incident: 'inc-aaaaaaaaaa' }, clock.now()), 'm1', home)).toMatchObject({ kind: 'refused' });
+    expect(
+      await receiveCommand(command({ command: 'cancel', incident: 'inc-aaaaaaaaaa' }, clock.now()), 'm1', home),
+    ).toMatchObject({ kind: 'refused' });
   });
 
   it('counts for nothing after its expiry', async () => {
     const { home, clock } = flowStage();
-    const late = command({ command: 'start', runbook: 'database-failover', expiresAt: toIso(after(clock.now(), -minutes(1))) }, clock.now());
+    const late = command(
+      { command: 'start', runbook: 'database-failover', expiresAt: toIso(after(clock.now(), -minutes(1))) },
+      clock.now(),
+    );
 
     expect(await receiveCommand(late, 'm1', home)).toMatchObject({ kind: 'refused' });
   });

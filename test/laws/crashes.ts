@@ -51,16 +51,27 @@ const mortal = (catalogue: Catalogue, kill: Killer): Catalogue =>
 export async function survivesACrashAnywhere(makeStage: () => Promise<Stage>): Promise<void> {
   const calm = await makeStage();
   await drive(calm.journal, calm.driver());
-  const wanted = { phase: calm.journal.state().phase.kind, facts: [...calm.world.facts.entries()].toSorted(), effects: calm.world.effects.toSorted() };
+  const wanted = {
+    phase: calm.journal.state().phase.kind,
+    facts: Object.fromEntries(calm.world.facts),
+    effects: calm.world.effects.toSorted(),
+  };
   for (const when of ['before', 'after'] as const) {
     for (let at = 1; at < CALLS_MAX; at += 1) {
       const kill = killer(at, when);
       const stage = await makeStage();
       const driver = stage.driver();
-      const killed = await drive(stage.journal, { ...driver, catalogue: mortal(driver.catalogue, kill) }).then(() => false, isCrash);
+      const killed = await drive(stage.journal, { ...driver, catalogue: mortal(driver.catalogue, kill) }).then(
+        () => false,
+        isCrash,
+      );
       if (!kill.reached()) break;
       if (killed) await finish(stage);
-      const seen = { phase: stage.journal.state().phase.kind, facts: [...stage.world.facts.entries()].toSorted(), effects: stage.world.effects.toSorted() };
+      const seen = {
+        phase: stage.journal.state().phase.kind,
+        facts: Object.fromEntries(stage.world.facts),
+        effects: stage.world.effects.toSorted(),
+      };
       expect({ at, when, ...seen }).toEqual({ at, when, ...wanted });
     }
   }
