@@ -88,7 +88,8 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       method: 'POST',
       pattern: /\/shutdown/,
       handle: () => {
-        parts.shutDown();
+        // The answer goes out before the server that sends it ends.
+        setTimeout(parts.shutDown, 50);
         return json({ stopping: true });
       },
     },

@@ -1,5 +1,6 @@
 import { minutes } from '../core/time.ts';
 import { nextMove } from '../engine/next-move.ts';
+import { anchorKey } from '../log/verify.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
 import { journalOf, type WorldHome } from './flow-home.ts';
@@ -28,8 +29,26 @@ export async function tick(home: WorldHome): Promise<TickReport> {
   const touched = await absorb(home);
   const due = (await home.store.log.due(home.clock.now(), DUE_MAX)).map((head) => head.incident);
   const looks = [...new Set([...touched, ...due])].map((id) => attend(id, home));
-  await Promise.all([watching, ...looks]);
+  await Promise.all([watching, ...looks, anchorLogs(home)]);
   return { due: due.length, absorbed: touched.length };
+}
+
+/** Logs that one tick anchors: those that moved last. */
+const ANCHORED_MAX = 20;
+
+/**
+ * Writes down, create-only and under another identity than those that append, how far each log has come and with which hash:
+ * what `verify` can rest on when somebody has written the store (design.md section 4).
+ */
+async function anchorLogs({ store }: WorldHome): Promise<void> {
+  const heads = await store.log.heads('all', ANCHORED_MAX);
+  await Promise.all(
+    heads.flatMap(({ incident, sequence, hash }) =>
+      hash === ''
+        ? []
+        : [store.documents.put(anchorKey({ incident, sequence, hash }), { incident, sequence, hash }, 0)],
+    ),
+  );
 }
 
 async function watch(home: WorldHome): Promise<void> {

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+// `npm run demos`: each story with ten seeds of duplicates and reordering. Resumable: what has been played is kept in
+// `.dr/demos.json` for the present commit, and `--again` forgets it. Writes the table of docs/benchmarks.md.
+
+const KEPT = '.dr/demos.json';
+const PAGE = 'docs/benchmarks.md';
+const [BEGIN, END] = ['<!-- demos -->', '<!-- /demos -->'];
+
+const resultWire = z.object({
+  story: z.string(),
+  seed: z.number(),
+  held: z.boolean(),
+  wallMs: z.number().nullable(),
+  rtoMs: z.number().nullable(),
+  failed: z.array(z.string()),
+});
+type Result = z.infer<typeof resultWire>;
+const keptWire = z.object({ commit: z.string(), results: z.array(resultWire) });
+
+const eventWire = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('measured'), wallMs: z.number(), measures: z.record(z.string(), z.number().nullable()) }),
+  z.object({ kind: z.literal('check'), check: z.object({ name: z.string(), held: z.boolean(), figure: z.string() }) }),
+]);
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '10' },
+    from: { type: 'string', default: '1' },
+    again: { type: 'boolean', default: false },
+  },
+});
+const seeds = Array.from({ length: Number(values.seeds) }, (_nothing, index) => Number(values.from) + index);
+const commit = (await output('git', ['rev-parse', '--short', 'HEAD'])).trim();
+const results = values.again ? [] : known();
+
+for (const story of ['pod-heal', 'database-failover']) {
+  for (const seed of seeds) {
+    if (results.some((result) => result.story === story && result.seed === seed)) continue;
+    const result = await playOnce(story, seed);
+    results.push(result);
+    mkdirSync('.dr', { recursive: true });
+    writeFileSync(KEPT, JSON.stringify({ commit, results }));
+    console.log(
+      `${story} seed ${seed}: ${result.held ? 'held' : `FAILED: ${result.failed.join('; ')}`}${result.rtoMs === null ? '' : `, RTO ${Math.round(result.rtoMs / 1_000)} s`}`,
+    );
+  }
+}
+writePage();
+process.exitCode = results.every((result) => result.held) ? 0 : 1;
+
+function known(): Result[] {
+  try {
+    const kept = keptWire.parse(JSON.parse(readFileSync(KEPT, 'utf8')));
+    return kept.commit === commit ? kept.results : [];
+  } catch {
+    return [];
+  }
+}
+
+async function playOnce(story: string, seed: number): Promise<Result> {
+  const said = await output('./dr', ['demo', story, '--seed', String(seed), '--json']);
+  const events = said.split('\n').flatMap((line) => {
+    const read = line.startsWith('{') ? eventWire.safeParse(JSON.parse(line)) : undefined;
+    return read?.success === true ? [read.data] : [];
+  });
+  const measured = events.find((event) => event.kind === 'measured');
+  const checks = events.flatMap((event) => (event.kind === 'check' ? [event.check] : []));
+  const failed = checks.filter((check) => !check.held).map((check) => `${check.name} (${check.figure})`);
+  return {
+    story,
+    seed,
+    held: checks.length > 0 && failed.length === 0,
+    wallMs: measured?.wallMs ?? null,
+    rtoMs: measured?.measures['rto'] ?? null,
+    failed,
+  };
+}
+
+function output(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.on('error', reject);
+    child.on('close', () => resolve(text));
+  });
+}
+
+function writePage(): void {
+  const seconds = (ms: number | null): string => (ms === null ? '–' : `${Math.round(ms / 1_000)} s`);
+  const rows = results.map(
+    (result) =>
+      `| ${result.story} | ${result.seed} | ${result.held ? 'all held' : `failed: ${result.failed.join('; ')}`} | ${seconds(result.rtoMs)} | ${seconds(result.wallMs)} |`,
+  );
+  const table = [
+    BEGIN,
+    `Commit ${commit}, ${new Date().toISOString().slice(0, 10)}; each row is one run of \`./dr demo\`.`,
+    '',
+    '| story | seed | verifications | RTO, clock time | story, wall time |',
+    '|---|---|---|---|---|',
+    ...rows,
+    END,
+  ].join('\n');
+  let page = '';
+  try {
+    page = readFileSync(PAGE, 'utf8');
+  } catch {
+    page = `# Benchmarks\n\n${BEGIN}\n${END}\n`;
+  }
+  const [before, rest] = page.includes(BEGIN) ? page.split(BEGIN) : [`${page}\n`, `${END}\n`];
+  writeFileSync(PAGE, `${before ?? ''}${table}${(rest ?? '').split(END)[1] ?? '\n'}`);
+}
