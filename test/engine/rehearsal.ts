@@ -31,7 +31,11 @@ export class JumpingClock implements Clock {
 /** Chance that repeats: ids are numbers, jitter is a constant. */
 export function countingChance(): Chance {
   let next = 0;
-  return { uuid: () => `id-${++next}`, bytes: (count) => new Uint8Array(count), fraction: () => 0.5 };
+  return {
+    uuid: () => `id-${++next}`,
+    bytes: (count) => new Uint8Array(count).fill(++next % 256),
+    fraction: () => 0.5,
+  };
 }
 
 /** A world of named facts; actions set them. `effects` counts each change that really happened. */
