@@ -51,7 +51,17 @@ export interface Iam {
 }
 
 /** An API of the cloud, as faults and audit name it. */
-export type Api = 'sqladmin' | 'kubernetes' | 'run' | 'dns' | 'secretmanager' | 'monitoring' | 'container' | 'redis' | 'logging' | 'pubsub';
+export type Api =
+  | 'sqladmin'
+  | 'kubernetes'
+  | 'run'
+  | 'dns'
+  | 'secretmanager'
+  | 'monitoring'
+  | 'container'
+  | 'redis'
+  | 'logging'
+  | 'pubsub';
 
 /** One call of an API, before it is known what comes of it. */
 export interface ApiCall {
