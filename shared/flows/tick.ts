@@ -23,14 +23,28 @@ export interface TickReport {
   readonly absorbed: number;
 }
 
-/** One tick: signals that nobody absorbed, incidents that are due, and the watch over the databases side by side. */
+/**
+ * One tick: signals that nobody absorbed, incidents that are due, and the watch over the databases side by side. Each part goes
+ * on when another fails; the tick rejects at its end with the first failure, so that it is delivered again.
+ */
 export async function tick(home: WorldHome): Promise<TickReport> {
-  const watching = watch(home);
+  const [, swept] = await all([watch(home), sweep(home), anchorLogs(home)]);
+  return swept;
+}
+
+async function sweep(home: WorldHome): Promise<TickReport> {
   const touched = await absorb(home);
   const due = (await home.store.log.due(home.clock.now(), DUE_MAX)).map((head) => head.incident);
-  const looks = [...new Set([...touched, ...due])].map((id) => attend(id, home));
-  await Promise.all([watching, ...looks, anchorLogs(home)]);
+  await all([...new Set([...touched, ...due])].map((id) => attend(id, home)));
   return { due: due.length, absorbed: touched.length };
+}
+
+/** Waits for all to end, whatever becomes of them, and rejects with the first failure: nothing is left running behind. */
+async function all<T extends readonly unknown[]>(parts: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const ended = await Promise.allSettled(parts);
+  const failed = ended.find((part) => part.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return await Promise.all(parts);
 }
 
 /** Logs that one tick anchors: those that moved last. */
@@ -52,12 +66,18 @@ async function anchorLogs({ store }: WorldHome): Promise<void> {
 }
 
 async function watch(home: WorldHome): Promise<void> {
-  const looks: Promise<void>[] = [];
+  // The watch must not stop to look, and a look that fails early must wait to be told of.
+  const looks: Promise<PromiseSettledResult<void>>[] = [];
   await watchDatabases(home, WATCH_FOR, async (suspicion) => {
     await receiveSuspicion(suspicion, home);
-    for (const id of await absorb(home)) looks.push(lookAt(id, home));
+    for (const id of await absorb(home)) looks.push(settled(lookAt(id, home)));
   });
-  await Promise.all(looks);
+  for (const look of await Promise.all(looks)) if (look.status === 'rejected') throw look.reason;
+}
+
+async function settled<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
 }
 
 /** Does what is due for one incident: a look of our own, or waking the function whose move it is. */

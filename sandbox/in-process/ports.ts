@@ -1,0 +1,119 @@
+import { SecretText } from '../../shared/core/redact.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { Messages } from '../../shared/ports/messages.ts';
+import type { World as Ports } from '../../shared/ports/ports.ts';
+import type { FunctionName } from '../../shared/system/names.ts';
+import type { PubsubApi } from '../world/broker-api.ts';
+import { dataOf } from '../world/broker-message.ts';
+import { functionPrincipal, REFERENCE } from '../world/reference-system.ts';
+import type { World } from '../world/world.ts';
+import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
+import { type Crossing, cross } from './crossing.ts';
+import { inProcessDatabases } from './databases.ts';
+import { inProcessWorkloads } from './workloads.ts';
+
+/** The product's ports onto a simulated cloud, for the identity of one function. */
+export function inProcessPorts(world: World, name: FunctionName, clock: Clock): Ports {
+  const crossing: Crossing = {
+    caller: { principal: functionPrincipal(name), from: 'functions' },
+    clock,
+    chance: world.kernel.chance.fork(`way of ${name}`),
+  };
+  const { caller } = crossing;
+  const sql = inProcessDatabases(world, crossing);
+  const ref = { location: REFERENCE.region, service: REFERENCE.api };
+  return {
+    databases: sql,
+    redundancy: sql,
+    dataPlane: inProcessDataPlane(world, crossing),
+    applications: inProcessApplications(world, crossing),
+    workloads: inProcessWorkloads(world, crossing),
+    services: {
+      inspect: async () => {
+        const view = await cross(crossing, 'reading the service', 'reads', () => world.runApi.getService(caller, ref));
+        const { mode, min, max, manual } = view.spec.scaling;
+        return {
+          scaling:
+            mode === 'MANUAL' ? { kind: 'manual', instances: manual ?? 0 } : { kind: 'automatic', min: min ?? 0, max },
+          ready: view.settled && view.failure === undefined,
+          settled: view.settled,
+          etag: view.etag,
+          revision: view.latestReady,
+          url: view.url,
+        };
+      },
+      setScaling: async (_service, scaling, etag) => {
+        const wanted =
+          scaling.kind === 'manual'
+            ? { mode: 'MANUAL' as const, min: undefined, max: undefined, manual: scaling.instances }
+            : { mode: 'AUTOMATIC' as const, min: scaling.min, max: scaling.max, manual: undefined };
+        const { operation } = await cross(crossing, 'scaling the service', 'versioned', () =>
+          world.runApi.updateService(caller, {
+            ref,
+            etag,
+            validateOnly: false,
+            edit: (present) => ({ ...present, scaling: wanted }),
+          }),
+        );
+        return operation.name;
+      },
+      operation: async (operation) => {
+        const { state } = (
+          await cross(crossing, `polling ${operation}`, 'reads', () => world.runApi.getOperation(caller, operation))
+        ).operation;
+        return { done: state.kind !== 'running', error: state.kind === 'failed' ? state.message : undefined };
+      },
+    },
+    secrets: {
+      latest: async (secret) => {
+        const version = await cross(crossing, `reading the newest version of ${secret}`, 'reads', () =>
+          world.secretsApi.getVersion(caller, secret, 'latest'),
+        );
+        return { version: String(version.number), enabled: version.state === 'ENABLED' };
+      },
+      read: async (secret, version) => {
+        const { data } = await cross(crossing, `reading ${secret}`, 'reads', () =>
+          world.secretsApi.access(caller, secret, version),
+        );
+        return new SecretText(Buffer.from(data).toString());
+      },
+      add: async (secret, payload) =>
+        String(
+          (
+            await cross(crossing, `adding a version to ${secret}`, 'writes', () =>
+              world.secretsApi.addVersion(caller, secret, Buffer.from(payload.reveal())),
+            )
+          ).number,
+        ),
+    },
+    metrics: {
+      series: async (filter, from, to) =>
+        (
+          await cross(crossing, 'reading series', 'reads', () =>
+            world.monitoring.listTimeSeries(caller, { filter, from, to }),
+          )
+        ).map(({ resource, metric, points }) => ({
+          resource: resource.labels,
+          metric: metric.labels,
+          points: points.map(({ at, value }) => ({ at, value })).toSorted((a, b) => b.at - a.at),
+        })),
+    },
+  };
+}
+
+/** Publishing for the identity of one function. */
+export function inProcessMessages(
+  pubsub: PubsubApi,
+  name: FunctionName,
+  clock: Clock,
+  chance: Crossing['chance'],
+): Messages {
+  const crossing: Crossing = { caller: { principal: functionPrincipal(name), from: 'functions' }, clock, chance };
+  return {
+    publish: async (topic, data, attributes = {}) => {
+      await cross(crossing, `publishing on ${topic}`, 'writes', () =>
+        pubsub.publish(crossing.caller, topic, [{ data: dataOf(JSON.stringify(data)), attributes }]),
+      );
+    },
+  };
+}

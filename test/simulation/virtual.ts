@@ -1,0 +1,80 @@
+import { after, instant, type Instant, type Millis, millis } from '../../shared/core/time.ts';
+import type { Chance, Clock } from '../../shared/ports/clock.ts';
+import type { Chance as WorldChance } from '../../sandbox/world/kernel.ts';
+import type { VirtualClock } from '../../sandbox/world/clock.ts';
+
+// Virtual time for promises: a callback of the clock runs, everything that it made possible runs to its end, then the next.
+
+/** The product's clock on a virtual one. */
+export function clockPort(clock: VirtualClock): Clock {
+  return {
+    now: () => instant(Math.floor(clock.now())),
+    monotonic: () => millis(clock.now()),
+    spanOf: (wall) => wall,
+    sleep: (length: Millis, signal?: AbortSignal) =>
+      new Promise<void>((wake) => {
+        if (signal?.aborted === true) {
+          wake();
+          return;
+        }
+        const cancel = clock.schedule(after(clock.now(), Math.max(0, length)), wake);
+        signal?.addEventListener('abort', () => {
+          cancel();
+          wake();
+        });
+      }),
+  };
+}
+
+/** The product's chance from a seed. */
+export function chancePort(chance: WorldChance): Chance {
+  return {
+    uuid: () => {
+      const hex = Array.from({ length: 32 }, () => chance.between(0, 15).toString(16)).join('');
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+    },
+    bytes: (count) => Uint8Array.from({ length: count }, () => chance.between(0, 255)),
+    fraction: () => chance.next(),
+  };
+}
+
+/** Work that leaves the thread, such as signing: counted and done one after the other, so that its order repeats. */
+export class Outside {
+  #pending = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    this.#pending += 1;
+    const turn = this.#turn.then(work, work).finally(() => {
+      this.#pending -= 1;
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Resolves when nothing more can happen without the clock. */
+  async settle(): Promise<void> {
+    do {
+      await new Promise<void>((turn) => {
+        setImmediate(turn);
+      });
+    } while (this.#pending > 0);
+  }
+}
+
+/** Runs the world until `until`, or until `done` says that it may stop; returns when it stopped. */
+export async function runUntil(
+  clock: VirtualClock,
+  until: Instant,
+  outside: Outside,
+  done: () => boolean,
+): Promise<Instant> {
+  for (;;) {
+    await outside.settle();
+    const next = clock.nextAt();
+    if (done() || next === undefined || next > until) return instant(clock.now());
+    // Everything of one moment runs together, as callbacks of one timer turn do.
+    do clock.runNext();
+    while (clock.nextAt() === next);
+  }
+}
