@@ -27,7 +27,7 @@ describe('the documents', () => {
   });
 
   it('name only verbs of ./dr that exist', () => {
-    const help = execFileSync('./dr', ['--help'], { encoding: 'utf8' });
+    const help = execFileSync(join(process.cwd(), 'dr'), ['--help'], { encoding: 'utf8' });
     const verbs = new Set([...help.matchAll(/^ {2}(\w+)/gm)].map(([, verb = '']) => verb));
     const unknown = [...textOf].flatMap(([path, text]) =>
       [...text.matchAll(/\.\/dr ([a-z]+)/g)].flatMap(([, verb = '']) => (verbs.has(verb) ? [] : [`${path}: ${verb}`])),

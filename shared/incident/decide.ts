@@ -121,7 +121,9 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
     );
   const digest = planDigest(plan);
   const open = currentApproval(state);
-  if (open !== undefined && standing(open, now) === 'open' && samePlan(state, plan)) return [];
+  // A look may end between a decision and the start of its run: what was approved stays approved.
+  const stands = open === undefined ? undefined : standing(open, now);
+  if ((stands === 'open' || stands === 'approved') && samePlan(state, plan)) return [];
   const needsApproval = look.mode === 'approve' || plan.steps.some((step) => step.risk === 'destructive');
   const performed = look.mode !== 'observe';
   const drawn = event('planDrawn', { plan, digest, evidence: look.facts, needsApproval, performed });

@@ -36,6 +36,8 @@ export interface AskedStage {
   readonly delivered: Delivered[];
   readonly published: ReturnType<typeof flowStage>['published'];
   readonly dead: Set<string>;
+  /** One more look at the dead world. */
+  look(): Promise<void>;
   state(): Promise<IncidentState>;
   journal(): Promise<Journal>;
   readonly publicKey: string;
@@ -203,6 +205,7 @@ export async function askedStage(
     dead,
     published,
     journal,
+    look: async () => await lookOnce(await journal(), { ...home, world }),
     state: async () => (await journal()).state(),
     home: {
       ...home,

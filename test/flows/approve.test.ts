@@ -101,6 +101,17 @@ describe('a decision', () => {
     expect(stage.published.at(-1)?.topic).toBe('dr-recover');
   });
 
+  it('is not asked for again by a look that ends before its run begins', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    await decide(post(form, form.approve), stage.home);
+
+    await stage.look();
+
+    expect(await stands(stage)).toBe('approved');
+    expect((await stage.state()).approvals).toHaveLength(1);
+  });
+
   it('counts once: the second POST shows what was decided', async () => {
     const stage = await askedStage();
     const form = await opened(stage);

@@ -137,7 +137,7 @@ export function drawPlot(chance: Chance): Plot {
     disaster: `${disaster.name}${apiFault === undefined ? '' : `, ${apiFault}`}`,
     breakAt: minutes(chance.between(4, 6)) + chance.between(0, 59_000),
     faultsFor: minutes(chance.between(10, 25)),
-    lasts: minutes(90),
+    lasts: minutes(45),
     duplicates: chance.next() * 0.4,
     delayMax: chance.between(0, 20_000),
     crashRate: hostility * chance.next() * 0.6,

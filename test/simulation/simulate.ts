@@ -18,7 +18,7 @@ import { HEAL_CATALOGUE, RECOVER_CATALOGUE } from '../../shared/actions/catalogu
 import { SecretText } from '../../shared/core/redact.ts';
 import { after, instant, type Instant, millis, minutes, seconds } from '../../shared/core/time.ts';
 import { decide, showApproval } from '../../shared/flows/approve.ts';
-import { journalOf, type WorldHome } from '../../shared/flows/flow-home.ts';
+import { type FlowHome, journalOf, type WorldHome } from '../../shared/flows/flow-home.ts';
 import { absorb, receiveAlert } from '../../shared/flows/intake.ts';
 import { lookAt } from '../../shared/flows/look.ts';
 import { notifyIncident } from '../../shared/flows/notify.ts';
@@ -34,6 +34,7 @@ import { type FunctionName, incidentId, TOPICS, type Topic } from '../../shared/
 import type { System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { Death, drawEnd, Life } from './actors.ts';
+import { flaky } from './flaky-store.ts';
 import { drawPlot, type Plot } from './plot.ts';
 import { chancePort, clockPort, Outside, runUntil } from './virtual.ts';
 
@@ -318,7 +319,17 @@ export async function simulate(seed: number): Promise<Run> {
   let quietSince: Instant | undefined;
   let nextLook = 0;
   let quiet = false;
-  const endedAt = await runUntil(clock, until, outside, () => {
+  let running = true;
+  const judge: FlowHome = {
+    system,
+    clock: time,
+    chance: chancePort(chance.fork('judge')),
+    store: memory,
+    messages: { publish: async () => undefined },
+    instance: 'judge',
+    note: () => undefined,
+  };
+  const stop = (): boolean => {
     if (clock.now() >= nextLook) {
       nextLook = clock.now() + 30_000;
       void isQuiet().then((now) => {
@@ -328,27 +339,28 @@ export async function simulate(seed: number): Promise<Run> {
     if (!quiet) quietSince = undefined;
     else quietSince ??= instant(clock.now());
     return quietSince !== undefined && clock.now() - quietSince > minutes(3);
-  });
+  };
+  await runUntil(clock, until, outside, stop);
+  // A run that is under way when time is up gets the time that its own limits leave it.
+  const endedAt = (await someRun())
+    ? await runUntil(clock, after(until, minutes(60)), outside, () => stop() || !running)
+    : instant(clock.now());
+
+  async function someRun(): Promise<boolean> {
+    const states = await statesNow();
+    return states.some((state) => state?.phase.kind === 'running' || state?.phase.kind === 'landing');
+  }
+
+  async function statesNow(): Promise<readonly (IncidentState | undefined)[]> {
+    const heads = await memory.log.heads('all', 50);
+    return await Promise.all(heads.map(async (head) => (await journalOf(head.incident, judge))?.state()));
+  }
 
   /** The disaster is over, every incident has ended or waits for a person who was told. */
   async function isQuiet(): Promise<boolean> {
     if (clock.now() < disasterEnds + minutes(6)) return false;
-    const heads = await memory.log.heads('all', 50);
-    const states = await Promise.all(
-      heads.map(async (head) =>
-        (
-          await journalOf(head.incident, {
-            system,
-            clock: time,
-            chance: chancePort(chance.fork('judge')),
-            store: memory,
-            messages: { publish: async () => undefined },
-            instance: 'judge',
-            note: () => undefined,
-          })
-        )?.state(),
-      ),
-    );
+    const states = await statesNow();
+    running = states.some((state) => state?.phase.kind === 'running' || state?.phase.kind === 'landing');
     return (
       states.length > 0 &&
       states.every(
@@ -366,15 +378,7 @@ export async function simulate(seed: number): Promise<Run> {
   const incidents = await Promise.all(
     heads.map(async (head) => {
       const records = await memory.log.read(head.incident, 0, 50_000);
-      const journal = await journalOf(head.incident, {
-        system,
-        clock: time,
-        chance: chancePort(chance.fork('judge')),
-        store: memory,
-        messages: { publish: async () => undefined },
-        instance: 'judge',
-        note: () => undefined,
-      });
+      const journal = await journalOf(head.incident, judge);
       if (journal === undefined) throw new Error('a head without a log');
       return { state: journal.state(), records };
     }),
@@ -413,32 +417,5 @@ function publishersOf(world: World): Readonly<Record<Topic, readonly string[]>> 
     'dr-recover': wakers,
     'dr-notices': wakers,
     'dr-ticks': [schedulerAgent(world.project)],
-  };
-}
-
-/** A store that fails now and then, before or after its effect, while `isHostile`. */
-function flaky(store: Store, chance: WorldChance, rate: number, isHostile: () => boolean): Store {
-  const part = <T extends object>(target: T, writes: ReadonlySet<string>): T =>
-    new Proxy(target, {
-      get: (own, key) => {
-        const value: unknown = Reflect.get(own, key);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          const strikes = isHostile() && chance.next() < rate;
-          if (strikes && (chance.next() < 0.5 || !writes.has(String(key))))
-            throw new PortError('retryable', 'outage', 'asking the store');
-          const answer: unknown = await Reflect.apply(value, own, args);
-          if (strikes) throw new PortError('ambiguous', 'connectionLost', 'asking the store');
-          return answer;
-        };
-      },
-    });
-  return {
-    ...store,
-    log: part(store.log, new Set(['append', 'receive'])),
-    leases: part(store.leases, new Set(['acquire', 'renew', 'release'])),
-    documents: part(store.documents, new Set(['put'])),
-    evidence: part(store.evidence, new Set(['keep'])),
-    now: store.now,
   };
 }

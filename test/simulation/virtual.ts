@@ -17,7 +17,7 @@ export function clockPort(clock: VirtualClock): Clock {
           wake();
           return;
         }
-        const cancel = clock.schedule(after(clock.now(), Math.max(0, length)), wake);
+        const cancel = clock.schedule(after(clock.now(), Math.max(0, Math.ceil(length))), wake);
         signal?.addEventListener('abort', () => {
           cancel();
           wake();
