@@ -4,7 +4,7 @@ import { parseEvent } from '../../shared/incident/events.ts';
 import { replay } from '../../shared/incident/evolve.ts';
 import { hasEnded, type IncidentState, insideCommittedSection } from '../../shared/incident/state.ts';
 import { verifyChain } from '../../shared/log/verify.ts';
-import { isWithPeople, type Run } from './simulate.ts';
+import { isWithPeople, type Run } from './run.ts';
 
 // What must hold after every run (design.md section 10), judged from outside wherever there is an outside: the world's audit, the
 // broker's ledger, the load. Each answers a sentence when it does not hold.

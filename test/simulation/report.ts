@@ -1,7 +1,7 @@
 import { showDuration, between, instant } from '../../shared/core/time.ts';
 import { parseEvent } from '../../shared/incident/events.ts';
 import { timeline } from '../../shared/status/timeline.ts';
-import type { Run } from './simulate.ts';
+import type { Run } from './run.ts';
 
 /** What one run came to, small enough to count over many. */
 export interface Summary {

@@ -27,7 +27,6 @@ import { tick } from '../../shared/flows/tick.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
 import { hasEnded } from '../../shared/incident/state.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
-import type { EventRecord, Store } from '../../shared/ports/store.ts';
 import { createTokenSigner, createTokenVerifier } from '../../shared/providers/jose-tokens.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
 import { type FunctionName, incidentId, TOPICS, type Topic } from '../../shared/system/names.ts';
@@ -35,7 +34,8 @@ import type { System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { Death, drawEnd, Life } from './actors.ts';
 import { flaky } from './flaky-store.ts';
-import { drawPlot, type Plot } from './plot.ts';
+import { drawPlot } from './plot.ts';
+import { isWithPeople, type Run } from './run.ts';
 import { chancePort, clockPort, Outside, runUntil } from './virtual.ts';
 
 // One seed, one disaster: the real flows of all functions over the model of the cloud, on virtual time. Everything that can go
@@ -52,27 +52,6 @@ const SUBSCRIBER: Readonly<Record<Topic, FunctionName>> = {
   'dr-notices': 'notify',
   'dr-ticks': 'tick',
 };
-
-/** What a run left behind, for the judges. */
-export interface Run {
-  readonly seed: number;
-  readonly plot: Plot;
-  readonly world: World;
-  readonly broker: Broker;
-  readonly load: Load;
-  readonly store: Store;
-  readonly system: System;
-  readonly brokenAt: Instant;
-  readonly endedAt: Instant;
-  readonly crashes: number;
-  readonly incidents: readonly { readonly state: IncidentState; readonly records: readonly EventRecord[] }[];
-  /** What people got on their pagers. */
-  readonly pages: readonly { readonly at: Instant; readonly destination: string; readonly subject: string }[];
-  /** Writability of the old primary from the consumers' places at the moment of each promotion of ours. */
-  readonly promotions: readonly { readonly at: Instant; readonly oldPrimaryTook: boolean }[];
-  /** Flows that ended with something that is no death and no PortError. */
-  readonly bugs: readonly string[];
-}
 
 let keys: Promise<{ readonly privateKey: string; readonly publicKey: string }> | undefined;
 
@@ -400,10 +379,6 @@ export async function simulate(seed: number): Promise<Run> {
     bugs,
   };
 }
-
-/** Whether the next move is a person's. */
-export const isWithPeople = (state: IncidentState): boolean =>
-  state.phase.kind === 'needsPerson' || state.phase.kind === 'takenOver' || state.phase.kind === 'held';
 
 function publishersOf(world: World): Readonly<Record<Topic, readonly string[]>> {
   const wakers = [
