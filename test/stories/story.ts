@@ -1,0 +1,275 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Document, parseDocument } from 'yaml';
+import { decideByLink, notices, type PagedNotice } from '../../cli/person.ts';
+import { openForReading, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/host/sandbox.ts';
+import { createChance } from '../../sandbox/world/chance.ts';
+import type { Chance } from '../../sandbox/world/kernel.ts';
+import {
+  type Instant,
+  instant,
+  type Millis,
+  millis,
+  minutes,
+  parseDuration,
+  seconds,
+  showDuration,
+} from '../../shared/core/time.ts';
+import { hasEnded } from '../../shared/incident/state.ts';
+import { timeline } from '../../shared/status/timeline.ts';
+import type { SqliteStore } from '../../shared/store/sqlite-store.ts';
+
+// A stage for stories: one sandbox with the real functions as processes, in a folder of its own, with people at their pagers. The
+// log is followed only to know how far a story has come; what counts is judged from outside (judge.ts; decisions.md 24).
+//
+// `DR_STORY_SEED` moves the seeds of every story, `DR_STORY_RATE` the speed of its clock, `DR_STORY_VERBOSE=1` prints timelines.
+
+/** How a story begins. */
+export interface Opening {
+  /** What tells this story's chance from another's. */
+  readonly name: string;
+  /** Changes the reference `dr.yaml` before the sandbox starts. */
+  readonly config?: (document: Document) => void;
+}
+
+/** Clock time that users work before anything breaks, so that there is something to lose. */
+const CALM = minutes(1);
+
+/** Longest that a story waits for one thing unless it says otherwise, clock time. */
+const PATIENCE = minutes(45);
+
+/** Between two looks, wall milliseconds. */
+const LOOK_MS = 100;
+
+/** The seed of this round of the stories. */
+export const SEED = Number(process.env['DR_STORY_SEED'] ?? 1);
+
+const RATE = Number(process.env['DR_STORY_RATE'] ?? 20);
+
+/** Plays a story on a stage of its own. What goes wrong is told with the timeline of every incident. */
+export async function onStage(opening: Opening, play: (stage: Stage) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'dr-story-'));
+  const document = parseDocument(readFileSync('dr.yaml', 'utf8'));
+  opening.config?.(document);
+  const config = join(folder, 'wanted.yaml');
+  writeFileSync(config, document.toString());
+  const output: string[] = [];
+  const sandbox = await startSandbox({
+    directory: folder,
+    config,
+    rate: RATE,
+    seed: SEED,
+    onLine: (name, { text }) => output.push(`${name}: ${text}`),
+  });
+  const stage = new Stage(sandbox, folder, output, createChance(`${opening.name}/${SEED}`));
+  try {
+    await stage.pass(CALM);
+    await play(stage);
+    if (process.env['DR_STORY_VERBOSE'] === '1') console.log(await stage.told());
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n\n${await stage.told()}`;
+    throw error;
+  } finally {
+    stage.close();
+    await sandbox.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A running sandbox and the people around it. */
+export class Stage {
+  readonly sandbox: Sandbox;
+  readonly folder: string;
+  /** Every line that a function wrote, with its name. */
+  readonly output: readonly string[];
+  /** This story's own chance. */
+  readonly chance: Chance;
+  /** Every notice that a pager has shown, oldest first. */
+  readonly paged: PagedNotice[] = [];
+  /** When the story began to break things. */
+  brokenAt: Instant = instant(0);
+  readonly #store: SqliteStore;
+  readonly #acts: string[] = [];
+  #closed = false;
+
+  constructor(sandbox: Sandbox, folder: string, output: readonly string[], chance: Chance) {
+    this.sandbox = sandbox;
+    this.folder = folder;
+    this.output = output;
+    this.chance = chance;
+    this.#store = openForReading(sandbox.facts.store);
+    void this.#listen();
+  }
+
+  now(): Instant {
+    return this.sandbox.clock.now();
+  }
+
+  /** Lets clock time pass. */
+  async pass(time: Millis): Promise<void> {
+    await wait(this.sandbox.clock.toWall(time));
+  }
+
+  /** Notes what the story did, for whoever reads why it failed. */
+  note(act: string): void {
+    this.#acts.push(`${new Date(this.now()).toISOString()} ${act}`);
+  }
+
+  /** Breaks something; returns what it struck. */
+  break(name: string, target?: string, variant?: string): string {
+    if (this.brokenAt === 0) this.brokenAt = this.now();
+    const fault = this.sandbox.world.disasters.break(name, target, variant);
+    this.note(`break ${fault.name} ${fault.target} ${fault.variant ?? ''}`);
+    return fault.target;
+  }
+
+  mend(name: string): void {
+    this.sandbox.world.disasters.mend(name);
+    this.note(`mend ${name}`);
+  }
+
+  /** Every incident, newest first. */
+  async incidents(): Promise<readonly ReadIncident[]> {
+    return await readIncidents(this.#store);
+  }
+
+  /** The newest incident. */
+  async incident(): Promise<ReadIncident> {
+    const [newest] = await this.incidents();
+    if (newest === undefined) throw new Error('there is no incident');
+    return newest;
+  }
+
+  /** What an incident kept, by what it is. */
+  async evidence(incident: ReadIncident): Promise<ReadonlyMap<string, string>> {
+    const kept = new Map<string, string>();
+    for (const { what, digest } of incident.state.evidence) {
+      const text = await this.#store.evidence.read(digest as Parameters<SqliteStore['evidence']['read']>[0]); // the log's digests are the store's
+      if (text !== undefined) kept.set(what, text);
+    }
+    return kept;
+  }
+
+  /** Looks until there is an answer. Rejects when clock time `within` has passed without one. */
+  async until<T>(
+    what: string,
+    ask: () => T | undefined | Promise<T | undefined>,
+    within: Millis = PATIENCE,
+  ): Promise<T> {
+    const since = this.now();
+    for (;;) {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+      if (this.now() - since > within) throw new Error(`not within ${showDuration(within)} of clock time: ${what}`);
+      await wait(LOOK_MS);
+    }
+  }
+
+  /** Waits until the newest of `count` incidents needs nobody any more: ended, landed, or with a person. */
+  async settled(count = 1, within: Millis = PATIENCE): Promise<ReadIncident> {
+    return await this.until(
+      `${count} incidents, the newest of them settled`,
+      async () => {
+        const [newest, ...former] = await this.incidents();
+        if (newest === undefined || former.length + 1 < count) return undefined;
+        const { phase } = newest.state;
+        return hasEnded(newest.state) || phase.kind === 'needsPerson' || phase.kind === 'takenOver'
+          ? newest
+          : undefined;
+      },
+      within,
+    );
+  }
+
+  /** Waits until a pager shows a link that asks for an approval; `after` skips notices that were seen before. */
+  async asked(person = 'oncall', skip = 0): Promise<PagedNotice & { readonly link: string }> {
+    return await this.until(`${person} is asked`, () => {
+      const notice = this.paged.slice(skip).find((known) => known.person === person && known.link !== undefined);
+      return notice?.link === undefined ? undefined : { ...notice, link: notice.link };
+    });
+  }
+
+  /** Opens the link and decides, as often as it takes until the page answers: a person reloads. */
+  async decide(
+    link: string,
+    decision: 'approve' | 'deny',
+  ): Promise<{ readonly status: number; readonly said: string }> {
+    const answer = await this.until('the page answers', () => decideByLink(link, decision).catch(() => undefined));
+    this.note(`${decision}: ${answer.status} ${answer.said}`);
+    return answer;
+  }
+
+  /** What a reader needs to understand a failed story. */
+  async told(): Promise<string> {
+    const incidents = await this.incidents();
+    const { audit } = this.sandbox.world.kernel;
+    const effects = audit
+      .entries()
+      .filter(({ call, result }) => call.writes && result === 'effect' && !/^pubsub|login$/.test(call.permission))
+      .map(({ at, call }) => `${this.#since(at)} ${call.principal.split('@')[0]} ${call.permission} ${call.resource}`);
+    return [
+      `seed ${SEED}; clock ${new Date(this.now()).toISOString()}; broken at ${new Date(this.brokenAt).toISOString()}`,
+      ...this.#acts,
+      ...incidents.toReversed().flatMap(({ state, events }) => [
+        `--- ${state.id}: ${state.phase.kind}; measured ${JSON.stringify(state.measures)}`,
+        ...timeline(
+          events.filter(({ kind }) => kind !== 'noticeDelivered'),
+          state,
+        ).map((line) => `${this.#since(line.at)} ${line.text.slice(0, 300)}`),
+      ]),
+      '--- effects by the audit',
+      ...effects,
+      '--- pagers',
+      ...this.paged.map(({ person, subject }) => `${person}: ${subject}`),
+      '--- errors that functions wrote',
+      ...this.output
+        .filter((line) => /"severity":"(ERROR|CRITICAL)"|Error/.test(line))
+        .slice(-40)
+        .map((line) => line.slice(0, 600)),
+    ].join('\n');
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#store.close();
+  }
+
+  #since(at: number): string {
+    return `+${((at - this.brokenAt) / 1_000).toFixed(1)}s`;
+  }
+
+  /** Reads the pagers for as long as the story lasts. */
+  async #listen(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        this.paged.push(...(await notices(this.sandbox.facts, this.paged.length)));
+      } catch {
+        return; // the sandbox has ended
+      }
+    }
+  }
+}
+
+/** Reading time of a person, clock time. */
+export const READING = seconds(30);
+
+/** Approves the plan that the engineer on call is asked about, after a moment of reading. */
+export async function approveWhenAsked(stage: Stage): Promise<void> {
+  const { link } = await stage.asked();
+  await stage.pass(READING);
+  await stage.decide(link, 'approve');
+}
+
+/** The most that the page behind a link says can be lost, and how that is known, as a person reads it. */
+export async function lossOnPage(link: string): Promise<{ readonly atMost: Millis; readonly how: string }> {
+  const { origin, pathname } = new URL(link);
+  const page = await (await fetch(origin + pathname)).text();
+  const said = /<dt>What is lost<\/dt>\s*<dd>([^<]*)<\/dd>/.exec(page)?.[1] ?? '';
+  const read = /at most ([\d]+(?:ms|s|m|h)(?: \d+[sm])?)[^(]*\((.*)\)/.exec(said);
+  if (read?.[1] === undefined) throw new Error(`the page names no bound: ${said}`);
+  const parts = read[1].split(' ').map((part) => parseDuration(part) ?? Number.NaN);
+  return { atMost: millis(parts.reduce((sum: number, part) => sum + part, 0)), how: read[2] ?? '' };
+}
