@@ -1,6 +1,7 @@
 import { unreachable } from '../core/assert.ts';
 import { after, type Instant, instant, minutes, seconds } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
+import { isOutstanding } from '../incident/outstanding.ts';
 import {
   currentApproval,
   type IncidentState,
@@ -96,7 +97,7 @@ function lookOrWait(state: IncidentState, now: Instant, until: Instant): Move {
 
 /** When somebody must look at this incident again if no message does: the index that `tick` sweeps (decisions.md 8). */
 export function dueAt(state: IncidentState, now: Instant, lease: number): Instant | undefined {
-  const pending = [...state.notices.values()].filter((notice) => notice.delivered.length === 0);
+  const pending = [...state.notices.values()].filter((notice) => isOutstanding(state, notice, now));
   const retry = pending.map((notice) => after(notice.dueAt, seconds(30)));
   const move = nextMove(state, now);
   const own: Instant | undefined =

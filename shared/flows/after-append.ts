@@ -1,4 +1,5 @@
 import { nextMove, type Role } from '../engine/next-move.ts';
+import { isOutstanding } from '../incident/outstanding.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { type FlowHome, wake } from './flow-home.ts';
 
@@ -7,8 +8,9 @@ import { type FlowHome, wake } from './flow-home.ts';
  * them itself passes its `own` role, so that workers that wait for each other's lease don't wake each other for ever.
  */
 export async function afterAppend(state: IncidentState, home: FlowHome, own?: Role): Promise<void> {
-  const pending = [...state.notices.values()].some((notice) => notice.delivered.length === 0);
-  const move = nextMove(state, home.clock.now());
+  const now = home.clock.now();
+  const pending = [...state.notices.values()].some((notice) => isOutstanding(state, notice, now));
+  const move = nextMove(state, now);
   const calls: Promise<void>[] = [];
   if (pending) calls.push(wake('dr-notices', state, home));
   if ('role' in move && move.role !== own)

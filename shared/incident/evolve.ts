@@ -248,17 +248,25 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'noticeDue': {
       const notices = new Map(state.notices);
       if (!notices.has(event.data.notice.id))
-        notices.set(event.data.notice.id, { notice: event.data.notice, dueAt: at, delivered: [], attempts: 0 });
+        notices.set(event.data.notice.id, {
+          notice: event.data.notice,
+          dueAt: at,
+          delivered: [],
+          missed: [],
+          attempts: 0,
+        });
       return { ...state, notices };
     }
     case 'noticeDelivered':
       return withNotice(state, event.data.notice, (known) => ({
         ...known,
         delivered: [...new Set([...known.delivered, event.data.destination])],
+        missed: known.missed.filter((destination) => destination !== event.data.destination),
       }));
     case 'noticeFailed':
       return withNotice(state, event.data.notice, (known) => ({
         ...known,
+        missed: [...new Set([...known.missed, event.data.destination])],
         attempts: Math.max(known.attempts, event.data.attempt),
         dueAt: at,
       }));

@@ -112,11 +112,12 @@ export type Phase =
   | { readonly kind: 'resolved' }
   | { readonly kind: 'dismissed'; readonly because: string };
 
-/** A notice and what has become of it. */
+/** A notice and what has become of it. `missed` are the destinations whose last delivery failed. */
 export interface NoticeState {
   readonly notice: Notice;
   readonly dueAt: Instant;
   readonly delivered: readonly string[];
+  readonly missed: readonly string[];
   readonly attempts: number;
 }
 
