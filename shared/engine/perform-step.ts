@@ -2,7 +2,7 @@ import { unreachable } from '../core/assert.ts';
 import { canonicalJson, type Json } from '../core/json.ts';
 import { after, type Instant, type Millis, millis, seconds, showDuration } from '../core/time.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
-import type { IncidentState, RunState, StepProgress } from '../incident/state.ts';
+import { currentApproval, type IncidentState, type RunState, type StepProgress } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
@@ -189,8 +189,11 @@ async function lookAndStart(
     const refused = await worker.refusal(step, state, run);
     if (refused !== undefined) return await fail(journal, task, refused);
   }
-  const intent = await settle(journal, task, () =>
-    event('stepStarted', { step: step.id, direction, attempt, version: seen.version }),
+  // A decision that came in since this pass began may not have been looked at yet: a deny counts until the section begins.
+  const intent = await settle(journal, task, (_now, _known, newest) =>
+    decisionsIn(newest) === decisionsIn(state)
+      ? event('stepStarted', { step: step.id, direction, attempt, version: seen.version })
+      : undefined,
   );
   if (!intent) return millis(0);
   // The intent is written; the lease is looked at once more, since the append took time (L1).
@@ -276,7 +279,7 @@ async function fail(journal: Journal, task: Task, because: StepFailure): Promise
 async function settle(
   journal: Journal,
   task: Task,
-  make: (now: Instant, known: StepProgress | undefined) => NewEvent | undefined,
+  make: (now: Instant, known: StepProgress | undefined, state: IncidentState) => NewEvent | undefined,
 ): Promise<boolean> {
   let written = false;
   await journal.append((state, now) => {
@@ -285,12 +288,14 @@ async function settle(
     if (run === undefined || !isActive(state)) return [];
     const known = ownProgress(run, task);
     if (known !== undefined && known.kind !== 'started' && known.kind !== 'waiting') return [];
-    const made = make(now, known);
+    const made = make(now, known, state);
     written = made !== undefined;
     return made === undefined ? [] : [made];
   });
   return written;
 }
+
+const decisionsIn = (state: IncidentState): number => currentApproval(state)?.decisions.length ?? 0;
 
 const isActive = (state: IncidentState): boolean => state.phase.kind === 'running' || state.phase.kind === 'landing';
 

@@ -8,7 +8,13 @@ import { brakesFor } from '../guards/guards.ts';
 import { readLedger, recordEnd, recordStart, writeLedger } from '../guards/run-ledger.ts';
 import { decideClosedApproval, decideStop } from '../incident/decide.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
-import { currentApproval, type IncidentState, insideCommittedSection, type RunState } from '../incident/state.ts';
+import {
+  currentApproval,
+  type IncidentState,
+  insideCommittedSection,
+  passedNoReturn,
+  type RunState,
+} from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { opensOf } from '../plan/plan.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
@@ -92,7 +98,10 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       if (stop !== undefined && !insideCommittedSection(run))
         return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
       if (!run.needsApproval && step.risk !== 'destructive') return undefined;
-      const approval = await approvalOf.ask(state, run);
+      // A deny stops the plan until its committed section has begun; after that it comes too late (design.md section 7).
+      const begun = insideCommittedSection(run) || passedNoReturn(run);
+      const approval =
+        (begun ? approvalOf.last() : undefined) ?? (await approvalOf.ask(begun ? state : await journal.refresh(), run));
       if (approval.kind !== 'approved')
         return {
           kind: 'refused',
@@ -111,7 +120,7 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
   };
 }
 
-/** The approval, by its signatures; asked once per plan and invocation, since neither tokens nor keys change under it. */
+/** The approval, by its signatures; asked once for the same decisions, since neither tokens nor keys change under it. */
 async function verify(state: IncidentState, run: RunState, home: RunHome): Promise<Verification> {
   const approval = currentApproval(state);
   if (approval === undefined) return { kind: 'unproved', because: 'there is no approval for this plan' };
@@ -122,6 +131,7 @@ async function verify(state: IncidentState, run: RunState, home: RunHome): Promi
     approval,
     policy,
     identity: home.system.approvals.identity,
+    people: home.system.people,
     verifier: home.verifier,
   });
 }
@@ -214,13 +224,14 @@ async function foreignWork(
   };
 }
 
-/** Remembers an answer for each plan digest while a driver lives. */
+/** Remembers an answer for as long as the plan and the decisions on it are the same. */
 function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verification>) {
-  let known: { readonly digest: string; readonly answer: Verification } | undefined;
+  let known: { readonly of: string; readonly answer: Verification } | undefined;
   return {
     ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
-      if (known?.digest === run.digest && known.answer.kind === 'approved') return known.answer;
-      known = { digest: run.digest, answer: await ask(state, run) };
+      const of = `${run.digest}/${currentApproval(state)?.decisions.length ?? 0}`;
+      if (known?.of === of && known.answer.kind === 'approved') return known.answer;
+      known = { of, answer: await ask(state, run) };
       return known.answer;
     },
     last: (): Verification | undefined => known?.answer,

@@ -241,6 +241,7 @@ describe('recover’s own check of the decisions', () => {
       approval: decided,
       policy,
       identity: 'link',
+      people: [],
       verifier: stage.home.verifier,
     });
   }
@@ -288,6 +289,7 @@ describe('recover’s own check of the decisions', () => {
       approval: { ...approval, decisions: [once, { ...once, approver: 'cto' as never }] },
       policy: { ...policy, quorum: 2 },
       identity: 'link',
+      people: [],
       verifier: stage.home.verifier,
     });
 
