@@ -1,93 +1,136 @@
-import { type Instant, millis, showDuration, toIso } from '../core/time.ts';
+import { unreachable } from '../core/assert.ts';
+import { instant, type Instant, millis, showDuration, toIso } from '../core/time.ts';
+import { position } from '../incident/decide.ts';
 import { type ApprovalState, type IncidentState, standing } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
-import { criticalPath, type Plan, type PlannedStep } from '../plan/plan.ts';
+import { type Alternative, criticalPath, opensOf, type Plan, type PlannedStep } from '../plan/plan.ts';
+import type { PersonId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+
+/** One step as its approver reads it. */
+export interface StepView {
+  readonly title: string;
+  readonly target: string;
+  readonly risk: PlannedStep['risk'];
+  readonly committed: boolean;
+  /** The runbook's estimate, in words. */
+  readonly takes: string;
+  readonly note: string | undefined;
+}
 
 /** What an approval page says, before it is HTML (design.md section 7). Everything is text for people. */
 export interface ApprovalView {
+  /** What to press before doing anything by hand. */
+  readonly takeover: string;
   readonly heading: string;
   readonly standing: ReturnType<typeof standing>;
   readonly situation: readonly { readonly name: string; readonly text: string }[];
   readonly evidence: readonly string[];
   readonly wouldChangeMind: readonly string[];
-  readonly steps: readonly {
-    readonly title: string;
-    readonly risk: PlannedStep['risk'];
-    readonly committed: boolean;
-    readonly note: string | undefined;
-  }[];
+  readonly steps: readonly StepView[];
   readonly noReturn: readonly string[];
   readonly alternatives: readonly { readonly text: string; readonly figures: string; readonly because: string }[];
+  /** Brakes that the approval releases. */
   readonly warnings: readonly string[];
+  /** Walls that the approval opens, by the plan that is approved and not by what the request says. */
   readonly opens: readonly string[];
   readonly failback: string;
   readonly decisions: readonly string[];
   readonly outcome: string;
+  /** What has been done and what is under way, one line for each step that began. */
+  readonly progress: readonly string[];
   readonly digest: string;
 }
 
+/** Whose page of which approval. */
+export interface ApprovalSubject {
+  readonly system: System;
+  readonly state: IncidentState;
+  readonly approval: ApprovalState;
+  readonly approver: PersonId;
+  readonly plan: Plan;
+}
+
 /** The view of one approval at `now`. */
-export function approvalView(
-  system: System,
-  state: IncidentState,
-  approval: ApprovalState,
-  plan: Plan,
-  now: Instant,
-): ApprovalView {
+export function approvalView(subject: ApprovalSubject, now: Instant): ApprovalView {
+  const { state, approval, plan } = subject;
   const { diagnosis } = state;
-  const rto = (diagnosis?.failedSinceMs ?? state.openedAt) + system.objectives.rto;
   return {
-    heading: `${plan.runbook} on ${plan.target}`,
+    takeover: `./dr takeover ${state.id}`,
+    heading: `${plan.runbook} on ${plan.target.replace(/^[^/]*\//, '')}`,
     standing: standing(approval, now),
-    situation: [
-      { name: 'Incident', text: `${state.id}: ${state.headline}` },
-      { name: 'Diagnosis', text: `${plan.scenario} (${diagnosis?.confidence ?? 'unknown'})` },
-      { name: 'What is lost', text: showLossBound(plan.lossBound) },
-      {
-        name: 'How long',
-        text: `about ${showDuration(criticalPath(plan))} (the runbook’s estimates; drills will replace them)`,
-      },
-      { name: 'RTO', text: `${showDuration(system.objectives.rto)}, reached at ${toIso(rto as Instant)}` },
-      {
-        name: 'Decide until',
-        text: `${toIso(approval.expiresAt)}; the work must begin within ${showDuration(approval.startWithin)} after that`,
-      },
-      { name: 'Approvals', text: `${approval.quorum} of ${approval.approvers.join(', ')}` },
-    ],
+    situation: situation(subject, now),
     evidence: (diagnosis?.reasons ?? []).map(({ code, text }) => `${code}: ${text}`),
     wouldChangeMind: diagnosis?.wouldChangeMind ?? [],
-    steps: plan.steps.map((step) => ({
-      title: step.title,
-      risk: step.risk,
-      committed: step.committed,
-      note:
-        step.undo.kind === 'pointOfNoReturn'
-          ? `can’t be undone: ${step.undo.because}`
-          : step.optional
-            ? 'afterwards; a failure is told and stops nothing'
-            : undefined,
-    })),
+    steps: plan.steps.map(stepView),
     noReturn: plan.steps.flatMap((step) =>
-      step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}`] : [],
+      step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}.`] : [],
     ),
-    alternatives: plan.alternatives.map((other) => ({
-      text: other.text,
-      figures: [
-        other.estimateMs === null ? 'duration unknown' : `about ${showDuration(millis(other.estimateMs))}`,
-        other.losesMs === null ? 'loss unknown' : `loses at most ${showDuration(millis(other.losesMs))}`,
-        ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${toIso(other.latestStartMs as Instant)}`]),
-      ].join(', '),
-      because: `${other.possible ? 'possible' : 'not possible'}: ${other.because}`,
-    })),
+    alternatives: plan.alternatives.map(alternativeView),
     warnings: plan.warnings.map((block) => `${block.guard}: ${block.observed} (limit ${block.limit})`),
-    opens: approval.opens,
+    opens: opensOf(plan),
     failback: plan.failback,
     decisions: approval.decisions.map(
       (decision) => `${decision.approver}: ${decision.decision} at ${toIso(decision.at)}`,
     ),
     outcome: outcomeOf(state),
+    progress: position(state),
     digest: approval.planDigest.slice(0, 16),
+  };
+}
+
+function situation(
+  { system, state, approval, approver, plan }: ApprovalSubject,
+  now: Instant,
+): ApprovalView['situation'] {
+  const { diagnosis } = state;
+  const failedSince = diagnosis?.failedSinceMs ?? state.firstSignalAt ?? state.openedAt;
+  const reached = instant(failedSince + system.objectives.rto);
+  const role = system.people.find(({ id }) => id === approver)?.role;
+  return [
+    { name: 'You decide as', text: role === undefined ? approver : `${approver}, ${role}` },
+    { name: 'Incident', text: `${state.id}: ${state.headline}` },
+    { name: 'Diagnosis', text: `${plan.scenario} (${diagnosis?.confidence ?? 'unknown'})` },
+    { name: 'What is lost', text: showLossBound(plan.lossBound) },
+    {
+      name: 'How long',
+      text: `about ${showDuration(criticalPath(plan))} (the runbook’s estimates; drills will replace them)`,
+    },
+    {
+      name: 'RTO',
+      text: `${showDuration(system.objectives.rto)}, reached at ${toIso(reached)} (${distance(now, reached)})`,
+    },
+    {
+      name: 'Decide until',
+      text: `${toIso(approval.expiresAt)} (${distance(now, approval.expiresAt)}); the work must begin within ${showDuration(approval.startWithin)} after that`,
+    },
+    { name: 'Approvals', text: `${approval.quorum} of ${approval.approvers.join(', ')}` },
+  ];
+}
+
+const distance = (now: Instant, at: Instant): string =>
+  at >= now ? `in ${showDuration(millis(at - now))}` : `${showDuration(millis(now - at))} ago`;
+
+function stepView(step: PlannedStep): StepView {
+  const note =
+    step.undo.kind === 'pointOfNoReturn'
+      ? `can’t be undone: ${step.undo.because}`
+      : step.optional
+        ? 'afterwards; a failure is told and stops nothing'
+        : undefined;
+  const takes = `about ${showDuration(millis(step.estimateMs))}`;
+  return { title: step.title, target: step.target, risk: step.risk, committed: step.committed, takes, note };
+}
+
+function alternativeView(other: Alternative): ApprovalView['alternatives'][number] {
+  return {
+    text: other.text,
+    figures: [
+      other.estimateMs === null ? 'duration unknown' : `about ${showDuration(millis(other.estimateMs))}`,
+      other.losesMs === null ? 'loss unknown' : `loses at most ${showDuration(millis(other.losesMs))}`,
+      ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${toIso(instant(other.latestStartMs))}`]),
+    ].join(', '),
+    because: `${other.possible ? 'possible' : 'not possible'}: ${other.because}`,
   };
 }
 
@@ -112,5 +155,7 @@ function outcomeOf(state: IncidentState): string {
     case 'held':
     case 'awaitingApproval':
       return 'Nothing has been done yet.';
+    default:
+      return unreachable(phase);
   }
 }

@@ -1,15 +1,19 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { formNonce, isFreshNonce } from '../approvals/form.ts';
 import { linkKey } from '../approvals/link.ts';
 import { decidedPage, decidePage, refusedPage, tooLatePage } from '../approvals/page.ts';
-import { approvalView } from '../approvals/page-view.ts';
+import { type ApprovalView, approvalView } from '../approvals/page-view.ts';
+import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { sha256 } from '../core/digest.ts';
 import type { SecretText } from '../core/redact.ts';
-import { type Instant, minutes } from '../core/time.ts';
-import { event } from '../incident/events.ts';
+import { instant, type Instant } from '../core/time.ts';
+import { tell } from '../incident/decide.ts';
+import { event, type NewEvent } from '../incident/events.ts';
 import {
   type ApprovalState,
+  hasEnded,
   type IncidentState,
+  type IssuedLink,
   insideCommittedSection,
   passedNoReturn,
   standing,
@@ -27,6 +31,7 @@ import { type FlowHome, journalOf } from './flow-home.ts';
 //     present plan. Every refusal looks the same to whoever has no such token.
 // A3. One decision per approval and approver; a second one shows what was decided.
 // A4. A deny stops the plan until its committed section has begun; an approval after a deny is none.
+// A5. Whoever holds a correctly signed token is told clearly why it came too late. Every refusal is an audit event.
 
 /** What approve runs on. It holds public keys only. */
 export interface ApproveHome extends FlowHome {
@@ -49,7 +54,10 @@ export interface PostedDecision {
   readonly identity: string | undefined;
 }
 
-/** Refused attempts that are written into one incident's log within an hour: a scanner must not fill it. */
+/**
+ * Refused attempts that are written into one incident's log: a scanner must not fill it. All of them go to the function's own
+ * log, which has limits of its own.
+ */
 const REFUSALS_MAX = 20;
 
 const linkWire = z.object({
@@ -61,88 +69,119 @@ const linkWire = z.object({
 /** Shows the page of an opaque id (A1). */
 export async function showApproval(opaque: string, home: ApproveHome): Promise<PageAnswer> {
   const found = await find(opaque, home);
-  if (found === undefined) return refused();
-  const { approval } = found;
-  const view = viewOf(found, home);
-  if (view === undefined) return refused();
   const now = await home.store.now();
-  const mine = approval.decisions.find((decision) => decision.approver === found.approver);
-  if (mine !== undefined)
-    return { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}.`) };
-  if (standing(approval, now) !== 'open') return { status: 200, body: decidedPage(view, saidOf(approval, now)) };
-  return { status: 200, body: decidePage(view, nonceOf(opaque, hourOf(now), home.formKey)) };
+  const view = found === undefined ? undefined : viewOf(found, home, now);
+  if (found === undefined || view === undefined) return refused();
+  const { approval, approver } = found;
+  const mine = approval.decisions.find((decision) => decision.approver === approver);
+  if (mine !== undefined || standing(approval, now) !== 'open' || hasEnded(found.journal.state()))
+    return { status: 200, body: decidedPage(view, saidOf(found, now)) };
+  return { status: 200, body: decidePage(view, formNonce(opaque, now, home.formKey)) };
 }
 
-/** Takes a decision (A2 to A4). */
+/** Takes a decision (A2 to A5). */
 export async function decide(posted: PostedDecision, home: ApproveHome): Promise<PageAnswer> {
   const found = await find(posted.opaque, home);
   if (found === undefined) return refused();
-  const { journal, approver } = found;
+  const { journal, approval, approver } = found;
   const now = await home.store.now();
-  const checked = await home.verifier.verify(posted.token.trim(), now);
-  const because = checked.ok ? objection(checked.value, found, posted, home) : checked.error;
-  if (!checked.ok || because !== undefined) {
-    await note(journal, found.approval, because ?? 'malformed');
-    return refused();
-  }
-  if (!isFresh(posted, now, home.formKey))
-    return { status: 400, body: tooLatePage('The form is too old or was not made by this page. Open the link again.') };
-  const { decision } = checked.value;
-  const decided = event('decided', {
-    approval: found.approval.id,
-    approver,
-    identity: posted.identity ?? null,
-    decision,
-    token: posted.token.trim(),
+  const token = posted.token.trim();
+  const checked = await check(token, found, posted.identity, now, home);
+  if (checked.kind === 'refused') return await refuse(found, checked.because, home, refused());
+  if (checked.kind === 'late')
+    return await refuse(found, checked.because, home, fate(found, home, now, checked.because));
+  const { decision } = checked;
+  const late = tooLate(journal.state(), approval.id, approver, decision, now);
+  if (late !== undefined) return await refuse(found, late, home, fate(found, home, now, late));
+  if (!isFreshNonce(posted.nonce, posted.opaque, now, home.formKey))
+    return await refuse(found, 'a form that is not of its page', home, {
+      status: 400,
+      body: tooLatePage('The form is too old or was not made by this page. Open the link from the message again.'),
+    });
+  const state = await journal.append((current, at) => {
+    const because = tooLate(current, approval.id, approver, decision, later(now, at));
+    if (because !== undefined) return refusal(current, approval, because);
+    const identity = posted.identity ?? null;
+    return [
+      event('decided', { approval: approval.id, approver, identity, decision, token }),
+      told(current, approval, approver, decision),
+    ];
   });
-  const state = await journal.append((current, at) =>
-    mayDecide(current, found.approval.id, approver, decision, at) === undefined ? [decided] : [],
-  );
   await afterAppend(state, home);
-  return await shown(found, home, now);
+  return fate(found, home, now, undefined);
 }
 
 interface Found {
   readonly journal: Journal;
   readonly approval: ApprovalState;
   readonly approver: PersonId;
+  readonly link: IssuedLink;
 }
 
 async function find(opaque: string, home: ApproveHome): Promise<Found | undefined> {
   if (!/^[\w-]{22}$/.test(opaque)) return undefined;
   const hash = sha256(opaque);
-  const link = linkWire.safeParse((await home.store.documents.get(linkKey(hash)))?.value);
-  if (!link.success) return undefined;
-  const journal = await journalOf(link.data.incident, home);
-  const approval = journal?.state().approvals.find(({ id }) => id === link.data.approval);
-  const known = approval?.links.some((issued) => issued.opaqueHash === hash && issued.approver === link.data.approver);
-  return journal === undefined || approval === undefined || known !== true
+  const known = linkWire.safeParse((await home.store.documents.get(linkKey(hash)))?.value);
+  if (!known.success) return undefined;
+  const { incident, approver } = known.data;
+  const journal = await journalOf(incident, home);
+  const approval = journal?.state().approvals.find(({ id }) => id === known.data.approval);
+  const link = approval?.links.find((issued) => issued.opaqueHash === hash && issued.approver === approver);
+  return journal === undefined || approval === undefined || link === undefined
     ? undefined
-    : { journal, approval, approver: link.data.approver };
+    : { journal, approval, approver, link };
+}
+
+type Checked =
+  | { readonly kind: 'good'; readonly decision: 'approve' | 'deny' }
+  /** Rightly signed for this very link, and expired. */
+  | { readonly kind: 'late'; readonly because: string }
+  | { readonly kind: 'refused'; readonly because: string };
+
+/** Whether the token is one of this link, and its holder who the token says (A2). */
+async function check(
+  token: string,
+  found: Found,
+  identity: string | undefined,
+  now: Instant,
+  home: ApproveHome,
+): Promise<Checked> {
+  const inTime = await home.verifier.verify(token, now);
+  const isLate = !inTime.ok && inTime.error === 'expired';
+  // Once it was good: only then may its holder read why it no longer is.
+  const checked = isLate ? await home.verifier.verify(token, found.approval.askedAt) : inTime;
+  if (!checked.ok) return { kind: 'refused', because: checked.error };
+  const because = objection(checked.value, found, identity, home);
+  if (because !== undefined) return { kind: 'refused', because };
+  return isLate
+    ? { kind: 'late', because: 'the time to decide is over' }
+    : { kind: 'good', decision: checked.value.decision };
 }
 
 /** Why this token decides nothing here (A2). */
 function objection(
   claims: DecisionClaims,
-  { journal, approval, approver }: Found,
-  posted: PostedDecision,
+  { journal, approval, approver, link }: Found,
+  identity: string | undefined,
   { system }: ApproveHome,
 ): string | undefined {
-  const link = approval.links.find((issued) => issued.opaqueHash === sha256(posted.opaque));
   if (claims.approver !== approver) return 'a token of another approver';
   if (claims.incident !== journal.id || claims.approval !== approval.id) return 'a token of another approval';
   if (claims.planDigest !== approval.planDigest || claims.evidenceDigest !== approval.evidence)
     return 'a token of another plan';
-  if (link?.tokenIds.includes(claims.tokenId) !== true) return 'a token of another link';
+  if (!link.tokenIds.includes(claims.tokenId)) return 'a token of another link';
+  const runbook = journal.state().run?.plan.runbook;
+  const mayDecide =
+    runbook === undefined || system.approvals.perRunbook[runbook]?.approvers.includes(approver) === true;
   const person = system.people.find(({ id }) => id === approver);
-  const policy = system.approvals.perRunbook[journal.state().run?.plan.runbook ?? 'database-failover'];
-  if (person === undefined || policy?.approvers.includes(approver) !== true) return 'not an approver of this runbook';
-  if (system.approvals.identity !== 'link' && posted.identity !== person.email) return 'signed in as somebody else';
+  if (person === undefined || !mayDecide) return 'not an approver of this runbook';
+  if (system.approvals.identity !== 'link' && (identity === undefined || !sameMailbox(identity, person.email)))
+    return 'signed in as somebody else';
   return undefined;
 }
 
 /** Why a decision of this approver comes too late, or undefined when it may be written. */
-function mayDecide(
+function tooLate(
   state: IncidentState,
   id: string,
   approver: PersonId,
@@ -151,28 +190,68 @@ function mayDecide(
 ): string | undefined {
   const approval = state.approvals.find((known) => known.id === id);
   if (approval === undefined) return 'there is no such approval';
-  if (approval.decisions.some((known) => known.approver === approver)) return 'already decided';
-  if (
-    decision === 'deny' &&
-    state.run !== undefined &&
-    (insideCommittedSection(state.run) || passedNoReturn(state.run))
-  )
-    return 'the committed section has begun';
+  if (approval.decisions.some((known) => known.approver === approver)) return 'you have decided already';
+  if (hasEnded(state)) return 'the incident has ended';
+  const { run } = state;
+  if (approval.voided === undefined && run?.digest !== approval.planDigest) return 'the plan has changed since';
   const stands = standing(approval, now);
-  return stands === 'open' || (stands === 'approved' && decision === 'deny') ? undefined : stands;
+  if (stands === 'approved' && decision === 'deny')
+    return run !== undefined && (insideCommittedSection(run) || passedNoReturn(run))
+      ? 'the committed section has begun; to act yourself, press takeover'
+      : undefined;
+  return stands === 'open' ? undefined : STANDS[stands];
 }
 
-async function shown(found: Found, home: ApproveHome, now: Instant): Promise<PageAnswer> {
-  const approval = found.journal.state().approvals.find(({ id }) => id === found.approval.id) ?? found.approval;
-  const view = viewOf({ ...found, approval }, home);
-  const mine = approval.decisions.find((decision) => decision.approver === found.approver);
-  if (view === undefined) return { status: 409, body: tooLatePage(saidOf(approval, now)) };
-  return mine === undefined
-    ? { status: 409, body: tooLatePage(saidOf(approval, now)) }
-    : { status: 200, body: decidedPage(view, `${mine.approver} decided: ${mine.decision}. ${saidOf(approval, now)}`) };
+const STANDS = {
+  approved: 'the plan is approved already',
+  denied: 'the plan is denied already',
+  expired: 'the time to decide is over',
+  voided: 'this approval is void',
+} as const;
+
+/** Tells everybody who was asked that it is decided (failover-rules 21). */
+function told(state: IncidentState, asked: ApprovalState, approver: PersonId, decision: 'approve' | 'deny'): NewEvent {
+  const approval = state.approvals.find(({ id }) => id === asked.id) ?? asked;
+  const approvals = approval.decisions.filter((known) => known.decision === 'approve').length + 1;
+  const text =
+    decision === 'deny'
+      ? `${approver} denied the plan: nothing of it will be done.`
+      : `${approver} approved the plan (${approvals} of ${approval.quorum}).`;
+  const did = decision === 'deny' ? 'denied' : 'approved';
+  return tell(
+    `decided/${approval.id}/${approver}`,
+    'approvalDecided',
+    `${state.headline}: ${did} by ${approver}`,
+    text,
+  );
 }
 
-function saidOf(approval: ApprovalState, now: Instant): string {
+/** The clear page for whoever holds a correctly signed token (A5). */
+function fate(found: Found, home: ApproveHome, now: Instant, because: string | undefined): PageAnswer {
+  const { journal, approver } = found;
+  const approval = journal.state().approvals.find(({ id }) => id === found.approval.id) ?? found.approval;
+  const newest = { ...found, approval };
+  const mine = approval.decisions.some((decision) => decision.approver === approver);
+  const said =
+    mine || because === undefined ? saidOf(newest, now) : `Nothing was changed: ${because}. ${saidOf(newest, now)}`;
+  const view = viewOf(newest, home, now);
+  return { status: mine ? 200 : 409, body: view === undefined ? tooLatePage(said) : decidedPage(view, said) };
+}
+
+/** How this approval stands, in words for its approver. */
+function saidOf({ journal, approval, approver }: Found, now: Instant): string {
+  const mine = approval.decisions.find((decision) => decision.approver === approver);
+  const newer = journal
+    .state()
+    .approvals.some((other) => other.askedAt > approval.askedAt && standing(other, now) === 'open');
+  return [
+    ...(mine === undefined ? [] : [`${mine.approver} decided: ${mine.decision}.`]),
+    standsAs(approval, now),
+    ...(newer ? ['A newer plan waits for a decision: open the newest message.'] : []),
+  ].join(' ');
+}
+
+function standsAs(approval: ApprovalState, now: Instant): string {
   switch (standing(approval, now)) {
     case 'approved':
       return 'The plan is approved.';
@@ -181,39 +260,40 @@ function saidOf(approval: ApprovalState, now: Instant): string {
     case 'expired':
       return 'The time to decide is over.';
     case 'voided':
-      return `This approval is void: ${approval.voided ?? ''}`;
+      return `This approval is void: ${approval.voided ?? ''}.`;
     case 'open':
       return `Waiting for ${approval.quorum} approval(s).`;
   }
 }
 
-function viewOf({ journal, approval }: Found, { system, clock }: ApproveHome) {
+function viewOf(
+  { journal, approval, approver }: Found,
+  { system }: ApproveHome,
+  now: Instant,
+): ApprovalView | undefined {
   const state = journal.state();
   const { run } = state;
   // Only the present plan can be shown in full; of an older one its fate is what matters.
   return run === undefined || run.digest !== approval.planDigest
     ? undefined
-    : approvalView(system, state, approval, run.plan, clock.now());
+    : approvalView({ system, state, approval, approver, plan: run.plan }, now);
 }
 
-async function note(journal: Journal, approval: ApprovalState, because: string): Promise<void> {
-  await journal.append((state) =>
-    state.refusedAttempts >= REFUSALS_MAX ? [] : [event('attemptRefused', { approval: approval.id, because })],
-  );
+/** Writes a refused attempt down, and gives the page for it. */
+async function refuse(
+  { journal, approval }: Found,
+  because: string,
+  home: ApproveHome,
+  answer: PageAnswer,
+): Promise<PageAnswer> {
+  home.note('an attempt to decide was refused', { incident: journal.id, approval: approval.id, because });
+  await journal.append((state) => refusal(state, approval, because));
+  return answer;
 }
+
+const refusal = (state: IncidentState, approval: ApprovalState, because: string): readonly NewEvent[] =>
+  state.refusedAttempts >= REFUSALS_MAX ? [] : [event('attemptRefused', { approval: approval.id, because })];
 
 const refused = (): PageAnswer => ({ status: 404, body: refusedPage() });
 
-const hourOf = (now: Instant): number => Math.floor(now / minutes(60));
-
-const nonceOf = (opaque: string, hour: number, key: SecretText): string =>
-  createHmac('sha256', key.reveal()).update(`${opaque}.${hour}`).digest('base64url');
-
-/** A form is good in the hour of its page and in the next, on every copy of the function. */
-function isFresh({ opaque, nonce }: PostedDecision, now: Instant, key: SecretText): boolean {
-  const given = Buffer.from(nonce);
-  return [hourOf(now), hourOf(now) - 1].some((hour) => {
-    const wanted = Buffer.from(nonceOf(opaque, hour, key));
-    return given.length === wanted.length && timingSafeEqual(given, wanted);
-  });
-}
+const later = (one: Instant, other: Instant): Instant => instant(Math.max(one, other));

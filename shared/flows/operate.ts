@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Json } from '../core/json.ts';
+import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { digestOf } from '../core/digest.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import type { NewEvent } from '../incident/events.ts';
-import type { IncidentState } from '../incident/state.ts';
+import { hasEnded, type IncidentState } from '../incident/state.ts';
 import type { IdentityVerifier } from '../ports/signing.ts';
 import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -52,7 +53,7 @@ export async function operate(
   const email =
     request.idToken === undefined ? undefined : await home.identity?.verify(request.idToken, await home.store.now());
   if (email === undefined) return { status: 401, body: { error: 'an id token of a person of dr.yaml is needed' } };
-  if (!home.system.people.some((person) => person.email === email))
+  if (!home.system.people.some((person) => sameMailbox(person.email, email)))
     return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
   const wish = wire.safeParse(request.body);
   if (!wish.success) return { status: 400, body: { error: z.prettifyError(wish.error) } };
@@ -64,19 +65,30 @@ async function carryOut(wish: Wish, by: string, home: OperateHome): Promise<Oper
   switch (wish.verb) {
     case 'stop':
     case 'release':
-      return await keep('control/stop', { on: wish.verb === 'stop', by, reason: wish.reason, atMs }, home);
+      return await keep('control/stop', home, () => ({ on: wish.verb === 'stop', by, reason: wish.reason, atMs }));
     case 'mode':
-      return await keep(`control/mode/${wish.runbook}`, { mode: wish.mode, by, reason: wish.reason, atMs }, home);
+      return await keep(`control/mode/${wish.runbook}`, home, () => ({
+        mode: wish.mode,
+        by,
+        reason: wish.reason,
+        atMs,
+      }));
     case 'accept': {
       const journal = await journalOf(wish.incident, home);
-      if (journal === undefined) return { status: 404, body: { error: `there is no incident ${wish.incident}` } };
-      return await keep(`accept/${wish.incident}`, { verbs: [wish.wall], by, reason: wish.reason, atMs }, home);
+      if (journal === undefined) return unknownIncident(wish.incident);
+      if (hasEnded(journal.state())) return { status: 409, body: { error: `${wish.incident} has ended` } };
+      return await keep(`accept/${wish.incident}`, home, (known) => ({
+        verbs: [...new Set([...acceptedIn(known), wish.wall])],
+        by,
+        reason: wish.reason,
+        atMs,
+      }));
     }
     case 'cancel':
     case 'takeover':
     case 'resume': {
       const journal = await journalOf(wish.incident, home);
-      if (journal === undefined) return { status: 404, body: { error: `there is no incident ${wish.incident}` } };
+      if (journal === undefined) return unknownIncident(wish.incident);
       const before = journal.state().sequence;
       const state = await journal.append((current) => eventsFor(wish, current, by, home));
       await afterAppend(state, home);
@@ -107,8 +119,23 @@ function eventsFor(
   }
 }
 
-async function keep(key: string, value: Json, { store }: OperateHome): Promise<OperateAnswer> {
+const unknownIncident = (id: string): OperateAnswer => ({ status: 404, body: { error: `there is no incident ${id}` } });
+
+const acceptedWire = z.object({ verbs: z.array(z.string()) });
+
+/** Walls that were accepted before: another one does not close them. */
+function acceptedIn(known: Json | undefined): readonly string[] {
+  const read = acceptedWire.safeParse(known);
+  return read.success ? read.data.verbs : [];
+}
+
+async function keep(
+  key: string,
+  { store }: OperateHome,
+  make: (known: Json | undefined) => Json,
+): Promise<OperateAnswer> {
   const known = await store.documents.get(key);
+  const value = make(known?.value);
   const kept = await store.documents.put(key, value, known?.version ?? 0);
   return kept
     ? { status: 200, body: { [key]: value } }

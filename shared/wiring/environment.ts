@@ -25,6 +25,8 @@ export interface Environment {
   readonly formKey: SecretText | undefined;
   /** Who may vouch for operators, by OIDC. */
   readonly operators: { readonly issuer: string; readonly audience: string } | undefined;
+  /** The audience of Identity-Aware Proxy's assertions for this copy of `approve`. */
+  readonly iapAudience: string | undefined;
 }
 
 const wire = z.object({
@@ -42,6 +44,7 @@ const wire = z.object({
   DR_FORM_KEY_FILE: z.string().min(1).optional(),
   DR_OPERATORS_ISSUER: z.url().optional(),
   DR_OPERATORS_AUDIENCE: z.string().min(1).optional(),
+  DR_IAP_AUDIENCE: z.string().min(1).optional(),
 });
 
 const keysWire = z.record(z.string(), z.string());
@@ -77,6 +80,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       told.DR_OPERATORS_ISSUER === undefined || told.DR_OPERATORS_AUDIENCE === undefined
         ? undefined
         : { issuer: told.DR_OPERATORS_ISSUER, audience: told.DR_OPERATORS_AUDIENCE },
+    iapAudience: told.DR_IAP_AUDIENCE,
   };
 }
 

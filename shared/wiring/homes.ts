@@ -22,7 +22,7 @@ import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
 import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
-import { createOidcIdentity } from '../providers/oidc-identity.ts';
+import { createIapIdentity, createOidcIdentity } from '../providers/oidc-identity.ts';
 import { createPubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
 import { createSystemChance } from '../providers/system-chance.ts';
@@ -155,11 +155,14 @@ export async function notifyHome(): Promise<NotifyHome> {
 
 /** What `approve` runs on; it holds public keys only. */
 export interface ApproveFunctionHome extends ApproveHome, OperateHome {
-  /** The e-mail that IAP or an id token vouches for; `undefined` when neither does. */
-  signedIdentity(
-    iapAssertion: string | readonly string[] | undefined,
-    authorization: string | undefined,
-  ): Promise<string | undefined>;
+  /**
+   * The e-mail under which a person is signed in, by what `approvals.identity` names and nothing else: IAP's assertion, or an
+   * id token. `undefined` when it vouches for nobody, and with `link`.
+   */
+  signedIdentity(given: {
+    readonly iapAssertion: string | readonly string[] | undefined;
+    readonly bearer: string | undefined;
+  }): Promise<string | undefined>;
 }
 
 /** For `approve`. */
@@ -167,22 +170,43 @@ export async function approveHome(): Promise<ApproveFunctionHome> {
   const own = base('approve');
   const { environment, home } = own;
   if (environment.formKey === undefined) throw new Error('approve needs DR_FORM_KEY_FILE');
-  knownIdentity ??= environment.operators === undefined ? undefined : createOidcIdentity(environment.operators);
-  const identity = knownIdentity;
+  knownIdentities ??= identitiesOf(own);
+  const { operators, iap } = knownIdentities;
   return {
     ...home,
     verifier: await verifierOf(own),
     formKey: environment.formKey,
-    identity,
-    signedIdentity: async (iapAssertion, authorization) => {
-      const token = typeof iapAssertion === 'string' ? iapAssertion : /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
-      return token === undefined || identity === undefined
+    identity: operators,
+    signedIdentity: async ({ iapAssertion, bearer }) => {
+      const { identity } = home.system.approvals;
+      const [verifier, token] =
+        identity === 'iap' ? [iap, iapAssertion] : identity === 'oidc' ? [operators, bearer] : [undefined, undefined];
+      return verifier === undefined || typeof token !== 'string'
         ? undefined
-        : await identity.verify(token, await home.store.now());
+        : await verifier.verify(token, await home.store.now());
     },
   };
 }
 
-let knownIdentity: IdentityVerifier | undefined;
+interface Identities {
+  readonly operators: IdentityVerifier | undefined;
+  readonly iap: IdentityVerifier | undefined;
+}
+
+let knownIdentities: Identities | undefined;
+
+/** Keeps the keys that they have read. Throws when nobody could vouch for an approver. */
+function identitiesOf({ environment, home }: Base): Identities {
+  const { approvals, endpoints } = home.system;
+  const { operators, iapAudience } = environment;
+  if (approvals.identity === 'iap' && iapAudience === undefined)
+    throw new Error('approve needs DR_IAP_AUDIENCE, since dr.yaml says identity: iap');
+  if (approvals.identity === 'oidc' && operators === undefined)
+    throw new Error('approve needs DR_OPERATORS_ISSUER and DR_OPERATORS_AUDIENCE, since dr.yaml says identity: oidc');
+  return {
+    operators: operators === undefined ? undefined : createOidcIdentity(operators),
+    iap: iapAudience === undefined ? undefined : createIapIdentity({ audience: iapAudience, hosts: endpoints.hosts }),
+  };
+}
 
 const verifierOf = ({ environment }: Base): Promise<TokenVerifier> => createTokenVerifier(environment.publicKeys);
