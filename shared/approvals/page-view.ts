@@ -1,5 +1,5 @@
 import { unreachable } from '../core/assert.ts';
-import { instant, type Instant, millis, showDuration, toIso } from '../core/time.ts';
+import { instant, type Instant, type Millis, millis, showDuration, toIso } from '../core/time.ts';
 import { position } from '../incident/decide.ts';
 import { type ApprovalState, type IncidentState, standing } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
@@ -71,7 +71,7 @@ export function approvalView(subject: ApprovalSubject, now: Instant): ApprovalVi
     opens: opensOf(plan),
     failback: plan.failback,
     decisions: approval.decisions.map(
-      (decision) => `${decision.approver}: ${decision.decision} at ${toIso(decision.at)}`,
+      (decision) => `${decision.approver}: ${decision.decision} at ${moment(decision.at)}`,
     ),
     outcome: outcomeOf(state),
     progress: position(state),
@@ -94,19 +94,26 @@ function situation(
     { name: 'What is lost', text: showLossBound(plan.lossBound) },
     {
       name: 'How long',
-      text: `about ${showDuration(criticalPath(plan))} (the runbook’s estimates; drills will replace them)`,
+      text: `about ${showDuration(untilServed(plan))} until the service is back, ${showDuration(criticalPath(plan))} until all is done (the runbook’s estimates; drills will replace them)`,
     },
     {
       name: 'RTO',
-      text: `${showDuration(system.objectives.rto)}, reached at ${toIso(reached)} (${distance(now, reached)})`,
+      text: `${showDuration(system.objectives.rto)}, reached at ${moment(reached)} (${distance(now, reached)})`,
     },
     {
       name: 'Decide until',
-      text: `${toIso(approval.expiresAt)} (${distance(now, approval.expiresAt)}); the work must begin within ${showDuration(approval.startWithin)} after that`,
+      text: `${moment(approval.expiresAt)} (${distance(now, approval.expiresAt)}); the work must begin within ${showDuration(approval.startWithin)} after that`,
     },
     { name: 'Approvals', text: `${approval.quorum} of ${approval.approvers.join(', ')}` },
   ];
 }
+
+/** The way to the end of what the service needs; protecting the new side comes after it. */
+const untilServed = (plan: Plan): Millis =>
+  criticalPath({ ...plan, steps: plan.steps.filter((step) => step.stage !== 'after') });
+
+/** `2026-01-05 10:16:20 UTC`: a person compares it with a clock on the wall. */
+const moment = (at: Instant): string => `${toIso(at).slice(0, 19).replace('T', ' ')} UTC`;
 
 const distance = (now: Instant, at: Instant): string =>
   at >= now ? `in ${showDuration(millis(at - now))}` : `${showDuration(millis(now - at))} ago`;
@@ -127,8 +134,12 @@ function alternativeView(other: Alternative): ApprovalView['alternatives'][numbe
     text: other.text,
     figures: [
       other.estimateMs === null ? 'duration unknown' : `about ${showDuration(millis(other.estimateMs))}`,
-      other.losesMs === null ? 'loss unknown' : `loses at most ${showDuration(millis(other.losesMs))}`,
-      ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${toIso(instant(other.latestStartMs))}`]),
+      other.losesMs === null
+        ? 'loss unknown'
+        : other.losesMs === 0
+          ? 'loses nothing'
+          : `loses at most ${showDuration(millis(other.losesMs))}`,
+      ...(other.latestStartMs === null ? [] : [`meets the RTO if begun by ${moment(instant(other.latestStartMs))}`]),
     ].join(', '),
     because: `${other.possible ? 'possible' : 'not possible'}: ${other.because}`,
   };

@@ -22,7 +22,7 @@ ol,ul{padding-left:1.5rem;margin:.3rem 0}li{margin:.3rem 0;overflow-wrap:anywher
 .destructive{background:CanvasText;color:Canvas;border-color:CanvasText;font-weight:700}
 .forms{border:3px solid;padding:.2rem .8rem .8rem;margin:1.5rem 0}
 .forms h2{border:0;margin:.6rem 0}
-form{margin:.8rem 0}label{display:block;margin:.2rem 0}
+form{margin:.8rem 0}label{display:block;margin:.2rem 0}[hidden]{display:none}
 button{font:inherit;font-weight:700;width:100%;min-height:3rem;padding:.6rem 1rem;border:3px solid CanvasText;border-radius:.4rem;background:Canvas;color:CanvasText;cursor:pointer}
 .go{background:CanvasText;color:Canvas}
 button:focus-visible,input:focus-visible{outline:3px solid Highlight;outline-offset:3px}
@@ -71,8 +71,17 @@ ${details(view)}`,
   );
 }
 
-/** The page after a decision, also for whoever opens the link later. */
-export function decidedPage(view: ApprovalView, said: string): string {
+/**
+ * The page after a decision, also for whoever opens the link later. With a nonce it offers the deny that still stops an approved
+ * plan.
+ */
+export function decidedPage(view: ApprovalView, said: string, nonce?: string): string {
+  const deny =
+    nonce === undefined
+      ? html``
+      : html`<section class="forms"><h2>Deny it all the same</h2>
+<p>You have not decided yet. Until the committed section begins, your deny stops the plan.</p>
+${form('deny', 'Deny: nothing of it is done', nonce)}</section>`;
   return page(
     `Decided: ${view.heading}`,
     html`<p class="first">${said}</p>
@@ -81,10 +90,11 @@ export function decidedPage(view: ApprovalView, said: string): string {
 ${list('Decisions', view.decisions)}
 ${list('What has been done so far', view.progress)}
 ${warning(view)}
+${deny}
 ${summary(view)}
 ${deeds(view)}
 ${details(view)}`,
-    false,
+    nonce !== undefined,
   );
 }
 

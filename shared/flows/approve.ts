@@ -72,11 +72,12 @@ export async function showApproval(opaque: string, home: ApproveHome): Promise<P
   const now = await home.store.now();
   const view = found === undefined ? undefined : viewOf(found, home, now);
   if (found === undefined || view === undefined) return refused();
-  const { approval, approver } = found;
-  const mine = approval.decisions.find((decision) => decision.approver === approver);
-  if (mine !== undefined || standing(approval, now) !== 'open' || hasEnded(found.journal.state()))
-    return { status: 200, body: decidedPage(view, saidOf(found, now)) };
-  return { status: 200, body: decidePage(view, formNonce(opaque, now, home.formKey)) };
+  const { approval, approver, journal } = found;
+  const may = (decision: 'approve' | 'deny'): boolean =>
+    tooLate(journal.state(), approval.id, approver, decision, now) === undefined;
+  const nonce = formNonce(opaque, now, home.formKey);
+  if (may('approve')) return { status: 200, body: decidePage(view, nonce) };
+  return { status: 200, body: decidedPage(view, saidOf(found, now), may('deny') ? nonce : undefined) };
 }
 
 /** Takes a decision (A2 to A5). */

@@ -1,16 +1,18 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { parseDocument } from 'yaml';
 import { notifyIncident } from '../../shared/flows/notify.ts';
 import { openSqliteStore, type SqliteStore } from '../../shared/store/sqlite-store.ts';
 import { type AskedStage, askedStage } from '../approvals/asked.ts';
 
-// The real approve function, served by the framework, and a real browser.
+// The real approve function, served by the framework over a store on disk, and a real browser. One incident is lived through from
+// top to bottom: looked at by scanners, approved by script, opened again, and denied by a person without script.
+// `DR_SCREENSHOTS=FOLDER` keeps pictures of the pages.
 
 const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = [
@@ -23,7 +25,8 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** A skipped test is a failure in CI, which has a browser. */
+const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 780 } };
+
 const present = existsSync(CHROMIUM);
 if (!present)
   console.warn(
@@ -31,8 +34,15 @@ if (!present)
   );
 const maybe = present ? describe : describe.skip;
 
+interface Asked {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
 maybe('the approval page in a browser', () => {
   const folder = mkdtempSync(join(tmpdir(), 'dr-page-'));
+  const asked: Asked[] = [];
   let browser: Browser;
   let server: Server;
   let base: string;
@@ -49,25 +59,8 @@ maybe('the approval page in a browser', () => {
       },
       [base],
     );
-    const config = parseDocument(readFileSync('dr.yaml', 'utf8'));
-    config.setIn(['endpoints'], config.createNode({ approve: [base] }));
-    const write = (name: string, text: string): string => {
-      const path = join(folder, name);
-      writeFileSync(path, text);
-      return path;
-    };
-    Object.assign(process.env, {
-      DR_CONFIG: write('dr.yaml', config.toString()),
-      DR_STORE: join(folder, 'store.sqlite'),
-      DR_CLOCK_START: `${Date.now()}:${stage.clock.now()}`,
-      DR_PUBLIC_KEYS_FILE: write('keys.json', JSON.stringify({ 'test-key': stage.publicKey })),
-      DR_FORM_KEY_FILE: write('form.txt', 'a form key of this test'),
-      FUNCTION_TARGET: 'approve',
-    });
-    await import('../../functions/index.ts');
-    const { getTestServer } = await import('@google-cloud/functions-framework/testing');
-    server = getTestServer('approve');
-    await new Promise<void>((ready) => server.listen(Number(new URL(base).port), '127.0.0.1', ready));
+    server = await serveApprove({ base, folder, stage });
+    server.on('request', ({ method = '', url = '', headers }) => asked.push({ method, url, headers }));
     await notifyIncident(stage.id, stage.home);
   }, 60_000);
 
@@ -79,130 +72,144 @@ maybe('the approval page in a browser', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const linkOf = (destination: string): string => {
+  const linkOf = (destination: string): URL => {
     const link = stage.delivered.find(
       (message) => message.destination === destination && message.link !== undefined,
     )?.link;
     if (link === undefined) throw new Error(`${destination} got no link`);
-    return link;
+    return new URL(link);
   };
+  const tokensOf = (link: URL) => new URLSearchParams(link.hash.slice(1));
 
-  /** Opens a page and keeps what was asked for over the network, with the referrers. */
-  async function visit(
-    link: string,
-    javaScriptEnabled = true,
-  ): Promise<{
-    readonly page: Page;
-    readonly requests: { readonly url: string; readonly referer: string | undefined }[];
-  }> {
-    const context = await browser.newContext({ javaScriptEnabled, viewport: { width: 420, height: 900 } });
-    const page = await context.newPage();
-    const requests: { readonly url: string; readonly referer: string | undefined }[] = [];
-    page.on('request', (request) =>
-      requests.push({ url: request.url().split('#')[0] ?? '', referer: request.headers()['referer'] }),
-    );
-    await page.goto(link);
-    return { page, requests };
+  /** Opens a page, with what the browser complained about. */
+  async function visit(address: URL | string, options: BrowserContextOptions = {}) {
+    const page = await (await browser.newContext(options)).newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await page.goto(String(address));
+    return { page, complaints };
   }
 
-  const decisions = async () => (await stage.state()).approvals[0]?.decisions ?? [];
+  const post = async (link: URL, form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>>) =>
+    await fetch(link.origin + link.pathname, { method: 'POST', headers, body: new URLSearchParams(form) });
+
+  const decisions = async () =>
+    (await stage.state()).approvals[0]?.decisions.map(({ approver, decision }) => `${approver} ${decision}`);
 
   it('is changed by no visit of a link scanner', async () => {
-    const address = linkOf('oncall-pager').split('#')[0] ?? '';
-    for (const method of ['GET', 'HEAD', 'GET']) await fetch(address, { method });
+    const before = (await stage.state()).sequence;
+    const { origin, pathname } = linkOf('oncall-pager');
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'GET', 'PUT', 'DELETE']) await fetch(origin + pathname, { method });
+    await (await visit(linkOf('oncall-pager'))).page.waitForLoadState('networkidle');
 
-    expect(await decisions()).toEqual([]);
+    expect((await stage.state()).sequence).toBe(before);
   });
 
   it('refuses a form that another site posts', async () => {
-    const link = new URL(linkOf('oncall-pager'));
-    const token = new URLSearchParams(link.hash.slice(1)).get('a') ?? '';
-    const answer = await fetch(link.origin + link.pathname, {
-      method: 'POST',
-      headers: {
-        origin: 'https://evil.example',
-        'sec-fetch-site': 'cross-site',
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: new URLSearchParams({ token, nonce: 'x' }),
-    });
+    const link = linkOf('oncall-pager');
+    const form = { token: tokensOf(link).get('a') ?? '', nonce: 'x' };
+    const { status } = await post(link, form, { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' });
 
-    expect(answer.status).toBe(404);
+    expect(status).toBe(404);
     expect(await decisions()).toEqual([]);
   });
 
-  it('lets a person without script paste the code', async () => {
-    const link = new URL(linkOf('cto-pager'));
-    const code = new URLSearchParams(link.hash.slice(1)).get('a') ?? '';
-    const { page } = await visit(link.origin + link.pathname, false);
-    await page.fill('#approve [name=token]', code);
+  it('is readable on a phone: nothing is wider than it, and the first line says what not to do', async () => {
+    const { page, complaints } = await visit(linkOf('oncall-pager'), PHONE);
+
+    expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+    expect(await page.locator('main > *').first().textContent()).toMatch(/^Don’t run the runbook by hand beside this/);
+    expect(complaints).toEqual([]);
+    await picture(page, 'decide-phone');
+  });
+
+  it('lets a person see the plan and approve it, and puts the token nowhere but in the form’s body', async () => {
+    const link = linkOf('oncall-pager');
+    const { page, complaints } = await visit(link);
+    expect(page.url()).toBe(link.origin + link.pathname);
+    expect(await page.textContent('main')).toContain('Promote coditect-dms-db-replica to primary');
+    expect(await page.locator('#approve [name=token]').isVisible()).toBe(false);
+    await picture(page, 'decide');
+
     await page.click('#approve button');
 
-    expect(await page.textContent('.first')).toContain('cto decided: approve');
-    expect((await decisions()).map(({ approver }) => approver)).toEqual(['cto']);
+    expect(await page.textContent('.first')).toContain('oncall decided: approve. The plan is approved.');
+    expect(await decisions()).toEqual(['oncall approve']);
+    expect(complaints).toEqual([]);
+    expect(JSON.stringify(asked)).not.toContain('eyJ');
+    expect(asked.filter(({ headers }) => headers.referer !== undefined)).toEqual([]);
+    await picture(page, 'decided');
   });
 
-  it('shows the outcome to whoever opens their link afterwards, and offers no form', async () => {
-    const { page, requests } = await visit(linkOf('eng-lead-pager'));
-
-    expect(await page.textContent('body')).toContain('The plan is approved.');
+  it('shows the outcome to a second click, and counts the decision once', async () => {
+    const link = linkOf('oncall-pager');
+    const { page } = await visit(link);
+    expect(await page.textContent('.first')).toContain('oncall decided: approve');
     expect(await page.locator('form').count()).toBe(0);
-    expect(requests.every(({ url, referer }) => !url.includes('eyJ') && !(referer ?? '').includes('eyJ'))).toBe(true);
+
+    const again = await post(link, { token: tokensOf(link).get('a') ?? '' }, { origin: link.origin });
+
+    expect(await again.text()).toContain('oncall decided: approve');
+    expect(await decisions()).toEqual(['oncall approve']);
+  });
+
+  it('lets a person without script paste the code', async () => {
+    const link = linkOf('cto-pager');
+    // Somebody else has approved; until the committed section begins, a deny still stops the plan.
+    const { page } = await visit(link.origin + link.pathname, { javaScriptEnabled: false });
+    expect(await page.textContent('.first')).toContain('The plan is approved.');
+    await page.fill('#deny [name=token]', tokensOf(link).get('d') ?? '');
+    await page.click('#deny button');
+
+    expect(await page.textContent('.first')).toContain('cto decided: deny. The plan is denied.');
+    expect(await decisions()).toEqual(['oncall approve', 'cto deny']);
+  });
+
+  it('says nothing to whoever has no link', async () => {
+    const { page, complaints } = await visit(`${base}/approve/AAAAAAAAAAAAAAAAAAAAAA#a=x&d=y`, PHONE);
+    await picture(page, 'refused');
+    await page.click('#ask button');
+
+    expect(await page.textContent('h1')).toBe('This link does not work');
+    expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
   });
 });
 
-maybe('a click in a browser', () => {
-  it('approves by the link alone, and sends the token nowhere but in the form’s body', async () => {
-    // A process of the framework can serve one function of one configuration; the first block's server is gone by now, so the
-    // page itself is opened from a server that answers with the same flow.
-    const { decide, showApproval } = await import('../../shared/flows/approve.ts');
-    const { PAGE_HEADERS } = await import('../../shared/approvals/page.ts');
-    const port = await freePort();
-    const stage = await askedStage(undefined, [`http://127.0.0.1:${port}`]);
-    await notifyIncident(stage.id, stage.home);
-    const seen: string[] = [];
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        seen.push(`${request.method ?? ''} ${request.url ?? ''} ${request.headers.referer ?? ''}`);
-        const opaque = (request.url ?? '').split('/').at(-1) ?? '';
-        const form = new URLSearchParams(Buffer.concat(chunks).toString());
-        const answering =
-          request.method === 'POST'
-            ? decide(
-                { opaque, token: form.get('token') ?? '', nonce: form.get('nonce') ?? '', identity: undefined },
-                stage.home,
-              )
-            : showApproval(opaque, stage.home);
-        answering
-          .then((answer) => response.writeHead(answer.status, PAGE_HEADERS).end(answer.body))
-          .catch((error: unknown) => response.writeHead(500).end(String(error)));
-      });
-    });
-    await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-    try {
-      const page = await browser.newPage({ viewport: { width: 820, height: 1_600 } });
-      await page.goto(
-        stage.delivered.find((message) => message.destination === 'oncall-pager' && message.link !== undefined)?.link ??
-          '',
-      );
-      if (process.env['DR_SCREENSHOT'] !== undefined)
-        await page.screenshot({ path: process.env['DR_SCREENSHOT'], fullPage: true });
-      expect(page.url()).not.toContain('eyJ');
-      await page.click('#approve button');
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['DR_SCREENSHOTS'];
+  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
 
-      expect(await page.textContent('.first')).toContain('oncall decided: approve');
-      expect(seen.some((line) => line.includes('eyJ'))).toBe(false);
-      expect((await stage.state()).approvals[0]?.decisions).toHaveLength(1);
-    } finally {
-      await browser.close();
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    }
-  }, 60_000);
-});
+/** Starts the framework's server of the real function, on a configuration and keys of its own. */
+async function serveApprove(at: {
+  readonly base: string;
+  readonly folder: string;
+  readonly stage: AskedStage;
+}): Promise<Server> {
+  const { base, folder, stage } = at;
+  const config = parseDocument(readFileSync('dr.yaml', 'utf8'));
+  config.setIn(['endpoints'], config.createNode({ approve: [base] }));
+  const write = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  Object.assign(process.env, {
+    DR_CONFIG: write('dr.yaml', config.toString()),
+    DR_STORE: join(folder, 'store.sqlite'),
+    DR_CLOCK_START: `${Date.now()}:${stage.clock.now()}`,
+    DR_PUBLIC_KEYS_FILE: write('keys.json', JSON.stringify({ 'test-key': stage.publicKey })),
+    DR_FORM_KEY_FILE: write('form.txt', 'a form key of this test'),
+    FUNCTION_TARGET: 'approve',
+    METADATA_SERVER_DETECTION: 'none',
+  });
+  await import('../../functions/index.ts');
+  const { getTestServer } = await import('@google-cloud/functions-framework/testing');
+  const server = getTestServer('approve');
+  await new Promise<void>((ready) => server.listen(Number(new URL(base).port), '127.0.0.1', ready));
+  return server;
+}
 
 async function freePort(): Promise<number> {
   const probe = createServer();
