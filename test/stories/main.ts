@@ -5,50 +5,47 @@ import { parseArgs } from 'node:util';
 // `npm run stories`: the core stories once. `-- --all` adds the long ones, `-- --seeds N --from M` plays with each of N seeds, one
 // after the other, and every other argument goes to Jest: `-- --all --seeds 20 loss`.
 
-const { values, positionals } = parseArgs({
-  options: {
-    all: { type: 'boolean', default: false },
-    seeds: { type: 'string', default: '1' },
-    from: { type: 'string', default: '1' },
-    verbose: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    outputFile: { type: 'string' },
-    workers: { type: 'string', default: '2' },
-  },
-  allowPositionals: true,
-});
+const OWN = {
+  all: { type: 'boolean' },
+  seeds: { type: 'string' },
+  from: { type: 'string' },
+  verbose: { type: 'boolean' },
+} as const;
+
+const { tokens } = parseArgs({ options: OWN, strict: false, allowPositionals: true, tokens: true });
+const own = new Map<string, string>();
+const others: string[] = [];
+for (const token of tokens) {
+  if (token.kind === 'positional') others.push(token.value);
+  else if (token.kind === 'option' && token.name in OWN) own.set(token.name, token.value ?? '');
+  else if (token.kind === 'option')
+    others.push(token.inlineValue === true ? `${token.rawName}=${token.value}` : token.rawName);
+}
+const seeds = Number(own.get('seeds') ?? 1);
+const from = Number(own.get('from') ?? 1);
 
 const JEST = fileURLToPath(new URL('../../node_modules/jest/bin/jest.js', import.meta.url));
 const CONFIG = fileURLToPath(new URL('jest.config.js', import.meta.url));
 
 const failed: number[] = [];
-for (let seed = Number(values.from); seed < Number(values.from) + Number(values.seeds); seed += 1) {
-  if (values.seeds !== '1') console.error(`\n── seed ${seed}`);
+for (let seed = from; seed < from + seeds; seed += 1) {
+  if (seeds > 1) console.error(`\n── seed ${seed}`);
   if ((await play(seed)) !== 0) failed.push(seed);
 }
-if (values.seeds !== '1') console.error(`\n${values.seeds} seeds; failed: ${failed.join(', ') || 'none'}`);
+if (seeds > 1) console.error(`\n${seeds} seeds; failed: ${failed.join(', ') || 'none'}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
 function play(seed: number): Promise<number> {
-  const jest = [
-    '--config',
-    CONFIG,
-    '--maxWorkers',
-    values.workers,
-    ...(values.json ? ['--json'] : []),
-    ...(values.outputFile === undefined ? [] : ['--outputFile', values.outputFile]),
-    ...positionals,
-  ];
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--experimental-vm-modules', JEST, ...jest],
+    ['--disable-warning=ExperimentalWarning', '--experimental-vm-modules', JEST, '--config', CONFIG, ...others],
     {
       stdio: 'inherit',
       env: {
         ...process.env,
-        DR_STORIES: values.all ? 'all' : 'core',
+        DR_STORIES: own.has('all') ? 'all' : 'core',
         DR_STORY_SEED: String(seed),
-        ...(values.verbose ? { DR_STORY_VERBOSE: '1' } : {}),
+        ...(own.has('verbose') ? { DR_STORY_VERBOSE: '1' } : {}),
       },
     },
   );
