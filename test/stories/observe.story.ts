@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { operateCommand } from '../../cli/commands.ts';
+import { planCommand } from '../../cli/dry-run.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { planWire } from '../../shared/plan/plan.ts';
+import { changes, promotions } from './judge.ts';
+import { approveWhenAsked, onStage, type Stage } from './story.ts';
+
+/** What each action changes, by its permission and what it names; what only looks changes nothing. */
+const CHANGES: Readonly<Record<string, (input: Readonly<Record<string, unknown>>) => RegExp>> = {
+  'hold-workload': () => /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
+  'release-workload': () => /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
+  'hold-service': () => /^run\.services\.update services\/coditect-dms-api$/,
+  'release-service': () => /^run\.services\.update services\/coditect-dms-api$/,
+  'stop-instance': ({ instance }) => new RegExp(`^cloudsql\\.instances\\.update instances/${instance}$`),
+  'promote-replica': ({ replica }) => new RegExp(`^cloudsql\\.instances\\.promoteReplica instances/${replica}:`),
+  'point-secret': ({ secret }) => new RegExp(`^secretmanager\\.versions\\.add secrets/${secret}:`),
+  'take-backup': ({ instance }) => new RegExp(`^cloudsql\\.backupRuns\\.create instances/${instance}/`),
+  'protect-instance': ({ instance }) => new RegExp(`^cloudsql\\.instances\\.update instances/${instance}$`),
+  'create-replica': () => /^cloudsql\.instances\.create instances\/coditect-dms-db-replica-/,
+};
+
+async function dryRun(stage: Stage) {
+  const { stdout } = await planCommand(
+    stage.sandbox.facts,
+    { runbook: 'database-failover', target: undefined },
+    { json: true },
+  );
+  return planWire.parse((JSON.parse(stdout) as { readonly plan: unknown }).plan);
+}
+
+describe('mode observe', () => {
+  it('changes nothing and says what it would do; a dry run is what the run then does', () =>
+    onStage(
+      {
+        name: 'observe',
+        config: (document) => document.setIn(['mode'], document.createNode({ default: 'observe' })),
+      },
+      async (stage) => {
+        stage.break('primary-database');
+
+        const said = await stage.until('people are told what would be done', () =>
+          stage.paged.find(({ subject }) => subject.endsWith('would run database-failover')),
+        );
+        const plan = await dryRun(stage);
+        for (const step of plan.steps) expect(said.text).toContain(step.title);
+        await stage.pass(minutes(4));
+        expect(changes(stage)).toEqual([]);
+        expect(stage.paged.filter(({ link }) => link !== undefined)).toEqual([]);
+
+        await operateCommand(
+          stage.sandbox.facts,
+          { verb: 'mode', runbook: 'database-failover', mode: 'approve', reason: 'the plan is right' },
+          { json: true },
+        );
+        await approveWhenAsked(stage);
+        const { state } = await stage.settled();
+
+        expect(state.phase.kind).toBe('resolved');
+        expect(promotions(stage).length).toBe(1);
+        const foreseen = plan.steps.flatMap(({ action, input }) => {
+          const change = CHANGES[action]?.(input);
+          return change === undefined ? [] : [expect.stringMatching(change)];
+        });
+        expect(changes(stage)).toEqual(foreseen);
+      },
+    ));
+});
