@@ -98,10 +98,7 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       if (stop !== undefined && !insideCommittedSection(run))
         return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
       if (!run.needsApproval && step.risk !== 'destructive') return undefined;
-      // A deny stops the plan until its committed section has begun; after that it comes too late (design.md section 7).
-      const begun = insideCommittedSection(run) || passedNoReturn(run);
-      const approval =
-        (begun ? approvalOf.last() : undefined) ?? (await approvalOf.ask(begun ? state : await journal.refresh(), run));
+      const approval = await approvalOf.ask(state, run);
       if (approval.kind !== 'approved')
         return {
           kind: 'refused',
@@ -120,10 +117,16 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
   };
 }
 
+/** From here on a deny comes too late (design.md section 7): what was begun is finished, or taken back as a whole. */
+const isBegun = (state: IncidentState, run: RunState): boolean =>
+  insideCommittedSection(run) || passedNoReturn(run) || state.phase.kind === 'landing';
+
 /** The approval, by its signatures; asked once for the same decisions, since neither tokens nor keys change under it. */
 async function verify(state: IncidentState, run: RunState, home: RunHome): Promise<Verification> {
-  const approval = currentApproval(state);
-  if (approval === undefined) return { kind: 'unproved', because: 'there is no approval for this plan' };
+  const asked = currentApproval(state);
+  if (asked === undefined) return { kind: 'unproved', because: 'there is no approval for this plan' };
+  const inTime = asked.decisions.filter(({ decision }) => decision === 'approve');
+  const approval = isBegun(state, run) ? { ...asked, decisions: inTime } : asked;
   const policy = home.system.approvals.perRunbook[run.plan.runbook];
   return await verifyDecisions({
     incident: state.id,
@@ -229,7 +232,7 @@ function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verifi
   let known: { readonly of: string; readonly answer: Verification } | undefined;
   return {
     ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
-      const of = `${run.digest}/${currentApproval(state)?.decisions.length ?? 0}`;
+      const of = `${run.digest}/${currentApproval(state)?.decisions.length ?? 0}/${isBegun(state, run)}`;
       if (known?.of === of && known.answer.kind === 'approved') return known.answer;
       known = { of, answer: await ask(state, run) };
       return known.answer;

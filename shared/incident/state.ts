@@ -192,7 +192,7 @@ export function committedSteps(plan: Plan): readonly PlannedStep[] {
 /** Whether a committed step has begun and the section has not yet ended: neither all done, nor all taken back. */
 export function insideCommittedSection(run: RunState): boolean {
   const steps = committedSteps(run.plan);
-  const begun = steps.some((step) => isOpen(run.steps.get(step.id)));
+  const begun = steps.some((step) => isOpen(run, step));
   return begun && !steps.every((step) => run.steps.get(step.id)?.kind === 'done');
 }
 
@@ -201,4 +201,9 @@ export function passedNoReturn(run: RunState): boolean {
   return run.plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && run.steps.get(step.id) !== undefined);
 }
 
-const isOpen = (progress: StepProgress | undefined): boolean => progress !== undefined && progress.kind !== 'undone';
+/** A step that was refused before its first intent has changed nothing: there is nothing to take back. */
+function isOpen(run: RunState, step: PlannedStep): boolean {
+  const progress = run.steps.get(step.id);
+  if (progress === undefined || progress.kind === 'undone') return false;
+  return progress.kind !== 'failed' || run.intents.has(`do:${step.id}`);
+}

@@ -31,6 +31,8 @@ export interface Delivered {
 /** What an approval's tests run on. */
 export interface AskedStage {
   readonly home: ApproveHome & NotifyHome;
+  /** Everything that can be asked of the dead world; what changes it throws. */
+  readonly world: World;
   readonly id: IncidentId;
   readonly clock: ReturnType<typeof flowStage>['clock'];
   readonly delivered: Delivered[];
@@ -199,6 +201,7 @@ export async function askedStage(
   const verifier = await createTokenVerifier({ [KEY]: await exportSPKI(right.publicKey) });
   return {
     clock,
+    world,
     id,
     publicKey: await exportSPKI(right.publicKey),
     delivered,

@@ -1,39 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { minutes } from '../../shared/core/time.ts';
-import { verifyDecisions } from '../../shared/approvals/verify-decisions.ts';
 import { decide, showApproval } from '../../shared/flows/approve.ts';
 import { notifyIncident } from '../../shared/flows/notify.ts';
+import { decideTakeover } from '../../shared/incident/decide.ts';
 import { event } from '../../shared/incident/events.ts';
-import { standing } from '../../shared/incident/state.ts';
+import { planDigest } from '../../shared/plan/plan.ts';
 import { type AskedStage, askedStage } from '../approvals/asked.ts';
-
-/** Opens the link as a browser does: path and tokens apart, and the form's nonce from the page. */
-async function opened(stage: AskedStage, destination = 'oncall-pager') {
-  if (stage.delivered.length === 0) await notifyIncident(stage.id, stage.home);
-  const link = stage.delivered.find(
-    (message) => message.destination === destination && message.link !== undefined,
-  )?.link;
-  if (link === undefined) throw new Error(`${destination} got no link`);
-  const url = new URL(link);
-  const tokens = new URLSearchParams(url.hash.slice(1));
-  const opaque = url.pathname.split('/').at(-1) ?? '';
-  const page = await showApproval(opaque, stage.home);
-  const nonce = /name="nonce" value="([^"]*)"/.exec(page.body)?.[1] ?? '';
-  return { opaque, nonce, page, approve: tokens.get('a') ?? '', deny: tokens.get('d') ?? '', identity: undefined };
-}
-
-const post = (
-  form: Awaited<ReturnType<typeof opened>>,
-  token: string,
-  changes: Partial<{ nonce: string; opaque: string }> = {},
-) => ({ opaque: form.opaque, nonce: form.nonce, token, identity: undefined, ...changes });
-
-async function stands(stage: AskedStage): Promise<string> {
-  const [approval] = (await stage.state()).approvals;
-  if (approval === undefined) throw new Error('nothing was asked');
-  return standing(approval, stage.clock.now());
-}
+import { claimsFor, decisionsOf, opened, post, stands } from '../approvals/links.ts';
 
 describe('the page of an approval', () => {
   it('says what will happen, what it loses, what can’t be undone, and not to run the runbook beside it', async () => {
@@ -174,125 +147,180 @@ describe('a decision', () => {
     expect((await stage.state()).sequence - before).toBeLessThanOrEqual(20);
   });
 
-  it('is never made by any sequence of pages, forged, tampered, foreign and expired tokens', async () => {
+  it('is written down and told to everybody', async () => {
     const stage = await askedStage();
     const form = await opened(stage);
-    const claims = {
-      sub: 'oncall',
-      jti: 'made-up',
-      exp: stage.clock.now() / 1_000 + 600,
-      approval: (await stage.state()).approvals[0]?.id,
-      incident: stage.id,
-      decision: 'approve',
-      planDigest: (await stage.state()).run?.digest,
-      evidenceDigest: (await stage.state()).run?.evidence,
-      lossBoundMs: 0,
-    };
-    const tokens = [
-      await stage.forge(claims, { key: 'other' }),
-      await stage.forge(claims, { audience: 'somebody-else' }),
-      await stage.forge(claims, { kid: 'unknown' }),
-      // Rightly signed, but of no link: a key that leaked to somebody without the log.
-      await stage.forge(claims),
-      await stage.forge({ ...claims, sub: 'mallory' }),
-      await stage.forge({ ...claims, planDigest: 'another' }),
-      `${form.approve.slice(0, -3)}AAA`,
-      `${Buffer.from('{"alg":"none"}').toString('base64url')}.${form.approve.split('.')[1] ?? ''}.`,
-      form.nonce,
-      '',
-    ];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.oneof(fc.constant('page'), fc.constantFrom(...tokens)), { maxLength: 6 }),
-        async (sequence) => {
-          for (const what of sequence) {
-            if (what === 'page') await showApproval(form.opaque, stage.home);
-            else await decide(post(form, what), stage.home);
-          }
-          expect((await stage.state()).approvals[0]?.decisions).toEqual([]);
-        },
-      ),
-      { numRuns: 60 },
-    );
+    await decide(post(form, form.approve), stage.home);
+    await notifyIncident(stage.id, stage.home);
+
+    const told = stage.delivered.filter(({ subject }) => subject.includes('approved by oncall'));
+    expect(told.map(({ destination }) => destination).toSorted()).toEqual([
+      'cto-pager',
+      'eng-lead-pager',
+      'oncall-pager',
+      'security-pager',
+      'terminal',
+    ]);
+  });
+
+  it('may be made with an older link, and is shown by the newer one that a redelivery made', async () => {
+    const stage = await askedStage();
+    stage.dead.add('oncall-pager');
+    const older = await opened(stage, 'terminal');
+    stage.dead.clear();
+    stage.clock.advance(minutes(1));
+    await notifyIncident(stage.id, stage.home);
+    const newer = await opened(stage, 'oncall-pager');
+
+    await decide(post(older, older.approve), stage.home);
+
+    expect(newer.opaque).not.toBe(older.opaque);
+    expect((await decide(post(newer, newer.approve), stage.home)).body).toContain('oncall decided: approve');
+    expect(await decisionsOf(stage)).toEqual(['oncall approve']);
   });
 });
 
-describe('recover’s own check of the decisions', () => {
-  const policy = {
-    approvers: ['oncall', 'cto'].map((id) => id as never),
-    quorum: 1,
-    expiresIn: minutes(15),
-    startWithin: minutes(10),
-  };
+describe('a decision that comes too late', () => {
+  const refused = async (stage: AskedStage): Promise<string> => (await showApproval('x', stage.home)).body;
 
-  async function checked(stage: AskedStage, token: string, changes: { readonly planDigest?: string } = {}) {
-    const { approvals, run } = await stage.state();
-    const [approval] = approvals;
-    if (approval === undefined || run === undefined) throw new Error('nothing was asked');
-    const decided = {
-      ...approval,
-      decisions: [
-        { approver: 'oncall' as never, decision: 'approve' as const, token, identity: null, at: stage.clock.now() },
-      ],
-    };
-    return await verifyDecisions({
-      incident: stage.id,
-      planDigest: changes.planDigest ?? run.digest,
-      approval: decided,
-      policy,
-      identity: 'link',
-      people: [],
-      verifier: stage.home.verifier,
+  it('is told clearly to the holder of a rightly signed token, also when that has expired, and is audited', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    stage.clock.advance(minutes(16));
+    const before = (await stage.state()).refusedAttempts;
+
+    const answer = await decide(post(form, form.approve), stage.home);
+
+    expect(answer.status).toBe(409);
+    expect(answer.body).toContain('Nothing was changed: the time to decide is over.');
+    expect((await stage.state()).refusedAttempts).toBe(before + 1);
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('is told clearly to nobody else', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    const expired = await stage.forge({ ...(await claimsFor(stage)), exp: stage.clock.now() / 1_000 - 60 });
+    stage.clock.advance(minutes(16));
+
+    for (const token of [expired, `${form.approve.slice(0, -3)}AAA`, form.nonce])
+      expect((await decide(post(form, token), stage.home)).body).toBe(await refused(stage));
+  });
+
+  it('after the plan was replaced shows the same page as any dead link, and its fate to the holder of the token', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    await replacePlan(stage, { voids: true });
+
+    expect((await showApproval(form.opaque, stage.home)).body).toBe(await refused(stage));
+    const answer = await decide(post(form, form.deny, { nonce: '' }), stage.home);
+    expect(answer.status).toBe(409);
+    expect(answer.body).toContain('This approval is void: the plan has changed.');
+  });
+
+  it('has no effect once a plan that a wall holds has replaced the one that was asked for', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    await replacePlan(stage, { voids: false });
+
+    expect((await decide(post(form, form.approve), stage.home)).status).toBe(409);
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('has no effect once people have taken over', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    await (await stage.journal()).append((state) => decideTakeover(state, 'cto'));
+
+    expect((await decide(post(form, form.approve), stage.home)).body).toContain('taken over by cto');
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('can still be a deny, until the committed section has begun', async () => {
+    const stage = await askedStage();
+    const [form, cto, lead] = [
+      await opened(stage),
+      await opened(stage, 'cto-pager'),
+      await opened(stage, 'eng-lead-pager'),
+    ];
+    await decide(post(form, form.approve), stage.home);
+    expect((await showApproval(cto.opaque, stage.home)).body).toContain('<form id="deny"');
+    await begin(stage, 'confirm');
+    await decide(post(cto, cto.deny), stage.home);
+    await begin(stage, 'stop');
+
+    const answer = await decide(post(lead, lead.deny), stage.home);
+
+    expect(answer.status).toBe(409);
+    expect(await decisionsOf(stage)).toEqual(['oncall approve', 'cto deny']);
+  });
+
+  it('to deny is told that the committed section has begun', async () => {
+    const stage = await askedStage();
+    const [form, cto] = [await opened(stage), await opened(stage, 'cto-pager')];
+    await decide(post(form, form.approve), stage.home);
+    await begin(stage, 'stop');
+
+    const answer = await decide(post(cto, cto.deny), stage.home);
+
+    expect(answer.body).toContain(
+      'Nothing was changed: the committed section has begun; to act yourself, press takeover.',
+    );
+    expect((await showApproval(cto.opaque, stage.home)).body).not.toContain('<form');
+    expect(await decisionsOf(stage)).toEqual(['oncall approve']);
+  });
+
+  async function begin(stage: AskedStage, step: string): Promise<void> {
+    const journal = await stage.journal();
+    await journal.append(({ run }) => {
+      if (run === undefined) throw new Error('no run');
+      const started = event('runStarted', { run: run.digest, planDigest: run.digest, leaseToken: 1, worker: 'w' });
+      return [started, event('stepStarted', { step, direction: 'do', attempt: 1, version: null })];
     });
   }
 
-  it('accepts what an approver signed for', async () => {
-    const stage = await askedStage();
-    const form = await opened(stage);
-
-    expect(await checked(stage, form.approve)).toMatchObject({ kind: 'approved', approvers: ['oncall'] });
-  });
-
-  it('believes no event without a signature, for another plan, or of another key', async () => {
-    const stage = await askedStage();
-    const form = await opened(stage);
-
-    expect((await checked(stage, 'forged')).kind).toBe('unproved');
-    expect((await checked(stage, form.approve, { planDigest: 'another' })).kind).toBe('unproved');
-    expect((await checked(stage, await stage.forge({ sub: 'oncall' }, { key: 'other' }))).kind).toBe('unproved');
-  });
-
-  it('takes a token that says deny for a deny, whatever the event says', async () => {
-    const stage = await askedStage();
-    const form = await opened(stage);
-
-    expect(await checked(stage, form.deny)).toEqual({ kind: 'denied', by: 'oncall' });
-  });
-
-  it('counts one approver once, however many tokens the log holds', async () => {
-    const stage = await askedStage();
-    const form = await opened(stage);
-    const { approvals, run } = await stage.state();
-    const [approval] = approvals;
-    if (approval === undefined || run === undefined) throw new Error('nothing was asked');
-    const once = {
-      approver: 'oncall' as never,
-      decision: 'approve' as const,
-      token: form.approve,
-      identity: null,
-      at: stage.clock.now(),
-    };
-
-    const verdict = await verifyDecisions({
-      incident: stage.id,
-      planDigest: run.digest,
-      approval: { ...approval, decisions: [once, { ...once, approver: 'cto' as never }] },
-      policy: { ...policy, quorum: 2 },
-      identity: 'link',
-      people: [],
-      verifier: stage.home.verifier,
+  async function replacePlan(stage: AskedStage, { voids }: { readonly voids: boolean }): Promise<void> {
+    const journal = await stage.journal();
+    await journal.append(({ run, approvals: [asked] }) => {
+      if (run === undefined || asked === undefined) throw new Error('nothing was asked');
+      const plan = { ...run.plan, failback: 'another' };
+      const { evidence, needsApproval, performed } = run;
+      const drawn = event('planDrawn', { plan, digest: planDigest(plan), evidence, needsApproval, performed });
+      const because = 'the plan has changed';
+      return voids ? [event('approvalVoided', { approval: asked.id, because }), drawn] : [drawn];
     });
+  }
+});
 
-    expect(verdict.kind).toBe('unproved');
+describe('beside Identity-Aware Proxy', () => {
+  const EMAIL = 'oncall@coditect.ai';
+
+  async function signedInStage(): Promise<AskedStage> {
+    const stage = await askedStage();
+    const { system } = stage.home;
+    return {
+      ...stage,
+      home: { ...stage.home, system: { ...system, approvals: { ...system.approvals, identity: 'iap' } } },
+    };
+  }
+
+  it('a link alone decides nothing, and neither does somebody else who holds it', async () => {
+    const stage = await signedInStage();
+    const form = await opened(stage);
+
+    for (const changes of [{}, { identity: 'cto@coditect.ai' }, { identity: 'oncall' }])
+      expect((await decide(post(form, form.approve, changes), stage.home)).status).toBe(404);
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('the approver of the link decides, in whatever case the address is written', async () => {
+    const stage = await signedInStage();
+    const form = await opened(stage);
+
+    await decide(post(form, form.approve, { identity: EMAIL.toUpperCase() }), stage.home);
+
+    expect((await stage.state()).approvals[0]?.decisions).toMatchObject([
+      { approver: 'oncall', identity: EMAIL.toUpperCase() },
+    ]);
   });
 });
