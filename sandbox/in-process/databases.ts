@@ -23,7 +23,7 @@ export function inProcessDatabases(world: World, crossing: Crossing): Databases 
       (await cross(crossing, `promoting ${instance}`, 'writes', () => admin.promoteReplica(caller, instance))).name,
     setActivation: async (instance, activation, version) =>
       (
-        await cross(crossing, `setting the activation of ${instance}`, 'versioned', () =>
+        await cross(crossing, `setting the activation of ${instance}`, 'writesIfUnchanged', () =>
           admin.patch(caller, instance, {
             settingsVersion: Number(version),
             activationPolicy: activation === 'never' ? 'NEVER' : 'ALWAYS',
@@ -32,7 +32,7 @@ export function inProcessDatabases(world: World, crossing: Crossing): Databases 
       ).name,
     protect: async (instance, version) =>
       (
-        await cross(crossing, `protecting ${instance}`, 'versioned', () =>
+        await cross(crossing, `protecting ${instance}`, 'writesIfUnchanged', () =>
           admin.patch(caller, instance, {
             settingsVersion: Number(version),
             availabilityType: 'REGIONAL',

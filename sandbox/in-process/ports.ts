@@ -47,7 +47,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock): 
           scaling.kind === 'manual'
             ? { mode: 'MANUAL' as const, min: undefined, max: undefined, manual: scaling.instances }
             : { mode: 'AUTOMATIC' as const, min: scaling.min, max: scaling.max, manual: undefined };
-        const { operation } = await cross(crossing, 'scaling the service', 'versioned', () =>
+        const { operation } = await cross(crossing, 'scaling the service', 'writesIfUnchanged', () =>
           world.runApi.updateService(caller, {
             ref,
             etag,

@@ -1,6 +1,7 @@
 import { parseInstant } from '../../shared/core/time.ts';
 import { isPortError, PortError } from '../../shared/ports/port-error.ts';
-import type { PodStatus, Workloads, WorkloadStatus } from '../../shared/ports/workloads.ts';
+import type { EvictionOutcome, PodStatus, Workloads, WorkloadStatus } from '../../shared/ports/workloads.ts';
+import { KubernetesError } from '../world/kubernetes-errors.ts';
 import type { Deployment, HorizontalPodAutoscaler, Pod } from '../world/kubernetes-objects.ts';
 import { REFERENCE } from '../world/reference-system.ts';
 import type { World } from '../world/world.ts';
@@ -11,20 +12,31 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
   const { api } = world.kubernetes;
   const { caller } = crossing;
   const { namespace, api: name } = REFERENCE;
-  const deployment = (): Promise<Deployment> =>
-    cross(crossing, `reading ${name}`, 'reads', () => api.get(caller, 'Deployment', namespace, name));
-  const autoscaler = (): Promise<HorizontalPodAutoscaler> =>
-    cross(crossing, `reading the autoscaler of ${name}`, 'reads', () =>
-      api.get(caller, 'HorizontalPodAutoscaler', namespace, name),
-    );
+  const look = async (): Promise<Scaled> => {
+    const [deployment, autoscaler] = await Promise.all([
+      cross(crossing, `reading ${name}`, 'reads', () => api.get(caller, 'Deployment', namespace, name)),
+      cross(crossing, `reading the autoscaler of ${name}`, 'reads', () =>
+        api.get(caller, 'HorizontalPodAutoscaler', namespace, name),
+      ),
+    ]);
+    return { deployment, autoscaler };
+  };
   const pods = async (): Promise<readonly Pod[]> => {
     const { items } = await cross(crossing, `listing pods of ${name}`, 'reads', () =>
       api.list(caller, 'Pod', { namespace }),
     );
     return items.filter((pod) => pod.metadata.name.startsWith(`${name}-`));
   };
+  const isGone = async (pod: string, uid: string): Promise<boolean> => {
+    try {
+      const found = await cross(crossing, `reading ${pod}`, 'reads', () => api.get(caller, 'Pod', namespace, pod));
+      return found.metadata.uid !== uid;
+    } catch (error) {
+      return isPortError(error) && error.code === 'notFound';
+    }
+  };
   return {
-    inspect: async () => statusOf(await deployment(), await autoscaler()),
+    inspect: async () => statusOf(await look()),
     pods: async () => (await pods()).map(podOf),
     describePod: async (_workload, pod) =>
       JSON.stringify(await cross(crossing, `describing ${pod}`, 'reads', () => api.get(caller, 'Pod', namespace, pod))),
@@ -34,11 +46,11 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
           api.log(caller, namespace, pod, { previous, tailLines: lines }),
         );
       } catch (error) {
-        if (isPortError(error) && error.kind === 'permanent') return undefined;
+        if (isPortError(error) && (error.code === 'invalid' || error.code === 'notFound')) return undefined;
         throw error;
       }
     },
-    evict: async (_workload, pod, uid) => {
+    evict: async (_workload, pod, uid): Promise<EvictionOutcome> => {
       const body = {
         apiVersion: 'policy/v1',
         kind: 'Eviction',
@@ -46,42 +58,75 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
         deleteOptions: { preconditions: { uid } },
       };
       try {
-        await cross(crossing, `evicting ${pod}`, 'versioned', () => api.evict(caller, namespace, pod, body));
+        await cross(crossing, `evicting ${pod}`, 'writes', () => api.evict(caller, namespace, pod, body));
         return { kind: 'evicted' };
       } catch (error) {
-        if (!(error instanceof PortError)) throw error;
-        if (error.code === 'http 429')
-          return { kind: 'budgetWouldBreak', detail: 'the PodDisruptionBudget allows none' };
-        if (error.code === 'http 404' || error.code === 'http 409') return { kind: 'gone' };
+        if (!isPortError(error)) throw error;
+        if (error.code === 'notFound') return { kind: 'gone' };
+        if (isOfBudget(error)) return { kind: 'budgetWouldBreak', detail: 'the PodDisruptionBudget allows none' };
+        if (error.code === 'http 409' && (await isGone(pod, uid))) return { kind: 'gone' };
         throw error;
       }
     },
     scale: async (_workload, replicas, version) => {
-      const patch = {
-        type: 'merge',
-        body: { metadata: { resourceVersion: version }, spec: { replicas } },
-      } as const;
-      await cross(crossing, `scaling ${name} to ${replicas}`, 'versioned', () =>
-        api.patchScale(caller, 'Deployment', { namespace, name }, patch),
+      const doing = `scaling ${name} to ${replicas}`;
+      const found = await look();
+      if (versionOf(found) !== version) throw new PortError('conflict', 'stale', doing);
+      const { deployment, autoscaler } = found;
+      if (lastsInAutoscaler(replicas, found)) {
+        const body = {
+          metadata: { resourceVersion: autoscaler.metadata.resourceVersion },
+          spec: { minReplicas: replicas },
+        };
+        const about = { namespace, name: autoscaler.metadata.name };
+        await cross(crossing, doing, 'writesIfUnchanged', () =>
+          api.patch(caller, 'HorizontalPodAutoscaler', about, { type: 'merge', body }),
+        );
+        return;
+      }
+      const body = { metadata: { resourceVersion: deployment.metadata.resourceVersion }, spec: { replicas } };
+      await cross(crossing, doing, 'writesIfUnchanged', () =>
+        api.patchScale(caller, 'Deployment', { namespace, name }, { type: 'merge', body }),
       );
     },
   };
 }
 
-function statusOf({ metadata, spec, status }: Deployment, scaler: HorizontalPodAutoscaler): WorkloadStatus {
-  const ready = status.readyReplicas ?? 0;
-  const updated = status.updatedReplicas ?? 0;
+interface Scaled {
+  readonly deployment: Deployment;
+  readonly autoscaler: HorizontalPodAutoscaler;
+}
+
+/** As the adapter makes it: a scaling may go to either. */
+const versionOf = ({ deployment, autoscaler }: Scaled): string =>
+  `${deployment.metadata.resourceVersion}/${autoscaler.metadata.resourceVersion}`;
+
+/** Whether the number has to stand in the autoscaler to last, by the adapter's rule. */
+function lastsInAutoscaler(replicas: number, { deployment, autoscaler }: Scaled): boolean {
+  const current = deployment.spec.replicas;
+  return replicas > 0 && current > 0 && (replicas > current || replicas < (autoscaler.spec.minReplicas ?? 1));
+}
+
+/** An API server that is merely busy answers 429 too, without that cause. */
+const isOfBudget = ({ cause }: PortError): boolean =>
+  cause instanceof KubernetesError && cause.details?.causes?.some(({ reason }) => reason === 'DisruptionBudget') === true;
+
+function statusOf(found: Scaled): WorkloadStatus {
+  const { metadata, spec, status } = found.deployment;
+  const { minReplicas = 1, maxReplicas } = found.autoscaler.spec;
+  const [updated, available] = [status.updatedReplicas ?? 0, status.availableReplicas ?? 0];
   return {
     replicas: spec.replicas,
-    ready,
-    available: status.availableReplicas ?? 0,
+    ready: status.readyReplicas ?? 0,
+    available,
     updated,
     settled:
       (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
       updated >= spec.replicas &&
-      (status.replicas ?? 0) <= updated,
-    version: metadata.resourceVersion,
-    autoscaler: { min: scaler.spec.minReplicas ?? 1, max: scaler.spec.maxReplicas },
+      (status.replicas ?? 0) <= updated &&
+      available >= updated,
+    version: versionOf(found),
+    autoscaler: { min: minReplicas, max: maxReplicas },
   };
 }
 
@@ -94,7 +139,7 @@ function podOf({ metadata, spec, status }: Pod): PodStatus {
     version: metadata.resourceVersion,
     node: spec.nodeName,
     startedAt: status.startTime === undefined ? undefined : parseInstant(status.startTime),
-    ready: container?.ready === true,
+    ready: status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
     terminating: metadata.deletionTimestamp !== undefined,
     restarts: container?.restartCount ?? 0,
     container:

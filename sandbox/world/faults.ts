@@ -47,6 +47,8 @@ export interface Faults {
   strike(call: ApiCall, now: Instant): ApiFaultKind | undefined;
   /** Takes every fault away. */
   clear(): void;
+  /** Tells of each call that is struck, when it is: who counts which fault met what. */
+  listen(listener: (what: ApiFaultKind, call: ApiCall) => void): void;
 }
 
 function strikes(on: ApiFaultTarget, call: ApiCall): boolean {
@@ -62,6 +64,7 @@ function strikes(on: ApiFaultTarget, call: ApiCall): boolean {
 export function createFaults(chance: Chance): Faults {
   const injected: { readonly fault: ApiFault; left: number }[] = [];
   const drawn: ApiFaultRates[] = [];
+  const listeners: ((what: ApiFaultKind, call: ApiCall) => void)[] = [];
 
   const remove = <T>(list: T[], item: T): void => {
     const index = list.indexOf(item);
@@ -94,13 +97,17 @@ export function createFaults(chance: Chance): Faults {
       const entry = injected.find(
         ({ fault, left }) => left > 0 && (fault.until === undefined || now < fault.until) && strikes(fault.on, call),
       );
-      if (entry === undefined) return byChance(call);
-      entry.left -= 1;
-      return entry.fault.what;
+      const struck = entry?.fault.what ?? byChance(call);
+      if (entry !== undefined) entry.left -= 1;
+      if (struck !== undefined) for (const listener of listeners) listener(struck, call);
+      return struck;
     },
     clear() {
       injected.length = 0;
       drawn.length = 0;
+    },
+    listen(listener) {
+      listeners.push(listener);
     },
   };
 }

@@ -124,6 +124,8 @@ export interface Audit {
   entries(): readonly AuditEntry[];
   /** Effects of writes with that permission, oldest first: "promote was called once" is `effects('cloudsql.instances.promoteReplica').length === 1`. */
   effects(permission: string): readonly AuditEntry[];
+  /** Tells of each entry in the moment in which it is made, for judges that must look at the world as it was then. */
+  listen(listener: (entry: AuditEntry) => void): void;
 }
 
 /** What every part of the world is made with. */

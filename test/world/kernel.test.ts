@@ -225,6 +225,21 @@ describe('the door', () => {
     expect(kernel.audit.entries().map(({ at }) => at)).toEqual([after(START, seconds(30)), after(START, seconds(30))]);
   });
 
+  it('tells judges of each effect when it happens, and of each fault when it strikes', () => {
+    const { kernel, call, effects } = setUp();
+    const heard: unknown[] = [];
+    kernel.audit.listen(({ result }) => heard.push([result, effects()]));
+    kernel.faults.listen(({ kind }, { permission }) => heard.push([kind, permission]));
+    kernel.faults.inject({ what: { kind: 'loseReplyAfter' }, on: {}, count: 1 });
+    call();
+    call();
+    expect(heard).toEqual([
+      ['loseReplyAfter', CALL.permission],
+      ['effect', 1],
+      ['effect', 2],
+    ]);
+  });
+
   it('ends a fault at its moment and leaves other calls alone', () => {
     const { clock, kernel, call } = setUp();
     kernel.faults.inject({ what: { kind: 'throttled' }, on: { api: 'run' } });
