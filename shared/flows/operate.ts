@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../core/json.ts';
 import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { digestOf } from '../core/digest.ts';
+import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import type { NewEvent } from '../incident/events.ts';
 import { hasEnded, type IncidentState } from '../incident/state.ts';
@@ -65,7 +66,7 @@ async function carryOut(wish: Wish, by: string, home: OperateHome): Promise<Oper
   switch (wish.verb) {
     case 'stop':
     case 'release':
-      return await keep('control/stop', home, () => ({ on: wish.verb === 'stop', by, reason: wish.reason, atMs }));
+      return await keep(KILL_SWITCH_KEY, home, () => ({ on: wish.verb === 'stop', by, reason: wish.reason, atMs }));
     case 'mode':
       return await keep(`control/mode/${wish.runbook}`, home, () => ({
         mode: wish.mode,

@@ -20,6 +20,9 @@ import { reference } from '../system/reference.ts';
 
 const KEY = 'test-key';
 
+/** What binds forms to their pages. */
+export const FORM_KEY = 'form key of the test';
+
 /** A message as a destination got it. */
 export interface Delivered {
   readonly destination: string;
@@ -214,7 +217,7 @@ export async function askedStage(
       ...home,
       signer,
       verifier,
-      formKey: new SecretText('form key of the test'),
+      formKey: new SecretText(FORM_KEY),
       delivery: {
         deliver: async (destination, { subject, text, link }) => {
           if (dead.has(destination)) return { delivered: false, detail: 'it is dead' };

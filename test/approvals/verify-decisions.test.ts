@@ -176,7 +176,7 @@ describe('a forged event', () => {
 
   it('never becomes an approval by changing a character of a token', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.constantFrom(...'Aa0_'), async (place, character) => {
+      fc.asyncProperty(fc.nat(), fc.constantFrom('A', 'a', '0', '_'), async (place, character) => {
         const at = place % oncall.approve.length;
         const token = oncall.approve.slice(0, at) + character + oncall.approve.slice(at + 1);
         fc.pre(token !== oncall.approve && !sameBytes(token, oncall.approve));

@@ -1,14 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingHttpHeaders, Server } from 'node:http';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { parseDocument } from 'yaml';
 import { notifyIncident } from '../../shared/flows/notify.ts';
-import { openSqliteStore, type SqliteStore } from '../../shared/store/sqlite-store.ts';
-import { type AskedStage, askedStage } from '../approvals/asked.ts';
+import type { AskedStage } from '../approvals/asked.ts';
+import { type ServedApproval, serveApproval } from '../approvals/served.ts';
 
 // The real approve function, served by the framework over a store on disk, and a real browser. One incident is lived through from
 // top to bottom: looked at by scanners, approved by script, opened again, and denied by a person without script.
@@ -41,35 +38,23 @@ interface Asked {
 }
 
 maybe('the approval page in a browser', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'dr-page-'));
   const asked: Asked[] = [];
   let browser: Browser;
-  let server: Server;
+  let served: ServedApproval;
   let base: string;
-  let store: SqliteStore;
   let stage: AskedStage;
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-    base = `http://127.0.0.1:${await freePort()}`;
-    stage = await askedStage(
-      (clock) => {
-        store = openSqliteStore({ path: join(folder, 'store.sqlite'), clock });
-        return store;
-      },
-      [base],
-    );
-    server = await serveApprove({ base, folder, stage });
-    server.on('request', ({ method = '', url = '', headers }) => asked.push({ method, url, headers }));
+    served = await serveApproval();
+    ({ base, stage } = served);
+    served.server.on('request', ({ method = '', url = '', headers }) => asked.push({ method, url, headers }));
     await notifyIncident(stage.id, stage.home);
   }, 60_000);
 
   afterAll(async () => {
     await browser.close();
-    server.closeAllConnections();
-    await new Promise((closed) => server.close(closed));
-    store.close();
-    rmSync(folder, { recursive: true, force: true });
+    await served.close();
   });
 
   const linkOf = (destination: string): URL => {
@@ -179,43 +164,4 @@ maybe('the approval page in a browser', () => {
 async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env['DR_SCREENSHOTS'];
   if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-}
-
-/** Starts the framework's server of the real function, on a configuration and keys of its own. */
-async function serveApprove(at: {
-  readonly base: string;
-  readonly folder: string;
-  readonly stage: AskedStage;
-}): Promise<Server> {
-  const { base, folder, stage } = at;
-  const config = parseDocument(readFileSync('dr.yaml', 'utf8'));
-  config.setIn(['endpoints'], config.createNode({ approve: [base] }));
-  const write = (name: string, text: string): string => {
-    const path = join(folder, name);
-    writeFileSync(path, text);
-    return path;
-  };
-  Object.assign(process.env, {
-    DR_CONFIG: write('dr.yaml', config.toString()),
-    DR_STORE: join(folder, 'store.sqlite'),
-    DR_CLOCK_START: `${Date.now()}:${stage.clock.now()}`,
-    DR_PUBLIC_KEYS_FILE: write('keys.json', JSON.stringify({ 'test-key': stage.publicKey })),
-    DR_FORM_KEY_FILE: write('form.txt', 'a form key of this test'),
-    FUNCTION_TARGET: 'approve',
-    METADATA_SERVER_DETECTION: 'none',
-  });
-  await import('../../functions/index.ts');
-  const { getTestServer } = await import('@google-cloud/functions-framework/testing');
-  const server = getTestServer('approve');
-  await new Promise<void>((ready) => server.listen(Number(new URL(base).port), '127.0.0.1', ready));
-  return server;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((ready) => probe.listen(0, '127.0.0.1', ready));
-  const address = probe.address();
-  await new Promise((closed) => probe.close(closed));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
