@@ -38,6 +38,8 @@ export class LittleFleet {
   before: () => void = () => undefined;
   /** How long each look of the watch takes. */
   slow = millis(0);
+  /** How long each question about replication takes. */
+  slowReplication = millis(0);
   statuses: readonly InstanceStatus[] = [instance(), replica(), east()];
   readonly heartbeats: { readonly instance: InstanceName; readonly sequence: number; readonly at: Instant }[] = [];
   readonly filters: string[] = [];
@@ -63,12 +65,15 @@ export class LittleFleet {
           if (outcome.kind === 'written') this.heartbeats.push({ instance: name, sequence, at });
           return outcome;
         }),
-        replication: this.#call('replication', (name: InstanceName) => ({
-          role: name === this.primary ? 'primary' : 'replica',
-          receiving: this.serves,
-          heartbeat: this.heartbeats.at(-1) ?? { sequence: 41, at: after(this.clock.now(), -60_000) },
-          position: 1,
-        })),
+        replication: this.#call('replication', (name: InstanceName) => {
+          this.clock.advance(this.slowReplication);
+          return {
+            role: name === this.primary ? 'primary' : 'replica',
+            receiving: this.serves,
+            heartbeat: this.heartbeats.at(-1) ?? { sequence: 41, at: after(this.clock.now(), -60_000) },
+            position: 1,
+          };
+        }),
       },
       applications: {
         deepHealth: this.#call('deepHealth', (id: string) =>

@@ -112,6 +112,17 @@ describe('the watch', () => {
     expect(refusedSinceMs).toBe(lastLookAtMs);
   });
 
+  it('looks at least once, however long it takes to read who is who', async () => {
+    const fleet = new LittleFleet();
+    const { watch, told } = watchOver(fleet);
+    await watch(10);
+    fleet.met.set('dr-autopilot', { kind: 'unknown', detail: 'timeout' });
+    fleet.slowReplication = seconds(60);
+    await watch(60);
+    await watch(60);
+    expect(told).toMatchObject([{ instance: PRIMARY }]);
+  });
+
   it('tells of a failure as soon as it is one, once, with the same key from every watch', async () => {
     const fleet = new LittleFleet();
     const { watch, told } = watchOver(fleet);
