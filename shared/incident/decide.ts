@@ -6,7 +6,7 @@ import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type Notice, type StepFailure } from './events.ts';
 import { measure } from './measures.ts';
-import { currentApproval, hasEnded, type IncidentState, passedNoReturn, standing } from './state.ts';
+import { currentApproval, deniedBy, hasEnded, type IncidentState, passedNoReturn, standing } from './state.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -121,9 +121,15 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
     );
   const digest = planDigest(plan);
   const open = currentApproval(state);
-  // A look may end between a decision and the start of its run: what was approved stays approved.
+  // A look may end between a decision and what follows on it: what was approved stays approved, and a deny stands until people
+  // resume, since whoever is asked again would overrule it without knowing.
   const stands = open === undefined ? undefined : standing(open, now);
-  if ((stands === 'open' || stands === 'approved') && samePlan(state, plan)) return [];
+  if (stands === 'denied' || ((stands === 'open' || stands === 'approved') && samePlan(state, plan))) return [];
+  const denied = deniedBy(state);
+  if (denied !== undefined && samePlan(state, plan))
+    return state.phase.kind === 'needsPerson'
+      ? []
+      : forPeople(`denied/${digest}`, state, `the plan was denied by ${denied}`, [], nextCommands(state));
   const needsApproval = look.mode === 'approve' || plan.steps.some((step) => step.risk === 'destructive');
   const performed = look.mode !== 'observe';
   const drawn = event('planDrawn', { plan, digest, evidence: look.facts, needsApproval, performed });

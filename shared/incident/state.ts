@@ -168,6 +168,13 @@ export function currentApproval(state: IncidentState): ApprovalState | undefined
   );
 }
 
+/** Who denied the present plan, whether or not its approval has been closed since. */
+export function deniedBy(state: IncidentState): PersonId | undefined {
+  const last = state.approvals.at(-1);
+  if (last === undefined || last.planDigest !== state.run?.digest) return undefined;
+  return last.decisions.find(({ decision }) => decision === 'deny')?.approver;
+}
+
 /** What the decisions of an approval amount to at `now`. A decision counts when it was made before the expiry. */
 export function standing(approval: ApprovalState, now: Instant): 'open' | 'approved' | 'denied' | 'expired' | 'voided' {
   if (approval.voided !== undefined) return 'voided';
