@@ -30,6 +30,7 @@ const request = (path: string, init: RequestInit = {}): Promise<Response> => fet
 function post(changes: {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly as?: (token: string, nonce: string) => string;
   readonly origin?: string | undefined;
   readonly site?: string | undefined;
 }): Promise<Response> {
@@ -37,7 +38,8 @@ function post(changes: {
   const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded', ...changes.headers };
   if (!('origin' in changes) || changes.origin !== undefined) headers['origin'] = origin;
   if (!('site' in changes) || changes.site !== undefined) headers['sec-fetch-site'] = site;
-  const body = changes.body ?? new URLSearchParams({ token: link.approve, nonce: link.nonce }).toString();
+  const form = (token: string, nonce: string): string => new URLSearchParams({ token, nonce }).toString();
+  const body = changes.body ?? (changes.as ?? form)(link.approve, link.nonce);
   return request(`/approve/${link.opaque}`, { method: 'POST', headers, body });
 }
 
@@ -102,13 +104,16 @@ describe('the approve function', () => {
     ['that names another origin', { origin: 'https://evil.example' }],
     ['that says nothing of where it comes from', { site: undefined, origin: undefined }],
     ['that only says that it has no origin', { site: undefined }],
-    ['as JSON', { headers: { 'content-type': 'application/json' }, body: '{"token":"t","nonce":"n"}' }],
+    [
+      'as JSON',
+      { as: (token, nonce) => JSON.stringify({ token, nonce }), headers: { 'content-type': 'application/json' } },
+    ],
     ['as plain text', { headers: { 'content-type': 'text/plain' } }],
     ['without a type', { headers: { 'content-type': '' } }],
     ['with an object for a token', { body: 'token[a]=b&nonce=n' }],
     ['with two tokens', { body: 'token=a&token=b&nonce=n' }],
     ['without a token', { body: 'nonce=n' }],
-    ['longer than any of ours', { body: `token=t&nonce=n&more=${'x'.repeat(20_000)}` }],
+    ['longer than any of ours', { as: (token, nonce) => `token=${token}&nonce=${nonce}&more=${'x'.repeat(20_000)}` }],
   ])('refuses a form %s', async (_, changes) => {
     expect((await post(changes)).status).toBe(404);
     expect(await decisionsOf(served.stage)).toEqual([]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { sha256 } from '../../shared/core/digest.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { decide, showApproval } from '../../shared/flows/approve.ts';
 import { notifyIncident } from '../../shared/flows/notify.ts';
@@ -12,6 +13,8 @@ describe('any sequence of what people and scanners do', () => {
     const form = await opened(stage);
     const cto = await opened(stage, 'cto-pager');
     const claims = await claimsFor(stage);
+    const own = (await stage.state()).approvals[0]?.links.find(({ opaqueHash }) => opaqueHash === sha256(form.opaque));
+    const ours = { ...claims, jti: own?.tokenIds[0] };
     const tokens = [
       await stage.forge(claims, { key: 'other' }),
       await stage.forge(claims, { audience: 'somebody-else' }),
@@ -21,6 +24,12 @@ describe('any sequence of what people and scanners do', () => {
       await stage.forge({ ...claims, sub: 'mallory' }),
       await stage.forge({ ...claims, planDigest: 'another' }),
       await stage.forge({ ...claims, exp: stage.clock.now() / 1_000 - 1 }),
+      // Rightly signed, and named as the link's own token is, but for something else.
+      await stage.forge({ ...ours, sub: 'cto' }),
+      await stage.forge({ ...ours, incident: 'inc-aaaaaaaaaa' }),
+      await stage.forge({ ...ours, approval: 'apr-other' }),
+      await stage.forge({ ...ours, planDigest: 'another' }),
+      await stage.forge({ ...ours, evidenceDigest: 'another' }),
       cto.approve,
       `${form.approve.slice(0, -3)}AAA`,
       `${Buffer.from('{"alg":"none"}').toString('base64url')}.${form.approve.split('.')[1] ?? ''}.`,
@@ -28,6 +37,8 @@ describe('any sequence of what people and scanners do', () => {
       '',
     ];
     const nonces = [form.nonce, cto.nonce, ''];
+    for (const token of tokens) expect((await decide(post(form, token), stage.home)).status).toBeGreaterThan(400);
+    expect(await decisionsOf(stage)).toEqual([]);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ token: fc.option(fc.constantFrom(...tokens)), nonce: fc.constantFrom(...nonces) }), {

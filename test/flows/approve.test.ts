@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { minutes } from '../../shared/core/time.ts';
+import { after, minutes } from '../../shared/core/time.ts';
 import { decide, showApproval } from '../../shared/flows/approve.ts';
 import { notifyIncident } from '../../shared/flows/notify.ts';
 import { decideTakeover } from '../../shared/incident/decide.ts';
 import { event } from '../../shared/incident/events.ts';
 import { planDigest } from '../../shared/plan/plan.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
 import { type AskedStage, askedStage } from '../approvals/asked.ts';
 import { claimsFor, decisionsOf, opened, post, stands } from '../approvals/links.ts';
 
@@ -224,6 +225,46 @@ describe('a decision that comes too late', () => {
     await replacePlan(stage, { voids: false });
 
     expect((await decide(post(form, form.approve), stage.home)).status).toBe(409);
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('has no effect once the incident has ended', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    await (await stage.journal()).append(() => [event('dismissed', { because: 'it came back' })]);
+
+    expect((await decide(post(form, form.approve), stage.home)).body).toContain('the incident has ended');
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('has no effect when only our own clock says that it is too late: recover would not count it', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    const { clock } = stage.home;
+    const fast: Clock = {
+      now: () => after(clock.now(), minutes(16)),
+      monotonic: () => clock.monotonic(),
+      spanOf: (wall) => clock.spanOf(wall),
+      sleep: (length) => clock.sleep(length),
+    };
+
+    await decide(post(form, form.approve), { ...stage.home, clock: fast });
+
+    expect(await decisionsOf(stage)).toEqual([]);
+  });
+
+  it('has no effect when dr.yaml names its approver no more', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    const { system } = stage.home;
+    const policy = system.approvals.perRunbook['database-failover'];
+    if (policy === undefined) throw new Error('no policy');
+    const perRunbook = {
+      'database-failover': { ...policy, approvers: policy.approvers.filter((id) => id !== 'oncall') },
+    };
+    const home = { ...stage.home, system: { ...system, approvals: { ...system.approvals, perRunbook } } };
+
+    expect((await decide(post(form, form.approve), home)).status).toBe(404);
     expect(await decisionsOf(stage)).toEqual([]);
   });
 

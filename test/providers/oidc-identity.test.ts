@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { instant, minutes } from '../../shared/core/time.ts';
 import type { IdentityVerifier } from '../../shared/ports/signing.ts';
 import { createIapIdentity, createOidcIdentity } from '../../shared/providers/oidc-identity.ts';
-import { startVendorServer, type VendorServer } from './vendor-server.ts';
+import { type Reply, type Seen, startVendorServer, type VendorServer } from './vendor-server.ts';
 
 const NOW = instant(Date.UTC(2026, 0, 5, 10));
 const SECONDS = NOW / 1_000;
@@ -11,6 +11,8 @@ const SECONDS = NOW / 1_000;
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
 
 let server: VendorServer;
+/** A sound issuer. */
+let good: (request: Seen) => Reply;
 let rsa: Keys;
 let ec: Keys;
 let other: Keys;
@@ -21,11 +23,11 @@ beforeEach(async () => {
     { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', alg: 'RS256' },
     { ...(await exportJWK(ec.publicKey)), kid: 'ec', alg: 'ES256' },
   ];
-  server.answer(({ url }) =>
+  good = ({ url }) =>
     url.startsWith('/.well-known')
       ? { status: 200, body: { issuer: server.base, jwks_uri: `${server.base}/certs` } }
-      : { status: 200, body: { keys } },
-  );
+      : { status: 200, body: { keys } };
+  server.answer(good);
 });
 afterEach(() => server.close());
 
@@ -92,17 +94,22 @@ describe('an id token', () => {
     ['can’t be reached', 'reset'],
     ['answers with an error', { status: 503 }],
     ['answers with no key set', { status: 200, body: { hello: 'world' } }],
-    [
-      'says that it is another',
-      { status: 200, body: { issuer: 'https://evil.example', jwks_uri: 'https://evil.example/k' } },
-    ],
   ])('is no verdict on anybody when its issuer %s, and is asked about again', async (_, reply) => {
     const verifier = oidc();
     const token = await signed(claims(), rsa, rs256);
     server.answer(reply);
 
     await expect(verifier.verify(token, NOW)).rejects.toMatchObject({ name: 'PortError' });
-    await expect(verifier.verify(token, NOW)).rejects.toMatchObject({ name: 'PortError' });
+    server.answer(good);
+    expect(await verifier.verify(token, NOW)).toBe('cto@example.com');
+  });
+
+  it('is no verdict on anybody when what answers at the issuer’s address says that it is another', async () => {
+    const discovery = { issuer: 'https://evil.example', jwks_uri: `${server.base}/certs` };
+    server.answer((request) =>
+      request.url.startsWith('/.well-known') ? { status: 200, body: discovery } : good(request),
+    );
+    await expect(oidc().verify(await signed(claims(), rsa, rs256), NOW)).rejects.toMatchObject({ code: 'otherIssuer' });
   });
 
   it('is no verdict on anybody when only its keys can’t be read', async () => {
