@@ -1,6 +1,6 @@
 import type { Applications, DeepHealth } from '../../shared/ports/applications.ts';
 import type { ContactOutcome, DataPlane } from '../../shared/ports/data-plane.ts';
-import { seconds } from '../../shared/core/time.ts';
+import { type Millis, seconds } from '../../shared/core/time.ts';
 import type { ApplicationRequest, HealthBody, ProbeBody } from '../world/application-request.ts';
 import { SERVICES } from '../world/reference-world.ts';
 import type { DataOutcome } from '../world/sql-data-plane.ts';
@@ -9,8 +9,11 @@ import { type Crossing, travel } from './crossing.ts';
 
 // Contacts that are answers, whatever comes of them: database servers and applications, from our functions' place.
 
-/** Longest that a contact may take, clock time. */
+/** Longest that a contact may take, clock time, as the adapters have it. */
 const CONTACT_LIMIT = seconds(3);
+
+/** The same for those who first try a connection of their own. */
+const VANTAGE_LIMIT = seconds(8);
 
 /** The servers' data plane for one identity. */
 export function inProcessDataPlane(world: World, { caller, clock, chance }: Crossing): DataPlane {
@@ -65,18 +68,17 @@ const BEHIND: Readonly<Record<string, { readonly application: string; readonly p
 
 /** The reference applications from outside. */
 export function inProcessApplications(world: World, { caller, clock, chance }: Crossing): Applications {
-  const ask = async (service: string | undefined, request: ApplicationRequest) => {
+  const ask = async (service: string | undefined, request: ApplicationRequest, limit: Millis = CONTACT_LIMIT) => {
     await clock.sleep(travel(chance));
     const reply =
       service === undefined ? { kind: 'silence' as const } : world.front.request(caller.from, service, request);
-    await clock.sleep(
-      reply.kind === 'silence' ? CONTACT_LIMIT : reply.takes > CONTACT_LIMIT ? CONTACT_LIMIT : reply.takes,
-    );
-    return reply.kind === 'reply' && reply.takes <= CONTACT_LIMIT ? reply : undefined;
+    const isInTime = reply.kind === 'reply' && reply.takes < limit;
+    await clock.sleep(isInTime ? reply.takes : limit);
+    return isInTime ? reply : undefined;
   };
   return {
     deepHealth: async (application): Promise<DeepHealth> => {
-      const reply = await ask(BEHIND[application]?.application, { kind: 'health' });
+      const reply = await ask(BEHIND[application]?.application, { kind: 'health' }, VANTAGE_LIMIT);
       if (reply === undefined) return { kind: 'silent', detail: 'no answer', instance: undefined, database: undefined };
       const body = healthOf(reply.body);
       if (body === undefined)
@@ -96,7 +98,7 @@ export function inProcessApplications(world: World, { caller, clock, chance }: C
       return { written: true, read: read?.status === 200, detail: `http ${read?.status ?? 'none'}` };
     },
     contactFrom: async (application, address, token) => {
-      const reply = await ask(BEHIND[application]?.prober, { kind: 'probe', address, token });
+      const reply = await ask(BEHIND[application]?.prober, { kind: 'probe', address, token }, VANTAGE_LIMIT);
       const body = reply?.status === 200 ? (reply.body as ProbeBody) : undefined; // the world's own type for this question
       const at = clock.now();
       if (body === undefined)

@@ -12,13 +12,9 @@ import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
 import { inProcessWorkloads } from './workloads.ts';
 
-/** The product's ports onto a simulated cloud, for the identity of one function. */
-export function inProcessPorts(world: World, name: FunctionName, clock: Clock): Ports {
-  const crossing: Crossing = {
-    caller: { principal: functionPrincipal(name), from: 'functions' },
-    clock,
-    chance: world.kernel.chance.fork(`way of ${name}`),
-  };
+/** The product's ports onto a simulated cloud, for the identity of one function. `chance` says how long messages take. */
+export function inProcessPorts(world: World, name: FunctionName, clock: Clock, chance: Crossing['chance']): Ports {
+  const crossing: Crossing = { caller: { principal: functionPrincipal(name), from: 'functions' }, clock, chance };
   const { caller } = crossing;
   const sql = inProcessDatabases(world, crossing);
   const ref = { location: REFERENCE.region, service: REFERENCE.api };

@@ -27,7 +27,10 @@ export const WRITE_LIMIT: Millis = millis(20_000);
  */
 export const CONTACT_LIMIT: Millis = millis(3_000);
 
-/** A prober tries two connections of its own before it answers. */
+/**
+ * Deep health and probers: both try a connection of their own before they answer, and say that it failed only when their own
+ * limit is over, five seconds with common drivers. Less than that, and a primary that hangs would make everybody look silent.
+ */
 export const VANTAGE_LIMIT: Millis = millis(8_000);
 
 /** A limit, or what the caller leaves of it. */

@@ -34,6 +34,7 @@ export function createHttpApplications(options: {
   readonly limit?: Millis;
 }): Applications {
   const limit = shorter(CONTACT_LIMIT, options.limit);
+  const ownTry = shorter(VANTAGE_LIMIT, options.limit);
   const probesOf = (id: string): Probes => {
     const application = options.applications.find((candidate) => candidate.id === id);
     assert(application !== undefined, `${id} is no application of this system`);
@@ -55,7 +56,9 @@ export function createHttpApplications(options: {
 
   return {
     deepHealth: async (id) =>
-      healthOf(await ask(`asking ${id} for its health`, { method: 'GET', url: address(probesOf(id).deepHealth) })),
+      healthOf(
+        await ask(`asking ${id} for its health`, { method: 'GET', url: address(probesOf(id).deepHealth) }, ownTry),
+      ),
     writeAndRead: async (id, token) => {
       const canary = address(probesOf(id).canary);
       const put = await ask(`writing a canary through ${id}`, { method: 'POST', url: canary, body: { token } });
@@ -84,7 +87,7 @@ export function createHttpApplications(options: {
         url: address(vantage),
         body: { address: databaseAddress, token },
       };
-      const answer = await ask(`asking the prober of ${id}`, question, shorter(VANTAGE_LIMIT, options.limit));
+      const answer = await ask(`asking the prober of ${id}`, question, ownTry);
       if ('unanswered' in answer) return say({ kind: 'unknown', detail: `prober: ${answer.unanswered}` }, 'none');
       const told = contactWire.safeParse(answer.body);
       if (answer.status !== 200 || !told.success)

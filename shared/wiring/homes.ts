@@ -5,13 +5,13 @@ import type { OperateHome } from '../flows/operate.ts';
 import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
-import { millis } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { World } from '../ports/ports.ts';
 import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
+import { VANTAGE_LIMIT } from '../providers/deadline.ts';
 import { createDeliveries } from '../providers/deliveries.ts';
 import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
 import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
@@ -91,8 +91,8 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
   const { applications, endpoints } = system;
   const { identity } = access;
   const sql = createCloudSqlDatabases(access);
-  // A contact that hangs says nothing; it is given up well before a lease could end.
-  const limit = millis(Math.min(3_000, access.limits?.reads ?? 3_000));
+  // A contact that hangs says nothing; it is given up before a lease could end.
+  const limit = access.limits?.reads ?? VANTAGE_LIMIT;
   return {
     databases: sql,
     redundancy: sql,
