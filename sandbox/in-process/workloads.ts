@@ -109,7 +109,8 @@ function lastsInAutoscaler(replicas: number, { deployment, autoscaler }: Scaled)
 
 /** An API server that is merely busy answers 429 too, without that cause. */
 const isOfBudget = ({ cause }: PortError): boolean =>
-  cause instanceof KubernetesError && cause.details?.causes?.some(({ reason }) => reason === 'DisruptionBudget') === true;
+  cause instanceof KubernetesError &&
+  cause.details?.causes?.some(({ reason }) => reason === 'DisruptionBudget') === true;
 
 function statusOf(found: Scaled): WorkloadStatus {
   const { metadata, spec, status } = found.deployment;

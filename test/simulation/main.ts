@@ -1,17 +1,22 @@
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Coverage } from './coverage.ts';
 import { violations } from './invariants.ts';
 import { story, summarise, type Summary } from './report.ts';
 import { simulate } from './simulate.ts';
 
-// `npm run simulate -- --seeds N --from SEED`: plays seeds on all cores and exits 1 with the first failing ones.
+// `npm run simulate -- --seeds N --from SEED [--verbose] [--quiet]`: plays seeds on all cores and exits 1 with the first failing
+// ones, each told in full.
 
 /** Failing seeds that are told in full. */
 const TOLD_MAX = 3;
 
+/** Seeds between two lines of progress. */
+const PROGRESS = 100;
+
 if (isMainThread) await main();
-else await work();
+else work();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,69 +24,76 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '200' },
       from: { type: 'string', default: '1' },
       verbose: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
     },
   });
   const [seeds, from] = [Number(values.seeds), Number(values.from)];
-  const summaries: Summary[] = [];
-  const cores = Math.min(availableParallelism(), seeds);
+  if (!Number.isSafeInteger(seeds) || !Number.isSafeInteger(from) || seeds < 1) {
+    process.stderr.write('usage: npm run simulate -- --seeds N --from SEED [--verbose] [--quiet]\n');
+    process.exitCode = 2;
+    return;
+  }
+  if (values.verbose) {
+    const run = await simulate(from);
+    console.log(story(run, violations(run)));
+    return;
+  }
+  const coverage = new Coverage();
+  const failing: Summary[] = [];
   const began = performance.now();
-  let next = from;
-  await Promise.all(
-    Array.from({ length: cores }, () => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: 'simulate', execArgv: [...process.execArgv] });
-      return new Promise<void>((done, fail) => {
-        const more = (): void => {
-          if (next < from + seeds) worker.postMessage(next++);
-          else void worker.terminate().then(() => done());
-        };
-        worker.on('message', (summary: Summary) => {
-          summaries.push(summary);
-          if (summaries.length % 50 === 0)
-            process.stderr.write(
-              `${summaries.length} of ${seeds} seeds, ${(summaries.length / ((performance.now() - began) / 1_000)).toFixed(1)} a second\n`,
-            );
-          more();
-        });
-        worker.on('error', fail);
-        more();
-      });
-    }),
-  );
-  const failing = summaries.filter((summary) => summary.violations.length > 0).toSorted((a, b) => a.seed - b.seed);
+  let [done, counted, virtual] = [0, 0, 0];
+  await playAll(from, seeds, (summary) => {
+    done += 1;
+    coverage.add(summary);
+    if (summary.counts) counted += 1;
+    virtual += summary.virtualMs;
+    if (summary.violations.length > 0) failing.push(summary);
+    if (done % PROGRESS === 0)
+      process.stderr.write(`${done} of ${seeds} seeds, ${rateOf(done, began)} a second, ${failing.length} failed\n`);
+  });
+  failing.sort((a, b) => a.seed - b.seed);
   for (const { seed } of failing.slice(0, TOLD_MAX)) {
     const run = await simulate(seed);
     console.log(`${story(run, violations(run))}\n`);
   }
-  if (values.verbose && seeds === 1 && failing.length === 0) {
-    const run = await simulate(from);
-    console.log(story(run, []));
-  }
-  const counted = summaries.filter((summary) => summary.steps.length > 0);
-  console.log(coverage(summaries));
+  if (!values.quiet) console.log(`${coverage.show()}\n`);
+  const missing = coverage.missing();
+  for (const cell of missing) console.log(`coverage: ${cell}`);
+  const summed = `${counted} led to a step; ${Math.round(virtual / 3_600_000)} h of clock time, ${rateOf(done, began)} seeds a second`;
   console.log(
     failing.length === 0
-      ? `No violation in ${seeds} seeds of the model (${counted.length} led to a step).`
-      : `${failing.length} of ${seeds} seeds failed: ${failing.map(({ seed }) => seed).join(', ')}`,
+      ? `No violation in ${seeds} seeds of the model (${summed}).`
+      : `${failing.length} of ${seeds} seeds failed (${summed}):`,
   );
-  for (const { seed, violations: found } of failing) console.log(`  ${seed}: ${found[0]?.slice(0, 200) ?? ''}`);
-  process.exitCode = failing.length === 0 ? 0 : 1;
+  for (const { seed, violations: found } of failing) console.log(`  ${seed}: ${found[0]?.slice(0, 240) ?? ''}`);
+  process.exitCode = failing.length === 0 && missing.length === 0 ? 0 : 1;
 }
 
-/** How often each disaster was met, and how it ended. */
-function coverage(summaries: readonly Summary[]): string {
-  const rows = new Map<string, Map<string, number>>();
-  for (const { disaster, outcome } of summaries) {
-    const name = disaster.split(',')[0] ?? disaster;
-    const row = rows.get(name) ?? new Map<string, number>();
-    row.set(outcome, (row.get(outcome) ?? 0) + 1);
-    rows.set(name, row);
-  }
-  return [...rows]
-    .map(([name, row]) => `${name.padEnd(40)} ${[...row].map(([outcome, count]) => `${outcome} ${count}`).join(', ')}`)
-    .join('\n');
+function rateOf(done: number, began: number): string {
+  return (done / ((performance.now() - began) / 1_000)).toFixed(1);
 }
 
-async function work(): Promise<void> {
+/** Plays seeds on all cores; a worker gets its next seed when it has told of the last. */
+async function playAll(from: number, seeds: number, tell: (summary: Summary) => void): Promise<void> {
+  let next = from;
+  const one = (): Promise<void> =>
+    new Promise<void>((done, fail) => {
+      const worker = new Worker(new URL(import.meta.url), { workerData: 'simulate', execArgv: [...process.execArgv] });
+      const more = (): void => {
+        if (next < from + seeds) worker.postMessage(next++);
+        else void worker.terminate().then(() => done());
+      };
+      worker.on('message', (summary: Summary) => {
+        tell(summary);
+        more();
+      });
+      worker.on('error', fail);
+      more();
+    });
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), seeds) }, one));
+}
+
+function work(): void {
   if (workerData !== 'simulate') return;
   parentPort?.on('message', (seed: number) => {
     simulate(seed).then(
@@ -89,11 +101,12 @@ async function work(): Promise<void> {
       (error: unknown) =>
         parentPort?.postMessage({
           seed,
-          disaster: 'the simulation itself',
-          people: '',
+          title: 'the simulation itself',
+          mood: '',
           outcome: 'error',
-          steps: [],
-          crashes: 0,
+          counts: false,
+          meetings: [],
+          virtualMs: 0,
           violations: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
         } satisfies Summary),
     );

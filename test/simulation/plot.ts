@@ -1,164 +1,158 @@
-import type { VirtualClock } from '../../sandbox/world/clock.ts';
+import type { Assumptions } from '../../sandbox/world/assumptions.ts';
 import type { FaultName } from '../../sandbox/world/disasters.ts';
-import type { Chance } from '../../sandbox/world/kernel.ts';
-import { OPERATOR } from '../../sandbox/world/reference-system.ts';
-import type { World } from '../../sandbox/world/world.ts';
-import { after, type Instant, minutes, seconds } from '../../shared/core/time.ts';
+import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
+import type { FunctionName, Mode } from '../../shared/system/names.ts';
+import type { Blow } from './processes.ts';
 
-// What a seed draws: the disaster, what goes wrong beside it, and what people do. Rates are drawn too, so that calm and hostile
-// worlds both occur.
+// One run's story, as data: what happens to the world, to our processes and to the store, and what people do. A plot says all
+// that chance decided, so that it can be printed, and made shorter until only what matters is left.
 
-/** One run's story. */
+/** When something happens: at a moment, or when a run first begins an action. `ms` counts from there. */
+export type Trigger =
+  | { readonly kind: 'at'; readonly ms: number }
+  | { readonly kind: 'step'; readonly action: string; readonly ms: number };
+
+/** What a person with gcloud or kubectl does beside us. */
+export const HANDIWORK = [
+  'promoteReplica',
+  'promoteEast',
+  'stopPrimary',
+  'startPrimary',
+  'restartPrimary',
+  'scaleApi',
+] as const;
+export type Handiwork = (typeof HANDIWORK)[number];
+
+/** What an attacker who can write our store puts into the log of the open incident. */
+export const FORGERIES = [
+  'decided',
+  'decidedByStrangerKey',
+  'approvalAsked',
+  'runStarted',
+  'fenceProved',
+  'everythingBeforePromotion',
+  'planWithoutFence',
+  'lossAccepted',
+  'resolved',
+] as const;
+export type Forgery = (typeof FORGERIES)[number];
+
+/** What an operator asks for. A command is a message that anybody could have sent; a wish is authenticated. */
+export type Operation =
+  | { readonly by: 'command'; readonly verb: 'start' | 'stop' | 'takeover' | 'resume' | 'cancel' }
+  | { readonly by: 'wish'; readonly verb: 'stop' | 'release' | 'takeover' | 'resume' | 'cancel' }
+  | {
+      readonly by: 'wish';
+      readonly verb: 'accept';
+      readonly wall: 'accept-unknown-loss' | 'accept-loss' | 'accept-unfenced-primary';
+    }
+  | { readonly by: 'wish'; readonly verb: 'mode'; readonly mode: Mode };
+
+/** Something that happens. */
+export type Deed =
+  | { readonly kind: 'break'; readonly fault: FaultName; readonly target?: string; readonly variant?: string }
+  | { readonly kind: 'mend'; readonly fault: FaultName }
+  | { readonly kind: 'hand'; readonly what: Handiwork }
+  | { readonly kind: 'operate'; readonly operation: Operation }
+  /** The next calls of one function at the door of the APIs. */
+  | {
+      readonly kind: 'calls';
+      readonly of: FunctionName;
+      readonly what: ApiFaultKind;
+      readonly writes: boolean;
+      readonly count: number;
+    }
+  /** All calls of all our functions, each with these probabilities, for a while. */
+  | {
+      readonly kind: 'weather';
+      readonly rates: readonly (readonly [ApiFaultKind, number])[];
+      readonly lastsMs: number;
+    }
+  | { readonly kind: 'blow'; readonly of: FunctionName; readonly blow: Blow }
+  | { readonly kind: 'storeOutage'; readonly how: 'refuses' | 'hangs'; readonly lastsMs: number }
+  | { readonly kind: 'forge'; readonly what: Forgery }
+  /** A message that can't be read, or that nobody expects. */
+  | { readonly kind: 'garbage'; readonly text: string };
+
+/** One thing that happens, and when. */
+export interface Happening {
+  readonly trigger: Trigger;
+  readonly deed: Deed;
+}
+
+/** How somebody who gets a link deals with it. */
+export const HABITS = [
+  'quick',
+  'slow',
+  'never',
+  'denies',
+  'approvesThenDenies',
+  'deniesThenApproves',
+  'twice',
+  'late',
+  'forges',
+] as const;
+export type Habit = (typeof HABITS)[number];
+
+/** The story of one seed. Times are milliseconds of clock time; `at` triggers count from the start of the run. */
 export interface Plot {
-  readonly disaster: string;
-  readonly breakAt: number;
-  /** How long crashes, store faults and dead destinations go on after the disaster. */
-  readonly faultsFor: number;
-  /** How long the run lasts after the disaster at the most. */
-  readonly lasts: number;
+  readonly title: string;
+  readonly mood: 'calm' | 'rough' | 'hostile';
+  readonly brokenAtMs: number;
+  /** When the faults that are nobody's disaster have ended. */
+  readonly faultsUntilMs: number;
+  /** When the run is judged at the latest. */
+  readonly endsAtMs: number;
+  readonly happenings: readonly Happening[];
+  readonly habits: Readonly<Record<string, Habit>>;
+  readonly assumptions: Assumptions;
   readonly duplicates: number;
-  readonly delayMax: number;
-  readonly crashRate: number;
-  readonly storeFaults: number;
-  readonly drawsAssumptions: boolean;
+  readonly delayMaxMs: number;
+  readonly killRate: number;
+  readonly storeRate: number;
+  readonly storeLatencyMs: number;
+  readonly copies: number;
+  /** How far each function's clock is ahead of the world's. */
+  readonly skewMs: Readonly<Partial<Record<FunctionName, number>>>;
   readonly deadDestinations: readonly string[];
-  readonly people: string;
-  strike(world: World, clock: VirtualClock): void;
-  /** What the person of a destination does with a link. */
-  answer(destination: string, clock: VirtualClock, decide: (decision: 'approve' | 'deny') => void): void;
 }
 
-interface Disaster {
-  readonly name: string;
-  readonly weight: number;
-  readonly strike: (world: World, clock: VirtualClock, chance: Chance) => void;
-}
-
-const breaking =
-  (...faults: readonly (readonly [FaultName, string?])[]) =>
-  (world: World): void => {
-    for (const [name, variant] of faults) world.disasters.break(name, undefined, variant);
-  };
-
-/** Breaks, and mends by itself at a drawn moment: before, while or after people decide. */
-const passing =
-  (variant: string) =>
-  (world: World, clock: VirtualClock, chance: Chance): void => {
-    world.disasters.break('primary-database', undefined, variant);
-    clock.schedule(after(clock.now(), seconds(chance.between(20, 900))), () =>
-      world.disasters.mend('primary-database'),
-    );
-  };
-
-/** A person with gcloud who promotes by hand at a drawn moment. */
-const meddled = (world: World, clock: VirtualClock, chance: Chance): void => {
-  world.disasters.break('primary-database', undefined, 'refuses');
-  clock.schedule(
-    after(clock.now(), seconds(chance.between(60, 700))),
-    () => void world.sql.admin.promoteReplica({ principal: OPERATOR, from: 'internet' }, 'coditect-dms-db-replica'),
-  );
-};
-
-const DISASTERS: readonly Disaster[] = [
-  { name: 'primary lost, refuses', weight: 30, strike: breaking(['primary-database', 'refuses']) },
-  { name: 'primary lost, hangs', weight: 10, strike: breaking(['primary-database', 'hangs']) },
-  { name: 'primary lost, comes back', weight: 10, strike: passing('refuses') },
-  { name: 'primary hangs, comes back', weight: 5, strike: passing('hangs') },
-  { name: 'primary lost, promoted by hand', weight: 8, strike: meddled },
-  {
-    name: 'primary lost, stop runs for ever',
-    weight: 6,
-    strike: breaking(['stop-not-carried-out', 'runsForever'], ['primary-database', 'refuses']),
-  },
-  {
-    name: 'primary lost, stop without effect',
-    weight: 6,
-    strike: breaking(['stop-not-carried-out', 'doneWithoutEffect'], ['primary-database', 'refuses']),
-  },
-  { name: 'we are cut off, others are served', weight: 5, strike: breaking(['functions-cut-from-primary']) },
-  { name: 'maintenance', weight: 4, strike: breaking(['maintenance']) },
-  { name: 'pod hangs', weight: 12, strike: breaking(['pod']) },
-  {
-    name: 'replica lags, then primary lost',
-    weight: 4,
-    strike: (world, clock) => {
-      world.disasters.break('replica-lag');
-      clock.schedule(after(clock.now(), minutes(3)), () =>
-        world.disasters.break('primary-database', undefined, 'refuses'),
-      );
-    },
-  },
-];
-
-const PEOPLE = ['quick', 'slow', 'never', 'deny', 'both', 'twice', 'late'] as const;
-
-/** Clock milliseconds after which a person answers, and what; several times for those who do. */
-function answersOf(kind: (typeof PEOPLE)[number], chance: Chance): readonly (readonly [number, 'approve' | 'deny'])[] {
-  switch (kind) {
-    case 'quick':
-      return [[seconds(chance.between(5, 60)), 'approve']];
-    case 'slow':
-      return [[seconds(chance.between(60, 700)), 'approve']];
-    case 'never':
-      return [];
-    case 'deny':
-      return [[seconds(chance.between(5, 400)), 'deny']];
-    case 'both':
-      return [
-        [seconds(chance.between(5, 100)), 'approve'],
-        [seconds(chance.between(5, 300)), 'deny'],
-      ];
-    case 'twice':
-      return [
-        [seconds(20), 'approve'],
-        [seconds(25), 'approve'],
-        [minutes(5), 'approve'],
-      ];
-    case 'late':
-      return [[minutes(chance.between(14, 20)), 'approve']];
+/** What happens, in few words: a row of the coverage table. */
+export function labelOf(deed: Deed): string {
+  switch (deed.kind) {
+    case 'break':
+      return `break ${deed.fault}${deed.variant === undefined ? '' : ` ${deed.variant}`}`;
+    case 'mend':
+      return `mend ${deed.fault}`;
+    case 'hand':
+      return `person: ${deed.what}`;
+    case 'operate':
+      return `${deed.operation.by}: ${deed.operation.verb === 'accept' ? deed.operation.wall : deed.operation.verb}`;
+    case 'calls':
+      return `call ${deed.what.kind}`;
+    case 'weather':
+      return 'weather';
+    case 'blow':
+      return labelOfBlow(deed.blow);
+    case 'storeOutage':
+      return `store outage ${deed.how}`;
+    case 'forge':
+      return `forged ${deed.what}`;
+    case 'garbage':
+      return 'garbage';
   }
 }
 
-/** Draws the story of one seed. */
-export function drawPlot(chance: Chance): Plot {
-  const total = DISASTERS.reduce((sum, { weight }) => sum + weight, 0);
-  let drawn = chance.between(1, total);
-  const disaster = DISASTERS.find(({ weight }) => (drawn -= weight) <= 0) ?? DISASTERS[0];
-  if (disaster === undefined) throw new Error('no disaster');
-  const hostility = chance.pick([0, 0, 0.3, 1] as const);
-  const people = chance.pick(['quick', 'quick', 'quick', ...PEOPLE] as const);
-  const apiFault =
-    hostility > 0 && chance.next() < 0.5
-      ? chance.pick(['api-throttling', 'api-errors', 'api-timeouts-with-effect'] as const)
-      : undefined;
-  const strikes = chance.fork('strike');
-  const hands = chance.fork('people');
-  return {
-    disaster: `${disaster.name}${apiFault === undefined ? '' : `, ${apiFault}`}`,
-    breakAt: minutes(chance.between(4, 6)) + chance.between(0, 59_000),
-    faultsFor: minutes(chance.between(10, 25)),
-    lasts: minutes(45),
-    duplicates: chance.next() * 0.4,
-    delayMax: chance.between(0, 20_000),
-    crashRate: hostility * chance.next() * 0.6,
-    storeFaults: hostility === 0 ? 0 : chance.next() * 0.03,
-    drawsAssumptions: chance.next() < 0.3,
-    deadDestinations: hostility === 0 ? [] : chance.next() < 0.5 ? ['terminal'] : ['oncall-pager', 'cto-pager'],
-    people,
-    strike: (world, clock) => {
-      disaster.strike(world, clock, strikes);
-      if (apiFault === undefined) return;
-      clock.schedule(after(clock.now(), seconds(strikes.between(0, 600))), () => {
-        world.disasters.break(apiFault);
-        clock.schedule(after(clock.now(), seconds(strikes.between(30, 500))), () => world.disasters.mend(apiFault));
-      });
-    },
-    answer: (destination, clock, decide) => {
-      // One person answers for all; the others read and let them.
-      if (destination !== 'oncall-pager' && destination !== 'eng-lead-pager') return;
-      if (destination === 'eng-lead-pager' && hands.next() < 0.7) return;
-      for (const [delay, decision] of answersOf(people, hands))
-        clock.schedule(after(clock.now() as Instant, delay), () => decide(decision));
-    },
-  };
+/** `killed before a call`, `frozen after a call`. */
+export const labelOfBlow = ({ lasts, when }: Blow): string =>
+  `${lasts === undefined ? 'killed' : 'frozen'} ${when} a call`;
+
+/** The same, with when it happens: a line of a printed plot. */
+export function showHappening({ trigger, deed }: Happening): string {
+  const when =
+    trigger.kind === 'at'
+      ? `${(trigger.ms / 1_000).toFixed(1)} s`
+      : `${trigger.action} + ${(trigger.ms / 1_000).toFixed(1)} s`;
+  const { kind, ...rest } = deed;
+  return `${when.padEnd(24)} ${kind} ${JSON.stringify(rest)}`;
 }

@@ -1,33 +1,38 @@
-import type { Load } from '../../sandbox/load/load.ts';
-import type { Broker } from '../../sandbox/world/broker.ts';
-import type { World } from '../../sandbox/world/world.ts';
+import type { Ledger } from '../../sandbox/world/broker-delivery.ts';
 import type { Instant } from '../../shared/core/time.ts';
+import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
-import type { EventRecord, Store } from '../../shared/ports/store.ts';
-import type { System } from '../../shared/system/system.ts';
-import type { Plot } from './plot.ts';
+import type { EventRecord, Head } from '../../shared/ports/store.ts';
+import type { Anchor } from '../../shared/log/verify.ts';
+import type { Stage } from './stage.ts';
+import type { Witness } from './witness.ts';
+
+/** One incident as it was left behind. */
+export interface RunIncident {
+  readonly state: IncidentState;
+  readonly records: readonly EventRecord[];
+  readonly events: readonly IncidentEvent[];
+  readonly head: Head;
+  readonly anchors: readonly Anchor[];
+}
 
 /** What a run left behind, for the judges. */
 export interface Run {
-  readonly seed: number;
-  readonly plot: Plot;
-  readonly world: World;
-  readonly broker: Broker;
-  readonly load: Load;
-  readonly store: Store;
-  readonly system: System;
+  readonly stage: Stage;
+  readonly witness: Witness;
   readonly brokenAt: Instant;
+  readonly calmAt: Instant;
   readonly endedAt: Instant;
-  readonly crashes: number;
-  readonly incidents: readonly { readonly state: IncidentState; readonly records: readonly EventRecord[] }[];
-  /** What people got on their pagers. */
-  readonly pages: readonly { readonly at: Instant; readonly destination: string; readonly subject: string }[];
-  /** Writability of the old primary from the consumers' places at the moment of each promotion of ours. */
-  readonly promotions: readonly { readonly at: Instant; readonly oldPrimaryTook: boolean }[];
-  /** Flows that ended with something that is no death and no PortError. */
-  readonly bugs: readonly string[];
+  /** Whether it ended because nothing was left to happen; else because its time was up. */
+  readonly isQuiet: boolean;
+  readonly incidents: readonly RunIncident[];
+  readonly ledger: readonly Ledger[];
+  /** Documents of messages that could not be read. */
+  readonly refused: number;
+  /** Every text that the store holds, for what must not stand there. */
+  readonly kept: string;
 }
 
 /** Whether the next move is a person's. */
-export const isWithPeople = (state: IncidentState): boolean =>
-  state.phase.kind === 'needsPerson' || state.phase.kind === 'takenOver' || state.phase.kind === 'held';
+export const isWithPeople = ({ phase }: IncidentState): boolean =>
+  phase.kind === 'needsPerson' || phase.kind === 'takenOver' || phase.kind === 'held';

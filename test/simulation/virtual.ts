@@ -4,11 +4,13 @@ import type { Chance as WorldChance } from '../../sandbox/world/kernel.ts';
 import type { VirtualClock } from '../../sandbox/world/clock.ts';
 
 // Virtual time for promises: a callback of the clock runs, everything that it made possible runs to its end, then the next.
+//
+// V1. Nothing of a run waits for the machine: promises are drained, and work that leaves the thread is done in a fixed order.
 
-/** The product's clock on a virtual one. */
-export function clockPort(clock: VirtualClock): Clock {
+/** The product's clock on a virtual one, ahead of it by `offset` (a machine's clock is never quite right). */
+export function clockPort(clock: VirtualClock, offset = 0): Clock {
   return {
-    now: () => instant(Math.floor(clock.now())),
+    now: () => instant(Math.floor(clock.now() + offset)),
     monotonic: () => millis(clock.now()),
     spanOf: (wall) => wall,
     sleep: (length: Millis, signal?: AbortSignal) =>
@@ -28,17 +30,18 @@ export function clockPort(clock: VirtualClock): Clock {
 
 /** The product's chance from a seed. */
 export function chancePort(chance: WorldChance): Chance {
+  const hex = (digits: number): string =>
+    Math.floor(chance.next() * 16 ** digits)
+      .toString(16)
+      .padStart(digits, '0');
   return {
-    uuid: () => {
-      const hex = Array.from({ length: 32 }, () => chance.between(0, 15).toString(16)).join('');
-      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
-    },
+    uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(8)}${hex(4)}`,
     bytes: (count) => Uint8Array.from({ length: count }, () => chance.between(0, 255)),
     fraction: () => chance.next(),
   };
 }
 
-/** Work that leaves the thread, such as signing: counted and done one after the other, so that its order repeats. */
+/** Work that leaves the thread, such as signing: counted and done one after the other, so that its order repeats (V1). */
 export class Outside {
   #pending = 0;
   #turn: Promise<unknown> = Promise.resolve();

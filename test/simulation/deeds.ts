@@ -1,0 +1,149 @@
+import { dataOf } from '../../sandbox/world/broker-message.ts';
+import { BreakRefused } from '../../sandbox/world/disasters.ts';
+import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
+import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
+import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
+import { after, instant, seconds } from '../../shared/core/time.ts';
+import { FUNCTIONS } from '../../shared/system/names.ts';
+import { forge } from './forgery.ts';
+import type { People } from './people.ts';
+import { type Deed, type Handiwork, labelOf } from './plot.ts';
+import type { Stage } from './stage.ts';
+
+// Makes things happen. Each is written down with where the run stood, which is what the coverage table counts.
+
+/** Schedules everything that the plot says. */
+export function play(stage: Stage, people: People): void {
+  const { clock, chronicle, plot, world } = stage;
+  for (const { trigger, deed } of plot.happenings) {
+    if (trigger.kind === 'at') {
+      clock.schedule(after(world.startedAt, trigger.ms), () => perform(deed, stage, people));
+      continue;
+    }
+    let isDone = false;
+    chronicle.listen(({ event, state }) => {
+      if (isDone || event.kind !== 'stepStarted' || clock.now() > world.startedAt + plot.faultsUntilMs) return;
+      const step = state.run?.plan.steps.find(({ id }) => id === event.data.step);
+      const begun = event.data.direction === 'do' ? step?.action : step?.undo.kind === 'action' ? step.undo.action : '';
+      if (begun !== trigger.action) return;
+      isDone = true;
+      clock.schedule(after(clock.now(), trigger.ms), () => perform(deed, stage, people));
+    });
+  }
+  clock.schedule(after(world.startedAt, plot.faultsUntilMs), () => calm(stage));
+}
+
+/** Faults that are nobody's disaster end. */
+function calm({ world }: Stage): void {
+  world.kernel.faults.clear();
+  world.disasters.mend('network');
+  world.disasters.mend('functions-cut-from-primary');
+}
+
+function perform(deed: Deed, stage: Stage, people: People): void {
+  const { chronicle, clock, processes, weather, witness, world } = stage;
+  const met = (): void => {
+    witness.meetings.push({ at: instant(clock.now()), what: labelOf(deed), positions: chronicle.positions() });
+  };
+  switch (deed.kind) {
+    case 'break':
+      if (broken(() => world.disasters.break(deed.fault, deed.target, deed.variant))) met();
+      return;
+    case 'mend':
+      if (world.disasters.mend(deed.fault).length > 0) met();
+      return;
+    case 'hand':
+      met();
+      witness.hands.push({ at: instant(clock.now()), what: deed.what, accepted: lendAHand(deed.what, stage) });
+      return;
+    case 'operate':
+      met();
+      void people.operate(deed.operation);
+      return;
+    case 'calls':
+      world.kernel.faults.inject({
+        what: deed.what,
+        on: { principal: functionPrincipal(deed.of), ...(deed.writes ? { writes: true } : {}) },
+        count: deed.count,
+      });
+      return;
+    case 'weather': {
+      const ends = FUNCTIONS.map((name) =>
+        world.kernel.faults.draw({ on: { principal: functionPrincipal(name) }, rates: deed.rates }),
+      );
+      clock.schedule(after(clock.now(), deed.lastsMs), () => {
+        for (const end of ends) end();
+      });
+      return;
+    }
+    case 'blow':
+      processes.deal(deed.of, deed.blow);
+      return;
+    case 'storeOutage': {
+      const from = instant(clock.now());
+      weather.breakOff({ from, until: after(from, deed.lastsMs), how: deed.how });
+      met();
+      return;
+    }
+    case 'forge':
+      void forge(deed.what, stage).then((isForged) => {
+        if (isForged) met();
+      });
+      return;
+    case 'garbage':
+      met();
+      stage.pubsub.publish({ principal: monitoringAgent(world.project), from: 'google' }, 'dr-alerts', [
+        { data: dataOf(deed.text), attributes: {} },
+      ]);
+      return;
+  }
+}
+
+/** Counts what strikes calls of the functions that act. */
+export function countStrikes({ chronicle, clock, witness, world }: Stage): void {
+  const workers = new Set([functionPrincipal('heal'), functionPrincipal('recover')]);
+  world.kernel.faults.listen(({ kind }: ApiFaultKind, { api, principal }) => {
+    if (api === 'pubsub' || !workers.has(principal)) return;
+    witness.meetings.push({ at: instant(clock.now()), what: `call ${kind}`, positions: chronicle.positions() });
+  });
+}
+
+/** `false` when that can't be broken now. */
+function broken(strike: () => unknown): boolean {
+  try {
+    strike();
+    return true;
+  } catch (error) {
+    if (error instanceof BreakRefused) return false;
+    throw error;
+  }
+}
+
+/** A person with gcloud or kubectl; whether the API took it. */
+function lendAHand(what: Handiwork, { world }: Stage): boolean {
+  const caller = { principal: OPERATOR, from: 'internet' };
+  const { admin } = world.sql;
+  const primary = 'coditect-dms-db';
+  const took = (outcome: ApiOutcome<unknown>): boolean => outcome.kind === 'answer';
+  switch (what) {
+    case 'promoteReplica':
+      return took(admin.promoteReplica(caller, 'coditect-dms-db-replica'));
+    case 'promoteEast':
+      return took(admin.promoteReplica(caller, 'coditect-dms-db-east'));
+    case 'stopPrimary':
+      return took(admin.patch(caller, primary, { settingsVersion: 0, activationPolicy: 'NEVER' }));
+    case 'startPrimary':
+      return took(admin.patch(caller, primary, { settingsVersion: 0, activationPolicy: 'ALWAYS' }));
+    case 'restartPrimary':
+      return took(admin.restart(caller, primary));
+    case 'scaleApi': {
+      const about = { namespace: REFERENCE.namespace, name: REFERENCE.api };
+      const patch = { type: 'merge', body: { spec: { replicas: 4 } } } as const;
+      return took(world.kubernetes.api.patchScale(caller, 'Deployment', about, patch));
+    }
+  }
+}
+
+/** Longest that a call of ours may still be under way when its process has lost its right to make it. */
+export const IN_FLIGHT = seconds(30);

@@ -1,0 +1,262 @@
+import { BELIEVED, drawAssumptions } from '../../sandbox/world/assumptions.ts';
+import { createChance } from '../../sandbox/world/chance.ts';
+import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
+import type { Chance } from '../../sandbox/world/kernel.ts';
+import { millis, minutes, seconds } from '../../shared/core/time.ts';
+import { FUNCTIONS, type FunctionName } from '../../shared/system/names.ts';
+import {
+  type Deed,
+  FORGERIES,
+  HABITS,
+  type Habit,
+  HANDIWORK,
+  type Happening,
+  type Operation,
+  type Plot,
+  type Trigger,
+} from './plot.ts';
+import { SCENES } from './scenes.ts';
+
+// From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
+// chance of its own, so that one more choice shifts no other.
+
+/** Actions of the two runbooks, at whose beginning something can be made to happen. */
+export const ACTIONS = {
+  database: [
+    'confirm-database-failed',
+    'hold-workload',
+    'hold-service',
+    'drain-replica',
+    'stop-instance',
+    'prove-fence',
+    'check-loss-bound',
+    'promote-replica',
+    'verify-epoch',
+    'point-secret',
+    'release-workload',
+    'release-service',
+    'verify-consumer',
+    'stay-healthy',
+    'take-backup',
+    'protect-instance',
+    'create-replica',
+    'start-instance',
+  ],
+  pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
+} as const;
+
+/** Draws the story of a seed. */
+export function drawPlot(seed: number): Plot {
+  const chance = createChance(`plot ${seed}`);
+  const mood = chance.pick(['calm', 'calm', 'rough', 'rough', 'rough', 'hostile', 'hostile'] as const);
+  const scene = pickWeighted(SCENES, chance);
+  const brokenAtMs = minutes(chance.between(4, 5)) + chance.between(0, 59_000);
+  const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
+  const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook };
+  const disaster = scene.play(chance.fork('scene')).map(({ ms, deed }) => at(brokenAtMs + ms, deed));
+  const aims = Array.from({ length: aimsOf(mood, chance.fork('aims')) }, (_, index) =>
+    aim(chance.fork(`aim ${index}`), about, mood),
+  );
+  const beside = mood === 'calm' ? [] : disturbances(chance.fork('beside'), about);
+  const rough = chance.fork('rates');
+  return {
+    title: scene.name,
+    mood,
+    brokenAtMs,
+    faultsUntilMs,
+    endsAtMs: faultsUntilMs + minutes(45),
+    happenings: [...disaster, ...aims, ...beside],
+    habits: drawHabits(chance.fork('habits'), mood),
+    assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,
+    duplicates: rough.next() * 0.4,
+    delayMaxMs: rough.between(0, mood === 'hostile' ? 20_000 : 4_000),
+    killRate: mood === 'hostile' ? rough.next() * 0.5 : 0,
+    storeRate: mood === 'hostile' ? rough.next() * 0.02 : 0,
+    storeLatencyMs: rough.pick([0, 0, 20, 60] as const),
+    copies: rough.pick([1, 1, 2] as const),
+    skewMs: rough.next() < 0.5 ? {} : Object.fromEntries(FUNCTIONS.map((name) => [name, rough.between(-2_000, 2_000)])),
+    deadDestinations:
+      mood === 'calm' || rough.next() < 0.6
+        ? []
+        : rough.pick<readonly string[]>([['terminal'], ['oncall-pager', 'cto-pager'], ['security-pager']]),
+  };
+}
+
+interface About {
+  readonly brokenAtMs: number;
+  readonly faultsUntilMs: number;
+  readonly runbook: 'database' | 'pod';
+}
+
+const at = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 'at', ms }, deed });
+
+function aimsOf(mood: Plot['mood'], chance: Chance): number {
+  switch (mood) {
+    case 'calm':
+      return chance.next() < 0.25 ? 1 : 0;
+    case 'rough':
+      return chance.between(1, 2);
+    case 'hostile':
+      return chance.between(1, 4);
+  }
+}
+
+/** One thing that happens when a step begins. */
+function aim(chance: Chance, { runbook }: About, mood: Plot['mood']): Happening {
+  const action: string = chance.pick(ACTIONS[runbook]);
+  const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
+  const worker: FunctionName = runbook === 'pod' ? 'heal' : 'recover';
+  return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
+}
+
+/** Everything that may happen to a run. */
+function drawDeed(chance: Chance, worker: FunctionName): Deed {
+  const roll = chance.next();
+  if (roll < 0.28) return { kind: 'blow', of: worker, blow: drawBlow(chance) };
+  if (roll < 0.56)
+    return {
+      kind: 'calls',
+      of: worker,
+      what: drawApiFault(chance),
+      writes: chance.next() < 0.6,
+      count: chance.pick([1, 1, 2, 5] as const),
+    };
+  if (roll < 0.66)
+    return {
+      kind: 'storeOutage',
+      how: chance.pick(['refuses', 'hangs'] as const),
+      lastsMs: seconds(chance.between(3, 240)),
+    };
+  if (roll < 0.76) return { kind: 'forge', what: chance.pick(FORGERIES) };
+  return drawMeddling(chance);
+}
+
+/** What people and the world do in the middle of a run, with nothing of ours out of order. */
+function drawMeddling(chance: Chance): Deed {
+  const roll = chance.next();
+  if (roll < 0.35) return { kind: 'hand', what: chance.pick(HANDIWORK) };
+  if (roll < 0.65) return { kind: 'operate', operation: drawOperation(chance) };
+  if (roll < 0.75) return { kind: 'mend', fault: 'primary-database' };
+  if (roll < 0.85) return { kind: 'break', fault: 'network', target: chance.pick(CUTS), variant: 'both-ways' };
+  if (roll < 0.9) return { kind: 'break', fault: 'functions-cut-from-primary' };
+  if (roll < 0.95)
+    return { kind: 'break', fault: 'primary-database', target: 'coditect-dms-db-replica', variant: 'refuses' };
+  return { kind: 'break', fault: 'pod' };
+}
+
+const CUTS = [
+  'pods,sql/coditect-dms-db',
+  'cloudRun,sql/coditect-dms-db',
+  'pods,sql/coditect-dms-db-replica',
+  'functions,sql/coditect-dms-db-replica',
+  'functions,kubernetes/coditect-prod-cluster',
+] as const;
+
+const drawBlow = (chance: Chance) => ({
+  calls: chance.between(1, 12),
+  when: chance.pick(['before', 'after'] as const),
+  ...(chance.next() < 0.4 ? { lasts: seconds(chance.pick([20, 70, 130, 400] as const)) } : {}),
+});
+
+function drawApiFault(chance: Chance): ApiFaultKind {
+  const kind = chance.pick([
+    'loseReplyBefore',
+    'loseReplyAfter',
+    'serverError',
+    'serverErrorAfter',
+    'throttled',
+    'slow',
+    'arriveLate',
+  ] as const);
+  if (kind === 'slow') return { kind, delay: millis(chance.between(1_000, 20_000)) };
+  if (kind === 'arriveLate') return { kind, delay: seconds(chance.pick([5, 30, 100, 280, 500] as const)) };
+  return { kind };
+}
+
+function drawOperation(chance: Chance): Operation {
+  const roll = chance.next();
+  if (roll < 0.3) return { by: chance.pick(['wish', 'command'] as const), verb: 'stop' };
+  if (roll < 0.5) return { by: chance.pick(['wish', 'command'] as const), verb: 'takeover' };
+  if (roll < 0.65) return { by: 'wish', verb: 'resume' };
+  if (roll < 0.75) return { by: 'wish', verb: 'cancel' };
+  if (roll < 0.9)
+    return {
+      by: 'wish',
+      verb: 'accept',
+      wall: chance.pick(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary'] as const),
+    };
+  return { by: 'wish', verb: 'mode', mode: chance.pick(['observe', 'approve', 'auto'] as const) };
+}
+
+/** What goes wrong or is done beside the disaster, at no particular step. */
+function disturbances(chance: Chance, { brokenAtMs, faultsUntilMs }: About): readonly Happening[] {
+  const some = (share: number, make: () => readonly Happening[]): readonly Happening[] =>
+    chance.next() < share ? make() : [];
+  const moment = (): number => chance.between(brokenAtMs - 60_000, faultsUntilMs - 60_000);
+  return [
+    ...some(0.5, () => [
+      at(moment(), {
+        kind: 'weather',
+        rates: Array.from(
+          { length: chance.between(1, 3) },
+          () => [drawApiFault(chance), chance.next() * 0.25] as const,
+        ),
+        lastsMs: seconds(chance.between(20, 400)),
+      }),
+    ]),
+    ...some(0.12, () => [
+      at(moment(), { kind: 'weather', rates: [[{ kind: 'down' }, 1]], lastsMs: seconds(chance.between(10, 300)) }),
+    ]),
+    ...some(0.15, () => [
+      at(moment(), {
+        kind: 'storeOutage',
+        how: chance.pick(['refuses', 'hangs'] as const),
+        lastsMs: seconds(chance.between(5, 300)),
+      }),
+    ]),
+    ...some(0.2, () => [at(moment(), { kind: 'hand', what: chance.pick(HANDIWORK) })]),
+    ...some(0.25, () => operated(moment(), chance)),
+    ...some(0.2, () => [at(moment(), { kind: 'garbage', text: chance.pick(GARBAGE) })]),
+    ...some(0.1, () => [at(moment(), { kind: 'forge', what: chance.pick(FORGERIES) })]),
+    ...some(0.3, () => [
+      at(moment(), { kind: 'blow', of: chance.pick(FUNCTIONS), blow: drawBlow(chance) }),
+      at(moment(), { kind: 'blow', of: chance.pick(FUNCTIONS), blow: drawBlow(chance) }),
+    ]),
+  ];
+}
+
+/** An operator's wish, and for half of those that hold things back the one that lets them go. */
+function operated(ms: number, chance: Chance): readonly Happening[] {
+  const operation = drawOperation(chance);
+  const later = at(ms + seconds(chance.between(20, 500)), {
+    kind: 'operate',
+    operation: { by: 'wish', verb: operation.verb === 'takeover' ? 'resume' : 'release' },
+  });
+  const isReversed = (operation.verb === 'stop' || operation.verb === 'takeover') && chance.next() < 0.5;
+  return [at(ms, { kind: 'operate', operation }), ...(isReversed ? [later] : [])];
+}
+
+const GARBAGE = [
+  '',
+  'not JSON',
+  '{}',
+  '{"incident":{"incident_id":null}}',
+  '{"version":"1.2","incident":{"incident_id":"x","state":"open"}}',
+  '{"kind":"dr.command","version":1,"command":"promote"}',
+  '[]',
+] as const;
+
+/** Who answers, by destination. Whoever is on call has two. */
+function drawHabits(chance: Chance, mood: Plot['mood']): Readonly<Record<string, Habit>> {
+  const first: Habit = chance.next() < (mood === 'calm' ? 0.6 : 0.75) ? 'quick' : chance.pick(HABITS);
+  const second: Habit = chance.next() < 0.25 ? chance.pick(HABITS) : 'never';
+  return { 'oncall-pager': first, 'eng-lead-pager': second };
+}
+
+function pickWeighted<T extends { readonly weight: number }>(items: readonly [T, ...T[]], chance: Chance): T {
+  let left = chance.between(
+    1,
+    items.reduce((sum, { weight }) => sum + weight, 0),
+  );
+  return items.find(({ weight }) => (left -= weight) <= 0) ?? items[0];
+}

@@ -1,0 +1,76 @@
+import { between, instant, showDuration } from '../../shared/core/time.ts';
+import type { IncidentEvent } from '../../shared/incident/events.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import { planDigest } from '../../shared/plan/plan.ts';
+import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
+import type { FunctionName } from '../../shared/system/names.ts';
+import type { Run, RunIncident } from './run.ts';
+import type { Effect, Vote } from './witness.ts';
+
+// What several judges ask of a run.
+
+/** A sentence for each time that it does not hold; none when it does. */
+export type Invariant = (run: Run) => readonly string[];
+
+/** Changes of the protected system by one of our functions. */
+export const effectsBy = ({ witness }: Run, name: FunctionName): readonly Effect[] =>
+  witness.effects.filter(({ call }) => call.principal === functionPrincipal(name));
+
+const PROMOTE = 'cloudsql.instances.promoteReplica';
+
+/** Promotions by us. */
+export const promotionsOf = (run: Run): readonly Effect[] =>
+  effectsBy(run, 'recover').filter(({ call }) => call.permission === PROMOTE);
+
+/** `permission resource`, as powers.ts writes requests. */
+export const requestOf = ({ call }: Effect): `${string} ${string}` => `${call.permission} ${call.resource}`;
+
+/** A plan that stands in a log under its own digest, and where. */
+export interface DrawnPlan {
+  readonly plan: Plan;
+  readonly digest: string;
+  readonly incident: RunIncident;
+}
+
+/** Every plan that was drawn, by its own digest and not by what the event says. */
+export const plansOf = (run: Run): readonly DrawnPlan[] =>
+  run.incidents.flatMap((incident) =>
+    incident.events.flatMap((event) =>
+      event.kind === 'planDrawn' ? [{ plan: event.data.plan, digest: planDigest(event.data.plan), incident }] : [],
+    ),
+  );
+
+/** Decisions that somebody of dr.yaml really made, by our own token, on that plan and in time. */
+export function votesOn(run: Run, { plan, digest, incident }: DrawnPlan): readonly Vote[] {
+  const { system } = run.stage;
+  const policy = system.approvals.perRunbook[plan.runbook];
+  const asked = new Map(
+    incident.events.flatMap((event) => (event.kind === 'approvalAsked' ? [[event.data.approval, event.data]] : [])),
+  );
+  return run.witness.votes.filter(
+    (vote) =>
+      vote.isGenuine &&
+      vote.incident === incident.state.id &&
+      vote.planDigest === digest &&
+      asked.get(vote.approval)?.planDigest === digest &&
+      vote.at <= (asked.get(vote.approval)?.expiresAt ?? 0) + system.guards.clockSkew &&
+      policy?.approvers.some((approver) => approver === vote.approver) === true,
+  );
+}
+
+/** Whether somebody wrote into that incident's log, so that what it says of itself counts for nothing. */
+export const isForged = (run: Run, { state }: RunIncident): boolean =>
+  run.witness.forged.some(({ incident }) => incident === state.id);
+
+/** `3m 20s` after the break. */
+export const when = (run: Run, at: number): string => `at ${showDuration(between(run.brokenAt, instant(at)))}`;
+
+/** Whether a request may have arrived long after it was sent: a fault of the network, or a process that froze before it. */
+export const hadLateRequests = ({ witness }: Run): boolean =>
+  witness.meetings.some(
+    ({ what }) => what === 'call arriveLate' || what === 'call slow' || what === 'frozen before a call',
+  );
+
+/** The last event of one of these kinds. */
+export const lastOf = (events: readonly IncidentEvent[], ...kinds: readonly IncidentEvent['kind'][]) =>
+  events.findLast(({ kind }) => kinds.includes(kind));

@@ -1,0 +1,121 @@
+import {
+  currentApproval,
+  hasEnded,
+  type IncidentState,
+  insideCommittedSection,
+  standing,
+} from '../../shared/incident/state.ts';
+import { minutes, showDuration } from '../../shared/core/time.ts';
+import { SERVICES } from '../../sandbox/world/reference-world.ts';
+import { BELIEVED } from '../../sandbox/world/assumptions.ts';
+import { effectsBy, type Invariant, isForged, lastOf, when } from './judged.ts';
+import { isWithPeople, type Run, type RunIncident } from './run.ts';
+
+// Nobody is forgotten: every incident ends or reaches a person, nothing ends that is not over, and in a calm world the recovery
+// succeeds.
+
+const genuine = (run: Run): readonly RunIncident[] => run.incidents.filter((incident) => !isForged(run, incident));
+
+/** How long an expired request may wait for somebody to notice. */
+const NOTICED_WITHIN = minutes(3);
+
+function whyStuck(run: Run, { state }: RunIncident): string | undefined {
+  if (hasEnded(state) || isWithPeople(state)) return undefined;
+  const approval = currentApproval(state);
+  if (state.phase.kind !== 'awaitingApproval' || approval === undefined) return `is ${state.phase.kind}`;
+  const stands = standing(approval, run.endedAt);
+  if (stands === 'open' || run.endedAt < approval.expiresAt + NOTICED_WITHIN) return undefined;
+  return `waits for an approval that is ${stands}`;
+}
+
+/** Acts of people after which a new stop must be told anew. */
+const PEOPLE_ACT = ['opened', 'resumed', 'decided'] as const;
+
+/** Whether somebody got an urgent notice since people last acted. */
+function wasTold({ state, events }: RunIncident): boolean {
+  const since = lastOf(events, ...PEOPLE_ACT)?.at ?? 0;
+  return [...state.notices.values()].some(
+    ({ notice, dueAt, delivered }) => notice.urgent && dueAt >= since && delivered.length > 0,
+  );
+}
+
+function halfDone(state: IncidentState): boolean {
+  const { run } = state;
+  if (run === undefined || !insideCommittedSection(run) || state.phase.kind === 'takenOver') return false;
+  return run.landing?.landed !== true;
+}
+
+/** Why a dismissal is not our judgement. */
+const BY_PEOPLE = /^(cancelled by|test-notification)/;
+
+/** A calm world in which one person approves at once and nothing else goes wrong. */
+function shouldRecover({ stage: { plot } }: Run): boolean {
+  const { title, mood, happenings, habits, assumptions } = plot;
+  const isPlain = happenings.every(({ trigger }) => trigger.kind === 'at') && mood === 'calm';
+  const isCurable = title === 'pod hangs' || title === 'primary lost, refuses' || title === 'primary lost, hangs';
+  const agrees = habits['oncall-pager'] === 'quick' && habits['eng-lead-pager'] === 'never';
+  return isPlain && isCurable && agrees && assumptions === BELIEVED;
+}
+
+/** From the break to the last user served again, in a world where nothing else goes wrong. */
+const RECOVERED_WITHIN = minutes(15);
+
+export const LIVENESS: Readonly<Record<string, Invariant>> = {
+  'L1 every incident has ended or is with people': (run) =>
+    genuine(run).flatMap((incident) => {
+      const why = whyStuck(run, incident);
+      return why === undefined ? [] : [`${incident.state.id} ${why}`];
+    }),
+  'L1 the run comes to rest': (run) =>
+    run.isQuiet || run.incidents.some((incident) => isForged(run, incident))
+      ? []
+      : ['something still goes on at its end'],
+  'L1 people were told why they have it': (run) =>
+    genuine(run)
+      .filter((incident) => isWithPeople(incident.state) && incident.state.phase.kind !== 'takenOver')
+      .filter((incident) => incident.state.run?.performed !== false)
+      .filter((incident) => !wasTold(incident))
+      .map(({ state }) => `${state.id} is ${state.phase.kind} and nobody was told since people last acted`),
+  'L2 no committed section is left half done without its landing': (run) =>
+    genuine(run)
+      .filter(({ state }) => halfDone(state))
+      .map(({ state }) => `${state.id} in phase ${state.phase.kind}`),
+  'L3 every urgent notice is delivered': (run) =>
+    genuine(run).flatMap(({ state }) =>
+      [...state.notices.values()]
+        .filter(({ notice, delivered }) => notice.urgent && delivered.length === 0)
+        .filter(({ notice }) => notice.approval === null)
+        .map(({ notice }) => `${state.id}: ${notice.id}`),
+    ),
+  'L4 nothing is dismissed that is not over': (run) =>
+    run.witness.endings.flatMap(({ at, incident, how, ill, hungPods }) => {
+      const found = run.incidents.find(({ state }) => state.id === incident);
+      const phase = found?.state.phase;
+      if (found === undefined || isForged(run, found)) return [];
+      const isOurs = how === 'dismissed' && phase?.kind === 'dismissed' && !BY_PEOPLE.test(phase.because);
+      if (!isOurs || (ill.length === 0 && hungPods === 0)) return [];
+      return [`${incident} was dismissed ${when(run, at)} with ${[...ill, `${hungPods} hung pods`].join(', ')}`];
+    }),
+  'L4 nothing is resolved that does not serve': (run) =>
+    run.witness.endings.flatMap(({ at, incident, how, ill }) => {
+      const found = run.incidents.find(({ state }) => state.id === incident);
+      if (how !== 'resolved' || ill.length === 0 || found === undefined || isForged(run, found)) return [];
+      return [`${incident} was resolved ${when(run, at)} while ${ill.join(', ')} could not be written to`];
+    }),
+  'L4 a failure that lasts is known to somebody': (run) => {
+    const { front } = run.stage.world;
+    const ill = [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !front.isWell(service));
+    const isKnown = run.incidents.some((incident) => !hasEnded(incident.state) || isForged(run, incident));
+    const isByPeople = run.incidents.some(({ events }) => lastOf(events, 'cancelled') !== undefined);
+    return ill.length === 0 || isKnown || isByPeople ? [] : [`${ill.join(', ')} can't be written to, and nobody looks`];
+  },
+  'L5 in a calm world what can be recovered is recovered': (run) => {
+    if (!shouldRecover(run)) return [];
+    const ends = run.stage.load.report().flatMap(({ outages }) => outages.map(({ until }) => until ?? run.endedAt));
+    const took = Math.max(0, ...ends) - run.brokenAt;
+    const acted = [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')].length > 0;
+    const isResolved = run.incidents.some(({ state }) => state.phase.kind === 'resolved');
+    if (!isResolved || !acted) return ['nothing was resolved'];
+    return took > RECOVERED_WITHIN ? [`users were without service for ${showDuration(took as never)}`] : [];
+  },
+};

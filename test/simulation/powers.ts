@@ -1,0 +1,57 @@
+import type { Plan, PlannedStep } from '../../shared/plan/plan.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+
+// Which requests each action of a plan may make, written down a second time from what the APIs are: judges compare the audit
+// with this, never with the product's own code.
+
+/** Effects that change nothing of the protected system. */
+export const HARMLESS: ReadonlySet<string> = new Set(['pubsub.topics.publish', 'cloudsql.instances.login']);
+
+/** Permissions that heal's effects may need, and no more. */
+export const SAFE: ReadonlySet<string> = new Set(['k8s.pods/eviction.create', 'k8s.apps.deployments/scale.patch']);
+
+/** One request of an API: its permission and what it is about. */
+export type Request = `${string} ${string}`;
+
+const { namespace, api } = REFERENCE;
+const SCALE: Request = `k8s.apps.deployments/scale.patch namespaces/${namespace}/deployments/${api}/scale`;
+const FLOOR: Request = `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${namespace}/horizontalpodautoscalers/${api}`;
+const SERVICE: Request = `run.services.update services/${api}`;
+
+type Input = PlannedStep['input'];
+
+function text(input: Input, key: string): string {
+  const value = input[key];
+  return typeof value === 'string' ? value : '';
+}
+
+/** What an action asks of the cloud, by its kind. Actions that are not here only look. */
+const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> = {
+  'hold-workload': () => [SCALE],
+  'release-workload': () => [SCALE, FLOOR],
+  'hold-service': () => [SERVICE],
+  'release-service': () => [SERVICE],
+  'stop-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'start-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'promote-replica': (input) => [
+    `cloudsql.instances.promoteReplica instances/${text(input, 'replica')}:promoteReplica`,
+  ],
+  'point-secret': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
+  'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
+  'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
+};
+
+/** The requests that one action may make. */
+export const requestsOf = (action: string, input: Input): readonly Request[] => REQUESTS[action]?.(input) ?? [];
+
+/** Every request that a plan allows, its ways back included. */
+export function requestsIn(plan: Plan): ReadonlySet<Request> {
+  return new Set(
+    plan.steps.flatMap(({ action, input, undo }) => [
+      ...requestsOf(action, input),
+      ...(undo.kind === 'action' ? requestsOf(undo.action, undo.input) : []),
+    ]),
+  );
+}

@@ -1,0 +1,182 @@
+import { after, type Millis, millis } from '../../shared/core/time.ts';
+import type { Clock } from '../../shared/ports/clock.ts';
+import type { FunctionName } from '../../shared/system/names.ts';
+import type { VirtualClock } from '../../sandbox/world/clock.ts';
+import type { Chance } from '../../sandbox/world/kernel.ts';
+
+// Processes that can die and freeze. Everything that one of them asks of the outside passes it, and so do its timers.
+//
+// P1. After its death no call does anything, and no call of before is ever answered: what is killed just stops.
+// P2. While it is frozen nothing of it goes on; when it thaws, the call that it was about to make is made, however late.
+// P3. A new delivery goes to a process that is neither dead nor frozen; a new one is started when there is none.
+
+/** The end of a process, seen by those who called it. */
+export class Death extends Error {}
+
+/** At which call from now on something happens to a process, and whether the call's effect comes first. */
+export interface Blow {
+  readonly calls: number;
+  readonly when: 'before' | 'after';
+  /** How long it freezes; killed when missing. */
+  readonly lasts?: Millis;
+}
+
+/** One process of one function. */
+export class Process {
+  readonly id: string;
+  readonly died: Promise<never>;
+  readonly #clock: VirtualClock;
+  readonly #struck: (blow: Blow) => void;
+  #blows: { readonly at: number; readonly blow: Blow }[] = [];
+  #calls = 0;
+  #dead = false;
+  #thaw: Promise<void> | undefined;
+  #tell: (death: Death) => void = () => undefined;
+
+  constructor(id: string, clock: VirtualClock, struck: (blow: Blow) => void) {
+    this.id = id;
+    this.#clock = clock;
+    this.#struck = struck;
+    this.died = new Promise<never>((_resolve, reject) => {
+      this.#tell = reject;
+    });
+    this.died.catch(() => undefined);
+  }
+
+  get isDead(): boolean {
+    return this.#dead;
+  }
+
+  get isFrozen(): boolean {
+    return this.#thaw !== undefined;
+  }
+
+  /** Deals a blow at one of its next calls. */
+  deal(blow: Blow): void {
+    this.#blows.push({ at: this.#calls + blow.calls, blow });
+  }
+
+  /** Passes one call to the outside (P1, P2). */
+  async pass<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    const number = this.#calls;
+    const due = this.#blows.filter(({ at }) => at === number).map(({ blow }) => blow);
+    await this.#going();
+    for (const blow of due) if (blow.when === 'before') await this.#take(blow);
+    const settled = await call().then(
+      (value) => () => value,
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
+    for (const blow of due) if (blow.when === 'after') await this.#take(blow);
+    await this.#going();
+    return settled();
+  }
+
+  /** The same object, each of whose methods (and those of its parts) passes this process. */
+  wrap<T extends object>(target: T): T {
+    return new Proxy(target, {
+      get: (own, key) => {
+        const value: unknown = Reflect.get(own, key);
+        if (typeof value === 'function')
+          return (...args: unknown[]) => this.pass(async () => (await Reflect.apply(value, own, args)) as unknown);
+        return typeof value === 'object' && value !== null ? this.wrap(value) : value;
+      },
+    });
+  }
+
+  /** Its clock: timers of a process that is dead or frozen don't fire. */
+  clock(time: Clock): Clock {
+    const sleep = async (length: Millis, signal?: AbortSignal): Promise<void> => {
+      await time.sleep(length, signal);
+      await this.#going();
+    };
+    return { ...time, sleep };
+  }
+
+  async #going(): Promise<void> {
+    while (this.#thaw !== undefined && !this.#dead) await this.#thaw;
+    if (this.#dead) await never();
+  }
+
+  async #take(blow: Blow): Promise<void> {
+    this.#struck(blow);
+    if (blow.lasts === undefined) {
+      this.#dead = true;
+      this.#tell(new Death());
+      await never();
+      return;
+    }
+    const { lasts } = blow;
+    this.#thaw ??= new Promise<void>((thawed) => {
+      this.#clock.schedule(after(this.#clock.now(), lasts), () => {
+        this.#thaw = undefined;
+        thawed();
+      });
+    });
+    await this.#going();
+  }
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+/** How processes are made. */
+export interface ProcessesOptions {
+  readonly clock: VirtualClock;
+  readonly chance: Chance;
+  /** Processes of one function that take deliveries side by side. */
+  readonly copies: number;
+  /** Probability that a new process is killed at one of its first calls; asked when it starts. */
+  readonly killRate: () => number;
+  readonly struck: (of: FunctionName, blow: Blow) => void;
+}
+
+/** Calls within which a process that is to die by chance dies: about one long delivery. */
+const LIFE_MAX = 250;
+
+/** All processes of all functions. */
+export class Processes {
+  readonly #options: ProcessesOptions;
+  readonly #all = new Map<FunctionName, Process[]>();
+  #started = 0;
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+  }
+
+  /** How many were ever started. */
+  get started(): number {
+    return this.#started;
+  }
+
+  /** The process that takes the next delivery (P3). */
+  pick(of: FunctionName): Process {
+    const { copies, chance } = this.#options;
+    const ready = (this.#all.get(of) ?? []).filter((process) => !process.isDead && !process.isFrozen);
+    if (ready.length < copies) ready.push(this.#start(of));
+    return ready[chance.between(0, ready.length - 1)] ?? this.#start(of);
+  }
+
+  /** Deals a blow to every process of a function that is alive. */
+  deal(of: FunctionName, blow: Blow): void {
+    for (const process of this.#all.get(of) ?? []) if (!process.isDead) process.deal(blow);
+  }
+
+  #start(of: FunctionName): Process {
+    const { clock, chance, killRate, struck } = this.#options;
+    this.#started += 1;
+    const process = new Process(`${of}/${this.#started}`, clock, (blow) => struck(of, blow));
+    if (chance.next() < killRate())
+      process.deal({ calls: chance.between(1, LIFE_MAX), when: chance.pick(['before', 'after'] as const) });
+    this.#all.set(of, [...(this.#all.get(of) ?? []), process]);
+    return process;
+  }
+}
+
+/** A blow that freezes. */
+export const freezing = (lasts: number, calls: number, when: 'before' | 'after'): Blow => ({
+  lasts: millis(lasts),
+  calls,
+  when,
+});

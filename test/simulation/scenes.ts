@@ -1,0 +1,110 @@
+import type { Chance } from '../../sandbox/world/kernel.ts';
+import { minutes, seconds } from '../../shared/core/time.ts';
+import type { Deed } from './plot.ts';
+
+// The disasters, each as what happens to the world and when, counted from the moment of the break.
+
+/** One disaster. */
+export interface Scene {
+  readonly name: string;
+  readonly weight: number;
+  /** Whose steps it leads to. */
+  readonly runbook: 'database' | 'pod';
+  play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
+}
+
+const breaks = (ms: number, fault: Extract<Deed, { kind: 'break' }>['fault'], variant?: string, target?: string) => ({
+  ms,
+  deed: {
+    kind: 'break',
+    fault,
+    ...(variant === undefined ? {} : { variant }),
+    ...(target === undefined ? {} : { target }),
+  } satisfies Deed,
+});
+
+const mends = (ms: number, fault: Extract<Deed, { kind: 'mend' }>['fault']) => ({
+  ms,
+  deed: { kind: 'mend', fault } satisfies Deed,
+});
+
+const hand = (ms: number, what: Extract<Deed, { kind: 'hand' }>['what']) => ({
+  ms,
+  deed: { kind: 'hand', what } satisfies Deed,
+});
+
+const database = (name: string, weight: number, play: Scene['play']): Scene => ({
+  name,
+  weight,
+  runbook: 'database',
+  play,
+});
+
+const REPLICA = 'coditect-dms-db-replica';
+
+/** All disasters. */
+export const SCENES: readonly [Scene, ...Scene[]] = [
+  database('primary lost, refuses', 28, () => [breaks(0, 'primary-database', 'refuses')]),
+  database('primary lost, hangs', 12, () => [breaks(0, 'primary-database', 'hangs')]),
+  database('primary lost, comes back', 9, (chance) => [
+    breaks(0, 'primary-database', chance.pick(['refuses', 'hangs'] as const)),
+    mends(seconds(chance.between(20, 900)), 'primary-database'),
+  ]),
+  database('primary lost, back, lost again', 3, (chance) => {
+    const back = seconds(chance.between(40, 400));
+    return [
+      breaks(0, 'primary-database', 'refuses'),
+      mends(back, 'primary-database'),
+      breaks(back + seconds(chance.between(20, 300)), 'primary-database', 'refuses'),
+    ];
+  }),
+  database('primary lost, promoted by hand', 5, (chance) => [
+    breaks(0, 'primary-database', 'refuses'),
+    hand(seconds(chance.between(60, 700)), chance.pick(['promoteReplica', 'promoteEast'] as const)),
+  ]),
+  database('primary stopped by hand', 2, () => [hand(0, 'stopPrimary')]),
+  database('primary lost, stop runs for ever', 4, () => [
+    breaks(0, 'stop-not-carried-out', 'runsForever'),
+    breaks(0, 'primary-database', 'refuses'),
+  ]),
+  database('primary lost, stop without effect', 4, (chance) => [
+    breaks(0, 'stop-not-carried-out', 'doneWithoutEffect'),
+    breaks(0, 'primary-database', chance.pick(['refuses', 'hangs'] as const)),
+  ]),
+  database('we are cut off, others are served', 4, () => [breaks(0, 'functions-cut-from-primary')]),
+  database('pods are cut off', 3, () => [breaks(0, 'network', 'both-ways', 'pods,sql/coditect-dms-db')]),
+  database('Cloud Run is cut off', 2, () => [breaks(0, 'network', 'both-ways', 'cloudRun,sql/coditect-dms-db')]),
+  database('only pods are served', 3, () => [
+    breaks(0, 'functions-cut-from-primary'),
+    breaks(0, 'network', 'both-ways', 'cloudRun,sql/coditect-dms-db'),
+    breaks(0, 'network', 'both-ways', `sql/${REPLICA},sql/coditect-dms-db`),
+  ]),
+  database('maintenance', 4, () => [breaks(0, 'maintenance')]),
+  database('replica lags, then primary lost', 3, () => [
+    breaks(-minutes(3), 'replica-lag'),
+    breaks(0, 'primary-database', 'refuses'),
+  ]),
+  database('replica frozen, then primary lost', 4, (chance) => [
+    breaks(-minutes(chance.between(1, 3)), 'frozen-replica', chance.pick(['replay', 'receiver'] as const)),
+    breaks(0, 'primary-database', 'refuses'),
+  ]),
+  database('primary and replica lost', 2, () => [
+    breaks(0, 'primary-database', 'refuses'),
+    breaks(0, 'primary-database', 'refuses', REPLICA),
+  ]),
+  database('primary lost and a pod hangs', 2, () => [
+    breaks(-seconds(40), 'pod'),
+    breaks(0, 'primary-database', 'refuses'),
+  ]),
+  database('asked for by hand on a healthy system', 2, () => [
+    { ms: 0, deed: { kind: 'operate', operation: { by: 'command', verb: 'start' } } },
+  ]),
+  { name: 'pod hangs', weight: 9, runbook: 'pod', play: () => [breaks(0, 'pod')] },
+  {
+    name: 'pods hang again and again',
+    weight: 3,
+    runbook: 'pod',
+    play: (chance) => Array.from({ length: 6 }, (_, index) => breaks(index * seconds(chance.between(60, 400)), 'pod')),
+  },
+  { name: 'containers crash', weight: 2, runbook: 'pod', play: () => [breaks(0, 'crash-loop', 'this')] },
+];

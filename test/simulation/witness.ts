@@ -1,0 +1,132 @@
+import { after, type Instant, seconds } from '../../shared/core/time.ts';
+import type { IncidentId } from '../../shared/system/names.ts';
+import type { VirtualClock } from '../../sandbox/world/clock.ts';
+import type { ApiCall } from '../../sandbox/world/kernel.ts';
+import { SERVICES } from '../../sandbox/world/reference-world.ts';
+import type { World } from '../../sandbox/world/world.ts';
+import type { Chronicle } from './chronicle.ts';
+import { HARMLESS } from './powers.ts';
+import type { Handiwork } from './plot.ts';
+
+// What was seen from outside while a run went on, for the judges: the world in the moment of each effect, what people really
+// pressed, what they got. Nothing here comes from what the product says of itself, except where it says so.
+
+/** A change of the protected system by one of our functions, and how the databases were when it happened. */
+export interface Effect {
+  readonly at: Instant;
+  readonly call: ApiCall;
+  /** Instances that took writes from a consumer's place in that moment. */
+  readonly writers: readonly string[];
+}
+
+/** A button that somebody pressed: what the token said that they used. */
+export interface Vote {
+  readonly at: Instant;
+  readonly approver: string;
+  readonly incident: string;
+  readonly approval: string;
+  readonly planDigest: string;
+  readonly decision: 'approve' | 'deny';
+  /** Whether the token was one that we had sent them. */
+  readonly isGenuine: boolean;
+}
+
+/** What somebody did with gcloud, and whether the API took it. */
+export interface Hand {
+  readonly at: Instant;
+  readonly what: Handiwork;
+  readonly accepted: boolean;
+}
+
+/** A fault that met a step, for the coverage table. */
+export interface Meeting {
+  readonly at: Instant;
+  readonly what: string;
+  readonly positions: readonly string[];
+}
+
+/** How the world was when an incident ended. */
+export interface Ending {
+  readonly at: Instant;
+  readonly incident: IncidentId;
+  readonly how: 'resolved' | 'dismissed';
+  /** Services whose users could not write. */
+  readonly ill: readonly string[];
+  readonly hungPods: number;
+}
+
+/** Everything that was seen. */
+export interface Witness {
+  readonly effects: Effect[];
+  /** Moments in which two instances took writes from a consumer's place. */
+  readonly splits: { readonly at: Instant; readonly writers: readonly string[] }[];
+  readonly endings: Ending[];
+  readonly votes: Vote[];
+  readonly hands: Hand[];
+  readonly forged: { readonly at: Instant; readonly incident: IncidentId; readonly what: string }[];
+  readonly meetings: Meeting[];
+  readonly pages: { readonly at: Instant; readonly destination: string; readonly subject: string }[];
+  /** Texts that Monitoring published on the alerts' topic. */
+  readonly alerts: string[];
+  /** Flows that ended with something that is no death and no failure of the world. */
+  readonly bugs: string[];
+  /** What functions wrote into their own logs; for reading a failing seed. */
+  readonly notes: { readonly at: Instant; readonly text: string }[];
+}
+
+export const newWitness = (): Witness => ({
+  effects: [],
+  splits: [],
+  endings: [],
+  votes: [],
+  hands: [],
+  forged: [],
+  meetings: [],
+  pages: [],
+  alerts: [],
+  bugs: [],
+  notes: [],
+});
+
+/** Places from which consumers connect. */
+const CONSUMERS = ['pods', 'cloudRun'] as const;
+
+/** Instances that take writes from a place of a consumer now. */
+export function writersNow({ sql }: World): readonly string[] {
+  const { servers } = sql.fleet;
+  return servers
+    .names()
+    .filter((name) => CONSUMERS.some((place) => servers.contact(place, name) === 'ok'))
+    .filter((name) => servers.server(name)?.acceptsWrites() === true);
+}
+
+/** How often the databases are looked at once something of ours was promoted. */
+const LOOK_EVERY = seconds(2);
+
+/** Begins to watch. */
+export function watch(witness: Witness, world: World, clock: VirtualClock, chronicle: Chronicle): void {
+  let isLooking = false;
+  const look = (): void => {
+    const writers = writersNow(world);
+    if (writers.length > 1) witness.splits.push({ at: clock.now(), writers });
+    clock.schedule(after(clock.now(), LOOK_EVERY), look);
+  };
+  world.kernel.audit.listen(({ at, call, result }) => {
+    if (result !== 'effect' || !call.writes || HARMLESS.has(call.permission)) return;
+    if (!call.principal.startsWith('dr-')) return;
+    witness.effects.push({ at, call, writers: writersNow(world) });
+    if (call.permission !== 'cloudsql.instances.promoteReplica' || isLooking) return;
+    isLooking = true;
+    look();
+  });
+  chronicle.listen(({ event, state }) => {
+    if (event.kind !== 'resolved' && event.kind !== 'dismissed') return;
+    witness.endings.push({
+      at: clock.now(),
+      incident: state.id,
+      how: event.kind,
+      ill: [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
+      hungPods: world.applications.running().filter((process) => process.state() === 'hung').length,
+    });
+  });
+}
