@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { operateCommand } from '../../cli/commands.ts';
 import { planCommand } from '../../cli/dry-run.ts';
 import { minutes } from '../../shared/core/time.ts';
@@ -7,16 +8,16 @@ import { changes, promotions } from './judge.ts';
 import { approveWhenAsked, onStage, type Stage } from './story.ts';
 
 /** What each action changes, by its permission and what it names; what only looks changes nothing. */
-const CHANGES: Readonly<Record<string, (input: Readonly<Record<string, unknown>>) => RegExp>> = {
+const CHANGES: Readonly<Record<string, (input: (key: string) => string) => RegExp>> = {
   'hold-workload': () => /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
   'release-workload': () => /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
   'hold-service': () => /^run\.services\.update services\/coditect-dms-api$/,
   'release-service': () => /^run\.services\.update services\/coditect-dms-api$/,
-  'stop-instance': ({ instance }) => new RegExp(`^cloudsql\\.instances\\.update instances/${instance}$`),
-  'promote-replica': ({ replica }) => new RegExp(`^cloudsql\\.instances\\.promoteReplica instances/${replica}:`),
-  'point-secret': ({ secret }) => new RegExp(`^secretmanager\\.versions\\.add secrets/${secret}:`),
-  'take-backup': ({ instance }) => new RegExp(`^cloudsql\\.backupRuns\\.create instances/${instance}/`),
-  'protect-instance': ({ instance }) => new RegExp(`^cloudsql\\.instances\\.update instances/${instance}$`),
+  'stop-instance': (input) => new RegExp(`^cloudsql\\.instances\\.update instances/${input('instance')}$`),
+  'promote-replica': (input) => new RegExp(`^cloudsql\\.instances\\.promoteReplica instances/${input('replica')}:`),
+  'point-secret': (input) => new RegExp(`^secretmanager\\.versions\\.add secrets/${input('secret')}:`),
+  'take-backup': (input) => new RegExp(`^cloudsql\\.backupRuns\\.create instances/${input('instance')}/`),
+  'protect-instance': (input) => new RegExp(`^cloudsql\\.instances\\.update instances/${input('instance')}$`),
   'create-replica': () => /^cloudsql\.instances\.create instances\/coditect-dms-db-replica-/,
 };
 
@@ -59,7 +60,7 @@ describe('mode observe', () => {
         expect(state.phase.kind).toBe('resolved');
         expect(promotions(stage).length).toBe(1);
         const foreseen = plan.steps.flatMap(({ action, input }) => {
-          const change = CHANGES[action]?.(input);
+          const change = CHANGES[action]?.((key) => z.string().parse(input[key]));
           return change === undefined ? [] : [expect.stringMatching(change)];
         });
         expect(changes(stage)).toEqual(foreseen);
