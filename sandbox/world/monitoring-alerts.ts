@@ -62,6 +62,8 @@ export class Alerting {
   readonly #store: SeriesStore;
   readonly #report: (change: IncidentChange) => void;
   readonly #open = new Map<string, OpenIncident>();
+  /** Series whose incident was closed for want of data, with when they were last heard of: they open none before they speak. */
+  readonly #givenUp = new Map<string, Instant>();
   readonly #conditions = new WeakMap<ConditionDocument, Condition>();
 
   constructor(options: {
@@ -98,6 +100,7 @@ export class Alerting {
       const key = incidentKey(document, series);
       const incident = this.#open.get(key);
       if (incident !== undefined) incident.seenAt = series.seenAt;
+      if (this.#givenUp.get(key) === series.seenAt) continue;
       if (incident === undefined && verdict === 'violates' && violating >= condition.count) {
         this.#begin(key, policy, document, series, value);
       }
@@ -119,7 +122,9 @@ export class Alerting {
     for (const [key, incident] of this.#open) {
       if (incident.condition.name !== document.name) continue;
       const silentFor = between(incident.seenAt, now);
-      if ((inactive && !heard.has(key)) || silentFor >= autoCloseOf(policy)) this.#end(key, incident, undefined);
+      const isGivenUp = silentFor >= autoCloseOf(policy);
+      if (isGivenUp) this.#givenUp.set(key, incident.seenAt);
+      if ((inactive && !heard.has(key)) || isGivenUp) this.#end(key, incident, undefined);
     }
   }
 

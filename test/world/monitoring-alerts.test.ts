@@ -166,6 +166,19 @@ describe('an absence', () => {
     expect(world.states()).toEqual(['open', 'closed']);
   });
 
+  it('that closes by itself opens no other before the series has been heard of again', () => {
+    const { conditions, ...rest } = absent('300s');
+    const world = createMonitoringWorld([{ ...rest, conditions, alertStrategy: { autoClose: '1800s' } }]);
+    world.set(undefined);
+    world.wait(minutes(60));
+    expect(world.states()).toEqual(['open', 'closed']);
+    world.set(0);
+    world.wait(minutes(5));
+    world.set(undefined);
+    world.wait(minutes(10));
+    expect(world.states()).toEqual(['open', 'closed', 'open']);
+  });
+
   it('is refused when it is shorter than Monitoring allows', () => {
     expect(() => createMonitoringWorld([absent('60s')])).toThrow('at least 120s');
   });
