@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts';
 import { instant, type Instant, type Millis, millis, showDuration, toIso } from '../core/time.ts';
-import { position } from '../incident/decide.ts';
+import { position } from '../incident/telling.ts';
 import { type ApprovalState, type IncidentState, standing } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
 import { type Alternative, criticalPath, opensOf, type Plan, type PlannedStep } from '../plan/plan.ts';

@@ -7,7 +7,7 @@ import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { sha256 } from '../core/digest.ts';
 import type { SecretText } from '../core/redact.ts';
 import { instant, type Instant } from '../core/time.ts';
-import { tell } from '../incident/decide.ts';
+import { tell } from '../incident/telling.ts';
 import { event, type NewEvent } from '../incident/events.ts';
 import {
   type ApprovalState,

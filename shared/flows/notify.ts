@@ -4,7 +4,7 @@ import { after, millis, minutes, seconds, toIso } from '../core/time.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
 import { type Link, linkFor, linkKey } from '../approvals/link.ts';
 import { type Holding, takeLeases } from '../engine/leases.ts';
-import { tell } from '../incident/decide.ts';
+import { tell } from '../incident/telling.ts';
 import { event, type Notice } from '../incident/events.ts';
 import { isOutstanding, missing } from '../incident/outstanding.ts';
 import { type ApprovalState, hasEnded, type IncidentState, type NoticeState, standing } from '../incident/state.ts';

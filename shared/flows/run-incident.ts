@@ -7,6 +7,7 @@ import { killSwitchGuard, readKillSwitch } from '../guards/kill-switch.ts';
 import { brakesFor } from '../guards/guards.ts';
 import { readLedger, recordEnd, recordStart, writeLedger } from '../guards/run-ledger.ts';
 import { decideClosedApproval, decideStop } from '../incident/decide.ts';
+import { held } from '../incident/telling.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import {
   currentApproval,
@@ -71,7 +72,12 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
     context: (state, run, intentAt) => context(journal, home, approvalOf.last(), { state, run, intentAt }),
     mayStart: async (state, run) => {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
-      if (stop !== undefined) return { kind: 'no', events: () => [event('held', { blocks: [stop], until: null })] };
+      if (stop !== undefined)
+        return {
+          kind: 'no',
+          // A switch that nobody can read holds the run back until the next try, and is no news of its own.
+          events: (now, at) => (stop.code === 'killSwitchUnknown' ? [] : held(now, [stop], at)),
+        };
       if (run.needsApproval) return afterVerification(await approvalOf.ask(state, run), home);
       const blocks = brakesFor({
         system,

@@ -4,28 +4,16 @@ import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest } from '../plan/plan.ts';
 import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { event, type NewEvent, type Notice, type StepFailure } from './events.ts';
+import { event, type NewEvent, type StepFailure } from './events.ts';
 import { measure } from './measures.ts';
 import { currentApproval, deniedBy, hasEnded, type IncidentState, passedNoReturn, standing } from './state.ts';
+import { anew, forPeople, held, nextCommands, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
 //
 // D1. An ended incident gets no new plan, no approval and no run.
 // D2. Each thing a person must know is one notice with a stable id, so that deciding twice tells once.
-
-/** Something people must know, said once for `id`. */
-export function tell(
-  id: string,
-  kind: Notice['kind'],
-  subject: string,
-  text: string,
-  options: { readonly urgent?: boolean; readonly approval?: string } = {},
-): NewEvent {
-  return event('noticeDue', {
-    notice: { id, kind, urgent: options.urgent ?? false, subject, text, approval: options.approval ?? null },
-  });
-}
 
 /** What a look concluded. `plan` when there is something to do; `brakes` hold what nobody asked for; `walls` hold everything. */
 export interface Conclusion {
@@ -56,6 +44,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
   const changed = state.diagnosis?.scenario !== diagnosis.scenario || state.diagnosis.target !== diagnosis.target;
   const isNews = changed || state.diagnosis?.conclusion !== diagnosis.conclusion;
   const named = event('diagnosed', { diagnosis });
+  const isDoubt = diagnosis.scenario === 'unknown';
   const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
   switch (diagnosis.conclusion) {
     case 'nothing':
@@ -67,13 +56,8 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
         tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons),
       ];
     case 'wait':
-      // A look that can't confirm again what was confirmed is no news while people decide; a different finding is.
-      if (
-        !changed &&
-        state.run !== undefined &&
-        (state.phase.kind === 'awaitingApproval' || state.phase.kind === 'held')
-      )
-        return head;
+      if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;
+      if (isWithDeciders(state) && (!changed || isDoubt)) return head;
       return [
         ...head,
         named,
@@ -91,6 +75,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
       ];
     case 'person':
       if (!isNews && state.phase.kind === 'needsPerson') return head;
+      if (isDoubt && isWithDeciders(state)) return head;
       return [
         ...head,
         named,
@@ -108,6 +93,14 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
   }
 }
 
+/**
+ * Whether people are asked what to do, or have said no. A look that can't confirm again what was confirmed, or can't tell, is no
+ * news to them; a different finding is.
+ */
+const isWithDeciders = (state: IncidentState): boolean =>
+  state.run !== undefined &&
+  (state.phase.kind === 'awaitingApproval' || (state.phase.kind === 'needsPerson' && deniedBy(state) !== undefined));
+
 function decidePlan(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
   const { plan, diagnosis } = look;
   const reasons = diagnosis.reasons.map((reason) => reason.text).join('; ');
@@ -124,12 +117,16 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
   // A look may end between a decision and what follows on it: what was approved stays approved, and a deny stands until people
   // resume, since whoever is asked again would overrule it without knowing.
   const stands = open === undefined ? undefined : standing(open, now);
-  if (stands === 'denied' || ((stands === 'open' || stands === 'approved') && samePlan(state, plan))) return [];
+  if (stands === 'denied') return [];
+  if ((stands === 'open' || stands === 'approved') && samePlan(state, plan))
+    return state.phase.kind === 'held' && look.walls.length === 0
+      ? [event('released', { because: 'nothing holds it back any longer' })]
+      : [];
   const denied = deniedBy(state);
   if (denied !== undefined && samePlan(state, plan))
     return state.phase.kind === 'needsPerson'
       ? []
-      : forPeople(`denied/${digest}`, state, `the plan was denied by ${denied}`, [], nextCommands(state));
+      : forPeople('denied', state, `the plan was denied by ${denied}`, [], nextCommands(state));
   const needsApproval = look.mode === 'approve' || plan.steps.some((step) => step.risk === 'destructive');
   const performed = look.mode !== 'observe';
   const drawn = event('planDrawn', { plan, digest, evidence: look.facts, needsApproval, performed });
@@ -215,41 +212,9 @@ function samePlan(state: IncidentState, plan: Plan): boolean {
 const deedsOf = (plan: Plan): string =>
   canonicalJson(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
 
-function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
-  const clears = blocks.map((block) => block.clearsAtMs);
-  const until = clears.every((at) => at !== null) ? Math.max(now + 1_000, ...clears.filter((at) => at !== null)) : null;
-  const text = blocks
-    .map(
-      (block) =>
-        `${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${new Date(block.clearsAtMs).toISOString()}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`,
-    )
-    .join('; ');
-  const codes = blocks.map((block) => block.code).join('+');
-  const known = state.phase.kind === 'held' && state.notices.has(`blocked/${codes}`);
-  const said = tell(`blocked/${codes}`, 'blocked', `${state.headline}: held back (${codes})`, text, {
-    urgent: until === null,
-  });
-  return [event('held', { blocks: [...blocks], until }), ...(known ? [] : [said])];
-}
-
 function voidOpen(state: IncidentState, because: string): readonly NewEvent[] {
   const approval = currentApproval(state);
   return approval === undefined ? [] : [event('approvalVoided', { approval: approval.id, because })];
-}
-
-/** The incident goes to people, with what was tried and what they can do. */
-export function forPeople(
-  id: string,
-  state: IncidentState,
-  because: string,
-  tried: readonly string[],
-  next: readonly string[],
-): readonly NewEvent[] {
-  const text = [because, ...tried.map((what) => `tried: ${what}`), ...next].join('\n');
-  return [
-    event('needsPerson', { because, tried: [...tried], next: [...next] }),
-    tell(`person/${id}`, 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true }),
-  ];
 }
 
 /** A run whose step failed where nothing has to be taken back. */
@@ -280,7 +245,7 @@ export function decideLanding(
   return [
     event('landingStarted', { landing, because }),
     tell(
-      `landing/${because.code}`,
+      anew(state, `landing/${because.code}`),
       'landing',
       `${state.headline}: stopped inside the committed section, ${landing}`,
       `${because.detail}\n${what}\n${position(state).join('\n')}`,
@@ -295,7 +260,9 @@ export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'):
   const next = nextCommands(state);
   return [
     event('landed', { landing, position: where, next: [...next] }),
-    tell('landed', 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), { urgent: true }),
+    tell(anew(state, 'landed'), 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), {
+      urgent: true,
+    }),
   ];
 }
 
@@ -373,28 +340,4 @@ export function decideCancel(state: IncidentState, by: string, reason: string): 
     event('cancelled', { by, reason }),
     tell('dismissed', 'dismissed', `${state.headline}: cancelled by ${by}`, reason),
   ];
-}
-
-/** What has been done and what is under way, one line for each step that began. */
-export function position(state: IncidentState): readonly string[] {
-  return (state.run?.plan.steps ?? []).flatMap((step) => {
-    const progress = state.run?.steps.get(step.id);
-    if (progress === undefined) return [];
-    const detail =
-      progress.kind === 'failed' || progress.kind === 'undoFailed'
-        ? `: ${progress.failure.detail}`
-        : progress.kind === 'waiting' || progress.kind === 'done' || progress.kind === 'undone'
-          ? `: ${progress.detail}`
-          : '';
-    return [`${step.title} (${progress.kind}${detail})`];
-  });
-}
-
-/** What a person can type next. */
-export function nextCommands(state: IncidentState): readonly string[] {
-  const further =
-    state.run !== undefined && passedNoReturn(state.run)
-      ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`]
-      : [`./dr resume ${state.id} (looks again and draws a new plan)`];
-  return [`./dr show ${state.id}`, ...further];
 }

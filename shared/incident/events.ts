@@ -80,6 +80,8 @@ export const eventWires = {
   diagnosed: z.strictObject({ diagnosis: diagnosisWire }),
   /** Guards that hold back what nobody asked for; each is on the timeline. */
   held: z.strictObject({ blocks: z.array(guardBlockWire).min(1), until: at.nullable() }),
+  /** What held the run back is gone; it goes on where it was held, with the approval that it has. */
+  released: z.strictObject({ because: z.string() }),
   planDrawn: z.strictObject({
     plan: planWire,
     digest: z.string(),

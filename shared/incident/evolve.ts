@@ -6,6 +6,7 @@ import { approvalId, type IncidentId, personId, targetId } from '../system/names
 import type { IncidentEvent } from './events.ts';
 import {
   type ApprovalState,
+  currentApproval,
   type IncidentState,
   insideCommittedSection,
   passedNoReturn,
@@ -46,6 +47,7 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     notices: new Map(),
     evidence: [],
     foreignWork: [],
+    turn: 0,
     refusedAttempts: 0,
     measures: undefined,
   };
@@ -104,6 +106,12 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
         ...state,
         phase: { kind: 'held', until: event.data.until === null ? undefined : instant(event.data.until) },
       };
+    case 'released': {
+      if (state.phase.kind !== 'held') return state;
+      const approval = currentApproval(state);
+      if (approval !== undefined) return { ...state, phase: { kind: 'awaitingApproval', approval: approval.id } };
+      return { ...state, phase: state.run === undefined ? { kind: 'suspected', lookAt: at } : { kind: 'ready' } };
+    }
     case 'planDrawn': {
       const { plan, digest, evidence, needsApproval, performed } = event.data;
       const run: RunState = {
@@ -166,7 +174,10 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'handedOver':
       return state;
     case 'runStarted':
-      return withRun({ ...state, phase: { kind: 'running' } }, (run) => ({ ...run, startedAt: run.startedAt ?? at }));
+      return withRun({ ...state, turn: state.turn + 1, phase: { kind: 'running' } }, (run) => ({
+        ...run,
+        startedAt: run.startedAt ?? at,
+      }));
     case 'stepStarted': {
       const { step, direction, attempt, version } = event.data;
       const key = `${direction}:${step}`;
@@ -239,9 +250,12 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'resumed': {
       const { run } = state;
       // What can't be taken back is gone on with: the same plan, its failed steps open again, and a new approval for it.
-      if (run !== undefined && passedNoReturn(run))
-        return { ...state, run: { ...run, landing: undefined, steps: withoutFailures(run) }, phase: { kind: 'ready' } };
-      return { ...state, run: undefined, phase: { kind: 'suspected', lookAt: at } };
+      const turn = state.turn + 1;
+      if (run !== undefined && passedNoReturn(run)) {
+        const steps = withoutFailures(run);
+        return { ...state, turn, run: { ...run, landing: undefined, steps }, phase: { kind: 'ready' } };
+      }
+      return { ...state, turn, run: undefined, phase: { kind: 'suspected', lookAt: at } };
     }
     case 'cancelled':
       return { ...state, phase: { kind: 'dismissed', because: `cancelled by ${event.data.by}: ${event.data.reason}` } };

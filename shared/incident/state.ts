@@ -156,6 +156,8 @@ export interface IncidentState {
     readonly when: Instant;
     readonly instance: string;
   }[];
+  /** How often a run began or people handed the incident back: what stops after that is news again. */
+  readonly turn: number;
   /** Attempts to decide that were refused and written down. */
   readonly refusedAttempts: number;
   readonly measures: Readonly<Record<string, number | null>> | undefined;

@@ -49,6 +49,8 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
         tone: 'person',
         text: `held back: ${event.data.blocks.map((block) => `${block.guard}: ${block.observed}, limit ${block.limit}`).join('; ')}`,
       };
+    case 'released':
+      return { tone: 'step', text: `held back no longer: ${event.data.because}` };
     case 'planDrawn':
       return {
         tone: 'step',

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { sha256 } from '../../shared/core/digest.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import { notifyIncident } from '../../shared/flows/notify.ts';
-import { tell } from '../../shared/incident/decide.ts';
+import { tell } from '../../shared/incident/telling.ts';
 import { isOutstanding } from '../../shared/incident/outstanding.ts';
 import type { Delivery } from '../../shared/ports/messages.ts';
 import { PortError } from '../../shared/ports/port-error.ts';

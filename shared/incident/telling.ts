@@ -1,0 +1,81 @@
+import type { Instant } from '../core/time.ts';
+import type { GuardBlock } from '../plan/plan.ts';
+import { event, type NewEvent, type Notice } from './events.ts';
+import { type IncidentState, passedNoReturn } from './state.ts';
+
+// What people are told when something is decided: in the same breath, once for each occasion, with where things stand and what
+// they can type next. Pure, as deciding is.
+
+/** Something people must know, said once for `id`. */
+export function tell(
+  id: string,
+  kind: Notice['kind'],
+  subject: string,
+  text: string,
+  options: { readonly urgent?: boolean; readonly approval?: string } = {},
+): NewEvent {
+  return event('noticeDue', {
+    notice: { id, kind, urgent: options.urgent ?? false, subject, text, approval: options.approval ?? null },
+  });
+}
+
+/** Names an occasion: what happens again in another run, or after people handed it back, is told again (D2). */
+export const anew = (state: IncidentState, id: string): string => (state.turn === 0 ? id : `${id}/${state.turn}`);
+
+/** Holds back what is planned, and says so once. */
+export function held(state: IncidentState, blocks: readonly GuardBlock[], now: Instant): readonly NewEvent[] {
+  const clears = blocks.map((block) => block.clearsAtMs);
+  const until = clears.every((at) => at !== null) ? Math.max(now + 1_000, ...clears.filter((at) => at !== null)) : null;
+  const text = blocks
+    .map(
+      (block) =>
+        `${block.guard}: ${block.observed} (limit ${block.limit})${block.clearsAtMs === null ? '' : `, clears ${new Date(block.clearsAtMs).toISOString()}`}${block.openedBy === null ? '' : `, opened by ${block.openedBy}`}`,
+    )
+    .join('; ');
+  const codes = blocks.map((block) => block.code).join('+');
+  const id = anew(state, `blocked/${codes}`);
+  const known = state.phase.kind === 'held' && state.notices.has(id);
+  const said = tell(id, 'blocked', `${state.headline}: held back (${codes})`, text, {
+    urgent: until === null,
+  });
+  return [event('held', { blocks: [...blocks], until }), ...(known ? [] : [said])];
+}
+
+/** The incident goes to people, with what was tried and what they can do. */
+export function forPeople(
+  id: string,
+  state: IncidentState,
+  because: string,
+  tried: readonly string[],
+  next: readonly string[],
+): readonly NewEvent[] {
+  const text = [because, ...tried.map((what) => `tried: ${what}`), ...next].join('\n');
+  return [
+    event('needsPerson', { because, tried: [...tried], next: [...next] }),
+    tell(anew(state, `person/${id}`), 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true }),
+  ];
+}
+
+/** What has been done and what is under way, one line for each step that began. */
+export function position(state: IncidentState): readonly string[] {
+  return (state.run?.plan.steps ?? []).flatMap((step) => {
+    const progress = state.run?.steps.get(step.id);
+    if (progress === undefined) return [];
+    const detail =
+      progress.kind === 'failed' || progress.kind === 'undoFailed'
+        ? `: ${progress.failure.detail}`
+        : progress.kind === 'waiting' || progress.kind === 'done' || progress.kind === 'undone'
+          ? `: ${progress.detail}`
+          : '';
+    return [`${step.title} (${progress.kind}${detail})`];
+  });
+}
+
+/** What a person can type next. */
+export function nextCommands(state: IncidentState): readonly string[] {
+  const further =
+    state.run !== undefined && passedNoReturn(state.run)
+      ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`]
+      : [`./dr resume ${state.id} (looks again and draws a new plan)`];
+  return [`./dr show ${state.id}`, ...further];
+}

@@ -1,0 +1,35 @@
+import { BELIEVED } from '../../sandbox/world/assumptions.ts';
+import { minutes } from '../../shared/core/time.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
+
+/** When the disaster of a plot made here strikes, in milliseconds from the start. */
+export const BROKEN_AT = minutes(5);
+
+/** Something that happens so long after the break. */
+export const later = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 'at', ms: BROKEN_AT + ms }, deed });
+
+/** Something that happens when a step begins. */
+export const atStep = (action: string, deed: Deed, ms = 0): Happening => ({ trigger: { kind: 'step', action, ms }, deed });
+
+/** A plot in which nothing goes wrong but the primary, and somebody approves at once; with what makes it special. */
+export function calm(happenings: readonly Happening[], more: Partial<Plot> = {}): Plot {
+  return {
+    title: 'made by hand',
+    mood: 'calm',
+    brokenAtMs: BROKEN_AT,
+    faultsUntilMs: BROKEN_AT + minutes(15),
+    endsAtMs: BROKEN_AT + minutes(60),
+    happenings: [later(0, { kind: 'break', fault: 'primary-database', variant: 'refuses' }), ...happenings],
+    habits: { 'oncall-pager': 'quick' },
+    assumptions: BELIEVED,
+    duplicates: 0,
+    delayMaxMs: 0,
+    killRate: 0,
+    storeRate: 0,
+    storeLatencyMs: 0,
+    copies: 1,
+    skewMs: {},
+    deadDestinations: [],
+    ...more,
+  };
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from '@jest/globals';
+import { minutes, seconds } from '../../shared/core/time.ts';
+import { atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Plot } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// What seeds found, as plots made by hand: they stay as they are when the drawing of plots changes.
+
+/** Plays a plot in which everything must hold. */
+async function played(plot: Plot): Promise<Run> {
+  const run = await simulate(1, plot);
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const phases = (run: Run): readonly string[] => run.incidents.map(({ state }) => state.phase.kind);
+
+const pagesAbout = (run: Run, words: RegExp): number =>
+  run.witness.pages.filter(({ destination, subject }) => destination === 'cto-pager' && words.test(subject)).length;
+
+const eventsOf = (run: Run, kind: string): number =>
+  run.incidents.flatMap(({ events }) => events).filter((event) => event.kind === kind).length;
+
+describe('What the simulation found', () => {
+  it('a plan that was denied pages nobody again while nothing else is found', async () => {
+    const run = await played(calm([], { habits: { 'oncall-pager': 'denies' } }));
+    expect(phases(run)).toEqual(['needsPerson']);
+    expect(pagesAbout(run, /needs a person/)).toBe(1);
+  });
+
+  it('an approved run that the kill switch held back is told, and goes on when it is released', async () => {
+    const run = await played(
+      calm(
+        [
+          later(seconds(60), { kind: 'operate', operation: { by: 'command', verb: 'stop' } }),
+          later(minutes(5), { kind: 'operate', operation: { by: 'wish', verb: 'release' } }),
+        ],
+        { habits: { 'oncall-pager': 'quick' } },
+      ),
+    );
+    expect(pagesAbout(run, /held back/)).toBeGreaterThan(0);
+    expect(phases(run)).toEqual(['resolved']);
+  });
+
+  it('a store that nobody reaches when the run should begin delays it and does not stop it', async () => {
+    const run = await played(
+      calm([later(seconds(75), { kind: 'storeOutage', how: 'refuses', lastsMs: minutes(3) })]),
+    );
+    expect(phases(run)).toEqual(['resolved']);
+  });
+
+  it('what can’t be read for a minute voids no approval that people are asked for', async () => {
+    const down = { kind: 'weather', rates: [[{ kind: 'serverError' }, 1]], lastsMs: minutes(2) } as const;
+    const run = await played(calm([later(seconds(120), down)], { habits: { 'oncall-pager': 'slow' } }));
+    expect(eventsOf(run, 'approvalVoided')).toBe(0);
+    expect(phases(run)).toEqual(['resolved']);
+  });
+
+  it('a run that stops again after people handed it back is told again', async () => {
+    const refuses = { stopPrimaryWithReplicas: false };
+    const plot = calm([later(minutes(6), { kind: 'operate', operation: { by: 'wish', verb: 'resume' } })]);
+    const run = await played({ ...plot, assumptions: { ...plot.assumptions, ...refuses } });
+    expect(eventsOf(run, 'landed')).toBe(2);
+    expect(pagesAbout(run, /landed/)).toBe(2);
+  });
+
+  it('a primary that hangs is named by what its applications say, and failed over', async () => {
+    const plot = calm([]);
+    const hangs = later(0, { kind: 'break', fault: 'primary-database', variant: 'hangs' });
+    expect(phases(await played({ ...plot, happenings: [hangs] }))).toEqual(['resolved']);
+  });
+
+  it('a process that freezes before it promotes promotes nothing twice', async () => {
+    const frozen = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'before', lasts: seconds(130) } } as const;
+    expect(phases(await played(calm([atStep('promote-replica', frozen)], { copies: 2 })))).toEqual(['resolved']);
+  });
+});
