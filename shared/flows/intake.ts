@@ -36,6 +36,9 @@ import { type FlowHome, journalOf, summarise } from './flow-home.ts';
 /** How long another absorber is waited for before its own lease ends; then `tick` absorbs. */
 const PATIENCE = 30;
 
+/** From one absorption to the next: under a storm a head is written at most once a second (decisions.md 9). */
+const PACE = seconds(1);
+
 /** Signals absorbed at once. */
 const BATCH = 200;
 
@@ -141,7 +144,11 @@ export async function absorb(home: FlowHome): Promise<readonly IncidentId[]> {
   const touched = new Set<IncidentId>();
   for (let turn = 0; turn < PATIENCE; turn += 1) {
     if ((await store.log.waiting('unassigned', 1)).length === 0) break;
-    const taken = await store.leases.acquire('absorber', `${home.instance}/${home.chance.uuid()}`, system.guards.lease);
+    const holder = `${home.instance}/${home.chance.uuid()}`;
+    // Never given back: it ends by itself, and whoever comes before that finds more signals for the same write.
+    const turnTaken = await store.leases.acquire('absorber/pace', holder, PACE);
+    const taken =
+      turnTaken.kind === 'taken' ? turnTaken : await store.leases.acquire('absorber', holder, system.guards.lease);
     if (taken.kind === 'taken') {
       await clock.sleep(seconds(1));
       continue;

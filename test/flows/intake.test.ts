@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { after, minutes, toIso } from '../../shared/core/time.ts';
+import { after, millis, minutes, toIso } from '../../shared/core/time.ts';
 import { absorb, receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
 import { flowStage, incidentsOf } from './stage.ts';
 
@@ -113,6 +113,24 @@ describe('a storm', () => {
       ),
       { numRuns: 10 },
     );
+  });
+
+  it('writes an incident’s head at most once a second', async () => {
+    const { home, clock } = flowStage();
+    for (let number = 0; number < 60; number += 1) {
+      await receiveAlert(alertNumber('05-cloudrun-5xx-open', `0.${number}`), `m${number}`, home);
+      if (number % 3 === 0) await absorb(home);
+      clock.advance(millis(50));
+    }
+    await absorb(home);
+
+    const [incident] = await incidentsOf(home);
+    const records = incident === undefined ? [] : await home.store.log.read(incident.id, 0, 1_000);
+    const moments = records.filter(({ kind }) => kind === 'signalsAbsorbed').map(({ at }) => Date.parse(at));
+    expect(incident?.signals).toBe(60);
+    expect(moments.length).toBeGreaterThan(2);
+    for (const [index, moment] of moments.slice(1).entries())
+      expect(moment - (moments[index] ?? 0)).toBeGreaterThanOrEqual(1_000);
   });
 });
 
