@@ -23,9 +23,16 @@ export const pointSecret = define({
         kind: 'refused',
         failure: failure('refused', 'secretDisabled', `the newest version of ${secret} is disabled`),
       };
-    return (await hostOf(secret, version, context)) === host
-      ? { kind: 'already', detail: `${secret} names ${host} since version ${version}` }
-      : { kind: 'toDo', version };
+    if ((await hostOf(secret, version, context)) === host)
+      return { kind: 'already', detail: `${secret} names ${host} since version ${version}` };
+    // That it was promoted may stand in the log; that it is a primary is looked at.
+    const named = (await context.world.databases.fleet()).find(({ address }) => address === host);
+    return named?.role === 'primary'
+      ? { kind: 'toDo', version }
+      : {
+          kind: 'refused',
+          failure: failure('refused', 'noPrimary', `${host} is ${named?.role ?? 'no instance of ours'}, not a primary`),
+        };
   },
   start: async ({ secret, host }, version, { world }) => {
     const moved = withHost(await world.secrets.read(secret, version), host);

@@ -1,7 +1,13 @@
 import { z } from 'zod';
-import { failure } from '../engine/action.ts';
+import { seconds } from '../core/time.ts';
+import { type ActionContext, failure } from '../engine/action.ts';
+import type { StepFailure } from '../incident/events.ts';
+import type { JsonObject } from '../core/json.ts';
 import { instanceName } from '../system/names.ts';
+import { lossInput, lossNow } from './check-loss-bound.ts';
 import { define } from './define.ts';
+import { fenceFailure } from './fence.ts';
+import { fenceInput, lookAtFence } from './prove-fence.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 const input = z.strictObject({
@@ -9,9 +15,18 @@ const input = z.strictObject({
   upstream: z.string().transform(instanceName),
 });
 
+/** Looks at the fence before a doubt counts: a prober may be slow once. */
+const LOOKS = 3;
+
+/** Between two of them. */
+const NEXT_LOOK = seconds(2);
+
 /**
  * Makes a replica the primary, by plain promotion. Its link to the old primary is gone for good. Terminal: an instance that is a
  * primary already refuses a second promotion, so a lost reply is resolved by looking (facts.md 3.3).
+ *
+ * That the fence was proved and the loss computed may stand in the log, and anybody who can write the store can write that too:
+ * both are looked at again here, at the last moment before the request (design.md section 4).
  */
 export const promoteReplica = define({
   kind: 'promote-replica',
@@ -45,7 +60,8 @@ export const promoteReplica = define({
           `${replica} follows ${status.upstream ?? 'nobody'}, not ${upstream}`,
         ),
       };
-    return { kind: 'toDo', version: status.version };
+    const unsafe = await whyUnsafe(context);
+    return unsafe === undefined ? { kind: 'toDo', version: status.version } : { kind: 'refused', failure: unsafe };
   },
   start: async ({ replica }, _version, { world }) => {
     const operation = await world.databases.promote(replica);
@@ -57,3 +73,23 @@ export const promoteReplica = define({
     detail: `${replica} is a primary`,
   }),
 });
+
+/** What now speaks against promoting, by the fence and the loss that the approved plan names. */
+async function whyUnsafe(context: ActionContext): Promise<StepFailure | undefined> {
+  const [fence, loss] = [inputOf('prove-fence', context), inputOf('check-loss-bound', context)];
+  if (fence === undefined || loss === undefined)
+    return failure('refused', 'noFence', 'the plan proves no fence and bounds no loss before it promotes');
+  const request = fenceInput.parse(fence);
+  for (let look = 1; ; look += 1) {
+    const verdict = await lookAtFence(request, context);
+    if (verdict.kind === 'proved') break;
+    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) break;
+    if (verdict.kind === 'alive' || look >= LOOKS) return fenceFailure(verdict);
+    await context.clock.sleep(NEXT_LOOK);
+  }
+  const found = await lossNow(lossInput.parse(loss), context);
+  return 'failure' in found ? found.failure : undefined;
+}
+
+const inputOf = (action: string, { run }: ActionContext): JsonObject | undefined =>
+  run.plan.steps.find((step) => step.action === action)?.input;

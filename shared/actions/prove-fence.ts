@@ -15,7 +15,8 @@ const PATIENCE = 30;
 /** Between two rounds. */
 const NEXT_ROUND = seconds(2);
 
-const input = z.strictObject({
+/** What a look at the fence is told: whose fence, where consumers would connect, and an instance that shows that paths work. */
+export const fenceInput = z.strictObject({
   instance: z.string().transform(instanceName),
   address: z.string(),
   consumers: z.array(z.string()),
@@ -27,7 +28,7 @@ export const proveFence = define({
   kind: 'prove-fence',
   risk: 'observe',
   repeat: 'terminal',
-  input,
+  input: fenceInput,
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int(), rounds: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
@@ -38,7 +39,7 @@ export const proveFence = define({
     again: NEXT_ROUND,
   }),
   poll: async ({ agreed, rounds }, request, context) => {
-    const verdict = await look(request, context);
+    const verdict = await lookAtFence(request, context);
     if (verdict.kind === 'proved') {
       if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
       return {
@@ -68,7 +69,10 @@ export const proveFence = define({
 });
 
 /** One look at the old primary from every place; asked anew for each round. */
-async function look(request: z.infer<typeof input>, { world, chance, clock }: ActionContext): Promise<FenceVerdict> {
+export async function lookAtFence(
+  request: z.infer<typeof fenceInput>,
+  { world, chance, clock }: Pick<ActionContext, 'world' | 'chance' | 'clock'>,
+): Promise<FenceVerdict> {
   const { instance, address, consumers, control } = request;
   const [status, operations, own, controlled, ...contacts] = await Promise.all([
     world.databases.inspect(instance),

@@ -1,5 +1,5 @@
 import { unreachable } from '../core/assert.ts';
-import { after, type Instant, instant, minutes, seconds } from '../core/time.ts';
+import { after, type Instant, instant, seconds } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
 import { isOutstanding } from '../incident/outstanding.ts';
 import {
@@ -42,8 +42,11 @@ export type Move =
   | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'none' };
 
-/** How often the world is looked at while people decide or a brake holds: a primary that came back voids the plan. */
-const LOOK_AGAIN = minutes(1);
+/**
+ * How often the world is looked at while people decide or a brake holds: a primary that came back voids the plan. A little less
+ * than the minute of `tick`, which would else find nothing due each second time, and the looks too far apart to count together.
+ */
+const LOOK_AGAIN = seconds(50);
 
 /** Open, but due only when something arrives: the end of RFC 3339's years. */
 const FAR = instant(253_402_300_799_000);

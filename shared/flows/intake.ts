@@ -14,6 +14,7 @@ import type { Suspicion } from '../signals/suspicion.ts';
 import { type IncidentId, incidentId, incidentIdOf, RUNBOOKS, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
+  databaseWith,
   dependenciesOf,
   dependentsOf,
   policyFor,
@@ -95,11 +96,13 @@ export async function receiveCommand(data: unknown, messageId: string, home: Flo
 /** Receives what our own watch suspects. */
 export async function receiveSuspicion(suspicion: Suspicion, home: FlowHome): Promise<Intake> {
   const at = home.clock.now();
+  // After a failover it is a replica of the file that is the primary.
+  const database = databaseWith(home.system, suspicion.instance);
   const record = {
     key: suspicion.dedupeKey,
     source: 'tick' as const,
     relation: 'cause' as const,
-    target: targetIdOf({ kind: 'database', instance: suspicion.instance }),
+    target: targetIdOf({ kind: 'database', instance: database?.instance ?? suspicion.instance }),
     subject: { instance: suspicion.instance },
     summary: suspicion.summary,
     at: suspicion.refusedSince,

@@ -17,7 +17,7 @@ import {
   type RunState,
 } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
-import { opensOf } from '../plan/plan.ts';
+import { opensOf, planDigest } from '../plan/plan.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -238,7 +238,7 @@ function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verifi
   let known: { readonly of: string; readonly answer: Verification } | undefined;
   return {
     ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
-      const of = `${run.digest}/${currentApproval(state)?.decisions.length ?? 0}/${isBegun(state, run)}`;
+      const of = `${planDigest(run.plan)}/${currentApproval(state)?.decisions.length ?? 0}/${isBegun(state, run)}`;
       if (known?.of === of && known.answer.kind === 'approved') return known.answer;
       known = { of, answer: await ask(state, run) };
       return known.answer;

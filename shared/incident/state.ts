@@ -205,9 +205,17 @@ export function insideCommittedSection(run: RunState): boolean {
   return begun && !steps.every((step) => run.steps.get(step.id)?.kind === 'done');
 }
 
-/** Whether a point of no return has begun: from its start a lost reply looks like a failure, so it counts as passed. */
+/**
+ * Whether a point of no return has begun: from its intent on a lost reply looks like a failure, so it counts as passed. One that
+ * was refused before its intent has done nothing.
+ */
 export function passedNoReturn(run: RunState): boolean {
-  return run.plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && run.steps.get(step.id) !== undefined);
+  return run.plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && hasBegun(run, step));
+}
+
+function hasBegun(run: RunState, step: PlannedStep): boolean {
+  const progress = run.steps.get(step.id);
+  return run.intents.has(`do:${step.id}`) || (progress !== undefined && progress.kind !== 'failed');
 }
 
 /** A step that was refused before its first intent has changed nothing: there is nothing to take back. */

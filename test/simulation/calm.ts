@@ -9,7 +9,10 @@ export const BROKEN_AT = minutes(5);
 export const later = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 'at', ms: BROKEN_AT + ms }, deed });
 
 /** Something that happens when a step begins. */
-export const atStep = (action: string, deed: Deed, ms = 0): Happening => ({ trigger: { kind: 'step', action, ms }, deed });
+export const atStep = (action: string, deed: Deed, ms = 0): Happening => ({
+  trigger: { kind: 'step', action, ms },
+  deed,
+});
 
 /** A plot in which nothing goes wrong but the primary, and somebody approves at once; with what makes it special. */
 export function calm(happenings: readonly Happening[], more: Partial<Plot> = {}): Plot {

@@ -60,8 +60,27 @@ async function eventsOf(what: Forgery, state: IncidentState, stage: Stage): Prom
       const before = new Set(run.plan.steps.slice(0, promotion));
       return isRunning && promotion > 0 ? stepsDone(run, (step) => before.has(step)) : [];
     }
+    case 'promotionDone': {
+      const epoch = run.plan.steps.findIndex(({ action }) => action === 'verify-epoch');
+      const before = new Set(run.plan.steps.slice(0, epoch + 1));
+      return isRunning && epoch > 0 ? stepsDone(run, (step) => before.has(step)) : [];
+    }
     case 'planWithoutFence':
       return await planWithoutFence(state, run, stage);
+    case 'planUnderFalseDigest': {
+      const plan = withoutFence(run.plan);
+      return plan === undefined ? [] : [drawn(run, plan, run.digest)];
+    }
+    case 'denyForgotten': {
+      const asked = state.approvals.at(-1);
+      const [first] = asked?.decisions.filter(({ decision }) => decision === 'approve') ?? [];
+      if (asked === undefined || first === undefined || asked.planDigest !== run.digest) return [];
+      const { approver, identity, token } = first;
+      return [
+        askedAs(asked.id, run, stage, {}),
+        event('decided', { approval: asked.id, approver, identity, decision: 'approve', token }),
+      ];
+    }
     case 'lossAccepted': {
       const genuine = currentApproval(state)?.decisions.at(-1);
       if (genuine === undefined) return [];
@@ -96,13 +115,17 @@ async function decidedOn(
   return [event('decided', { approval: FORGED, approver, identity: null, decision: 'approve', token })];
 }
 
-function asked(
-  run: RunState,
-  { clock }: Stage,
-  more: { readonly approvers?: string[]; readonly lossLimitMs?: number | null; readonly opens?: string[] },
-): NewEvent {
+interface Asked {
+  readonly approvers?: string[];
+  readonly lossLimitMs?: number | null;
+  readonly opens?: string[];
+}
+
+const asked = (run: RunState, stage: Stage, more: Asked): NewEvent => askedAs(FORGED, run, stage, more);
+
+function askedAs(approval: string, run: RunState, { clock }: Stage, more: Asked): NewEvent {
   return event('approvalAsked', {
-    approval: FORGED,
+    approval,
     planDigest: run.digest,
     evidence: run.evidence,
     lossLimitMs: 0,
@@ -144,22 +167,28 @@ function stepsDone(run: RunState, which: (step: Plan['steps'][number]) => boolea
     );
 }
 
-/** The present plan without what proves and bounds, and the genuine decision on the genuine one for it. */
-async function planWithoutFence(state: IncidentState, run: RunState, stage: Stage): Promise<readonly NewEvent[]> {
+/** The plan without what proves and bounds; `undefined` for one that has nothing of it. */
+function withoutFence(plan: Plan): Plan | undefined {
   const left = new Set(['stop-instance', 'prove-fence', 'check-loss-bound', 'confirm-database-failed']);
-  const steps = run.plan.steps.filter(({ action }) => !left.has(action));
-  if (steps.length === run.plan.steps.length) return [];
+  const steps = plan.steps.filter(({ action }) => !left.has(action));
+  if (steps.length === plan.steps.length) return undefined;
   const kept = new Set(steps.map(({ id }) => id));
-  const plan = {
-    ...run.plan,
-    steps: steps.map((step) => ({ ...step, needs: step.needs.filter((id) => kept.has(id)) })),
-  };
+  return { ...plan, steps: steps.map((step) => ({ ...step, needs: step.needs.filter((id) => kept.has(id)) })) };
+}
+
+const drawn = (run: RunState, plan: Plan, digest: string): NewEvent =>
+  event('planDrawn', { plan, digest, evidence: run.evidence, needsApproval: true, performed: true });
+
+/** Such a plan under its own digest, and the genuine decision on the genuine one for it. */
+async function planWithoutFence(state: IncidentState, run: RunState, stage: Stage): Promise<readonly NewEvent[]> {
+  const plan = withoutFence(run.plan);
+  if (plan === undefined) return [];
   const digest = planDigest(plan);
   const altered = { ...run, plan, digest };
   const genuine = currentApproval(state)?.decisions.at(-1)?.token;
   const token = genuine ?? (await strangersToken(state, altered, stage, { approval: FORGED }));
   return [
-    event('planDrawn', { plan, digest, evidence: run.evidence, needsApproval: true, performed: true }),
+    drawn(run, plan, digest),
     asked(altered, stage, {}),
     event('decided', { approval: FORGED, approver: 'oncall', identity: null, decision: 'approve', token }),
   ];

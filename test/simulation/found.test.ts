@@ -17,6 +17,9 @@ async function played(plot: Plot): Promise<Run> {
 
 const phases = (run: Run): readonly string[] => run.incidents.map(({ state }) => state.phase.kind);
 
+const promotions = (run: Run): number =>
+  run.stage.world.kernel.audit.effects('cloudsql.instances.promoteReplica').length;
+
 const pagesAbout = (run: Run, words: RegExp): number =>
   run.witness.pages.filter(({ destination, subject }) => destination === 'cto-pager' && words.test(subject)).length;
 
@@ -34,20 +37,19 @@ describe('What the simulation found', () => {
     const run = await played(
       calm(
         [
-          later(seconds(60), { kind: 'operate', operation: { by: 'command', verb: 'stop' } }),
-          later(minutes(5), { kind: 'operate', operation: { by: 'wish', verb: 'release' } }),
+          later(seconds(86), { kind: 'operate', operation: { by: 'command', verb: 'stop' } }),
+          later(minutes(6), { kind: 'operate', operation: { by: 'wish', verb: 'release' } }),
         ],
         { habits: { 'oncall-pager': 'quick' } },
       ),
     );
-    expect(pagesAbout(run, /held back/)).toBeGreaterThan(0);
+    expect(pagesAbout(run, /held back/)).toBe(1);
+    expect(eventsOf(run, 'released')).toBe(1);
     expect(phases(run)).toEqual(['resolved']);
   });
 
   it('a store that nobody reaches when the run should begin delays it and does not stop it', async () => {
-    const run = await played(
-      calm([later(seconds(75), { kind: 'storeOutage', how: 'refuses', lastsMs: minutes(3) })]),
-    );
+    const run = await played(calm([later(seconds(75), { kind: 'storeOutage', how: 'refuses', lastsMs: minutes(3) })]));
     expect(phases(run)).toEqual(['resolved']);
   });
 
@@ -70,6 +72,37 @@ describe('What the simulation found', () => {
     const plot = calm([]);
     const hangs = later(0, { kind: 'break', fault: 'primary-database', variant: 'hangs' });
     expect(phases(await played({ ...plot, happenings: [hangs] }))).toEqual(['resolved']);
+  });
+
+  it.each(['fenceProved', 'everythingBeforePromotion'] as const)(
+    'a promotion believes no fence and no loss that only the log knows of (%s)',
+    async (what) => {
+      const run = await played(calm([atStep('drain-replica', { kind: 'forge', what })]));
+      expect(run.witness.forged).toHaveLength(1);
+      expect(promotions(run)).toBe(0);
+      expect(phases(run)).toEqual(['needsPerson']);
+    },
+  );
+
+  it('a plan that stands in the log under another one’s digest is not performed', async () => {
+    const run = await played(calm([atStep('hold-workload', { kind: 'forge', what: 'planUnderFalseDigest' })]));
+    expect(run.witness.forged).toHaveLength(1);
+    expect(promotions(run)).toBe(0);
+  });
+
+  it('a secret is pointed at nothing that is no primary, whatever the log says was promoted', async () => {
+    const run = await played(calm([atStep('prove-fence', { kind: 'forge', what: 'promotionDone' })]));
+    expect(run.witness.forged).toHaveLength(1);
+    expect(run.witness.effects.filter(({ call }) => call.permission === 'secretmanager.versions.add')).toEqual([]);
+  });
+
+  it('a primary that fails after its own promotion is known as the database of dr.yaml', async () => {
+    const again = { kind: 'break', fault: 'primary-database', variant: 'refuses' } as const;
+    const plot = calm([later(minutes(20), again)]);
+    const run = await played({ ...plot, faultsUntilMs: plot.faultsUntilMs + minutes(15) });
+    const targets = run.incidents.map(({ state }) => state.target);
+    expect(targets.filter((target) => target === 'database/coditect-dms-db')).toHaveLength(2);
+    expect(targets).not.toContain('database/coditect-dms-db-replica');
   });
 
   it('a process that freezes before it promotes promotes nothing twice', async () => {

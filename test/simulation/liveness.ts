@@ -31,11 +31,15 @@ function whyStuck(run: Run, { state }: RunIncident): string | undefined {
 /** Acts of people after which a new stop must be told anew. */
 const PEOPLE_ACT = ['opened', 'resumed', 'decided'] as const;
 
-/** Whether somebody got an urgent notice since people last acted. */
+/** Whether somebody got an urgent notice since people last acted, in the order of the log: clocks differ. */
 function wasTold({ state, events }: RunIncident): boolean {
-  const since = lastOf(events, ...PEOPLE_ACT)?.at ?? 0;
-  return [...state.notices.values()].some(
-    ({ notice, dueAt, delivered }) => notice.urgent && dueAt >= since && delivered.length > 0,
+  const since = lastOf(events, ...PEOPLE_ACT)?.sequence ?? 0;
+  return events.some(
+    (event) =>
+      event.kind === 'noticeDue' &&
+      event.sequence >= since &&
+      event.data.notice.urgent &&
+      (state.notices.get(event.data.notice.id)?.delivered.length ?? 0) > 0,
   );
 }
 

@@ -31,7 +31,10 @@ export const FORGERIES = [
   'runStarted',
   'fenceProved',
   'everythingBeforePromotion',
+  'promotionDone',
   'planWithoutFence',
+  'planUnderFalseDigest',
+  'denyForgotten',
   'lossAccepted',
   'resolved',
 ] as const;

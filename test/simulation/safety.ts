@@ -1,6 +1,7 @@
 import { begin, evolve } from '../../shared/incident/evolve.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
+import { seconds } from '../../shared/core/time.ts';
 import { opensOf } from '../../shared/plan/plan.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
 import { IN_FLIGHT } from './deeds.ts';
@@ -32,6 +33,9 @@ function consentedBy(run: Run, effect: Effect): readonly DrawnPlan[] {
 }
 
 const described = (run: Run, effect: Effect): string => `${requestOf(effect)} ${when(run, effect.at)}`;
+
+/** Longest that an ordinary request is on its way, after the last look before it. */
+const ON_ITS_WAY = seconds(3);
 
 /** A decision against a plan that came before its first destructive intent. */
 function denialOf(run: Run, { incident, plan, digest }: DrawnPlan): IncidentEvent | undefined {
@@ -103,6 +107,8 @@ function mayRepeat(run: Run, request: string): boolean {
   const { assumptions } = run.stage.plot;
   if (request.startsWith('cloudsql.instances.update ')) return !assumptions.settingsVersionChecked;
   if (request.startsWith('run.services.update ')) return !assumptions.runEtagChecked;
+  // The pod that ends is ended: its uid goes with the request.
+  if (request.startsWith('k8s.pods/eviction.create ')) return hadLateRequests(run);
   // Serialised: nothing protects against a request that is later than the late-arrival time.
   return request.startsWith('secretmanager.versions.add ') && hadLateRequests(run);
 }
@@ -140,6 +146,13 @@ export const SAFETY: Readonly<Record<string, Invariant>> = {
         ? []
         : [`${described(run, effect)} while ${others.join(', ')} took writes`];
     }),
+  'S2 nothing is promoted before the old primary is stopped': (run) =>
+    promotionsOf(run).flatMap((effect) => {
+      const isOpened = consentedBy(run, effect).some(({ plan }) => opensOf(plan).includes('accept-unfenced-primary'));
+      return effect.unstopped.length === 0 || isOpened || isResidual(run)
+        ? []
+        : [`${described(run, effect)} while ${effect.unstopped.join(', ')} was not stopped`];
+    }),
   'S2 two instances never take writes at once through us': (run) => {
     const { witness } = run;
     const [first] = witness.splits;
@@ -156,7 +169,7 @@ export const SAFETY: Readonly<Record<string, Invariant>> = {
   'S2 nothing is promoted after somebody else promoted': (run) => {
     const hand = run.witness.hands.find(({ what, accepted }) => accepted && what.startsWith('promote'));
     return promotionsOf(run)
-      .filter(({ at }) => hand !== undefined && at > hand.at)
+      .filter(({ at }) => hand !== undefined && at > hand.at + ON_ITS_WAY && !hadLateRequests(run))
       .map((effect) => `${described(run, effect)}, promoted by hand ${when(run, hand?.at ?? 0)}`);
   },
   'S3 at most one promotion': (run) =>
@@ -188,7 +201,10 @@ export const SAFETY: Readonly<Record<string, Invariant>> = {
   },
   'S8 budgets and cooldowns hold': (run) => {
     const { budgets, cooldown } = run.stage.system.guards;
-    const evictions = effectsBy(run, 'heal').map(({ at }) => at as number);
+    const effects = effectsBy(run, 'heal');
+    const evictions = effects
+      .filter(({ call }, index) => effects.findIndex((other) => other.call.resource === call.resource) === index)
+      .map(({ at }) => at as number);
     return [
       ...budgets.flatMap(({ runs, window }) =>
         evictions.some((at) => evictions.filter((other) => other >= at && other < at + window).length > runs)

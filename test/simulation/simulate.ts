@@ -148,6 +148,9 @@ async function makeKeys(outside: Outside): Promise<Keys> {
   };
 }
 
+/** Subscriptions of what others tell us. */
+const SIGNALS: ReadonlySet<string> = new Set(['dr-alerts', 'dr-commands']);
+
 /** How long everything must have been quiet before a run is over. */
 const QUIET = minutes(3);
 
@@ -170,9 +173,10 @@ class Watchman {
   }
 
   #isQuiet(): boolean {
-    const { chronicle, clock, plot } = this.#stage;
+    const { broker, chronicle, clock, plot } = this.#stage;
     if (clock.now() < START + plot.faultsUntilMs + minutes(5) || this.#people.isBusy) return false;
-    return chronicle.states().every((state) => isAtRest(state));
+    if (!chronicle.states().every((state) => isAtRest(state))) return false;
+    return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
   }
 }
 

@@ -17,6 +17,8 @@ export interface Effect {
   readonly call: ApiCall;
   /** Instances that took writes from a consumer's place in that moment. */
   readonly writers: readonly string[];
+  /** Primaries that nobody had stopped, whether somebody reached them or not: they may come back as what they were. */
+  readonly unstopped: readonly string[];
 }
 
 /** A button that somebody pressed: what the token said that they used. */
@@ -100,6 +102,15 @@ export function writersNow({ sql }: World): readonly string[] {
     .filter((name) => servers.server(name)?.acceptsWrites() === true);
 }
 
+/** Primaries that will take writes as soon as their place is well again. */
+function unstopped({ sql }: World): readonly string[] {
+  const { servers } = sql.fleet;
+  return servers.names().filter((name) => {
+    const server = servers.server(name);
+    return server?.role() === 'primary' && server.power !== 'stopped';
+  });
+}
+
 /** How often the databases are looked at once something of ours was promoted. */
 const LOOK_EVERY = seconds(2);
 
@@ -114,7 +125,7 @@ export function watch(witness: Witness, world: World, clock: VirtualClock, chron
   world.kernel.audit.listen(({ at, call, result }) => {
     if (result !== 'effect' || !call.writes || HARMLESS.has(call.permission)) return;
     if (!call.principal.startsWith('dr-')) return;
-    witness.effects.push({ at, call, writers: writersNow(world) });
+    witness.effects.push({ at, call, writers: writersNow(world), unstopped: unstopped(world) });
     if (call.permission !== 'cloudsql.instances.promoteReplica' || isLooking) return;
     isLooking = true;
     look();
