@@ -15,8 +15,8 @@ const TOLD_MAX = 3;
 /** Seeds between two lines of progress. */
 const PROGRESS = 100;
 
-if (isMainThread) await main();
-else work();
+/** Wall time after which a seed, which takes about half a second, counts as one that never ends. */
+const ENDLESS_MS = 300_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
       process.stderr.write(`${done} of ${seeds} seeds, ${rateOf(done, began)} a second, ${failing.length} failed\n`);
   });
   failing.sort((a, b) => a.seed - b.seed);
-  for (const { seed } of failing.slice(0, TOLD_MAX)) {
+  for (const { seed } of failing.filter(({ outcome }) => outcome !== 'error').slice(0, TOLD_MAX)) {
     const run = await simulate(seed);
     console.log(`${story(run, violations(run))}\n`);
   }
@@ -73,21 +73,52 @@ function rateOf(done: number, began: number): string {
   return (done / ((performance.now() - began) / 1_000)).toFixed(1);
 }
 
+/** What is told of a seed that could not be played to its end. */
+const unplayed = (seed: number, why: string): Summary => ({
+  seed,
+  title: 'the simulation itself',
+  mood: '',
+  outcome: 'error',
+  counts: false,
+  meetings: [],
+  virtualMs: 0,
+  violations: [why],
+});
+
 /** Plays seeds on all cores; a worker gets its next seed when it has told of the last. */
 async function playAll(from: number, seeds: number, tell: (summary: Summary) => void): Promise<void> {
   let next = from;
   const one = (): Promise<void> =>
     new Promise<void>((done, fail) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: 'simulate', execArgv: [...process.execArgv] });
-      const more = (): void => {
-        if (next < from + seeds) worker.postMessage(next++);
-        else void worker.terminate().then(() => done());
-      };
-      worker.on('message', (summary: Summary) => {
+      let worker = start();
+      let endless: NodeJS.Timeout | undefined;
+      function told(summary: Summary): void {
+        clearTimeout(endless);
         tell(summary);
         more();
-      });
-      worker.on('error', fail);
+      }
+      function start(): Worker {
+        const fresh = new Worker(new URL(import.meta.url), {
+          workerData: 'simulate',
+          execArgv: [...process.execArgv],
+        });
+        fresh.on('message', told);
+        fresh.on('error', fail);
+        return fresh;
+      }
+      function more(): void {
+        if (next >= from + seeds) {
+          void worker.terminate().then(() => done());
+          return;
+        }
+        const seed = next++;
+        endless = setTimeout(() => {
+          void worker.terminate();
+          worker = start();
+          told(unplayed(seed, `did not end within ${ENDLESS_MS} ms of wall time`));
+        }, ENDLESS_MS);
+        worker.postMessage(seed);
+      }
       more();
     });
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), seeds) }, one));
@@ -99,16 +130,12 @@ function work(): void {
     simulate(seed).then(
       (run) => parentPort?.postMessage(summarise(run, violations(run))),
       (error: unknown) =>
-        parentPort?.postMessage({
-          seed,
-          title: 'the simulation itself',
-          mood: '',
-          outcome: 'error',
-          counts: false,
-          meetings: [],
-          virtualMs: 0,
-          violations: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
-        } satisfies Summary),
+        parentPort?.postMessage(
+          unplayed(seed, error instanceof Error ? (error.stack ?? error.message) : String(error)),
+        ),
     );
   });
 }
+
+if (isMainThread) await main();
+else work();

@@ -1,4 +1,4 @@
-import { after, type Millis, millis } from '../../shared/core/time.ts';
+import { after, type Millis } from '../../shared/core/time.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
 import type { VirtualClock } from '../../sandbox/world/clock.ts';
@@ -173,10 +173,3 @@ export class Processes {
     return process;
   }
 }
-
-/** A blow that freezes. */
-export const freezing = (lasts: number, calls: number, when: 'before' | 'after'): Blow => ({
-  lasts: millis(lasts),
-  calls,
-  when,
-});
