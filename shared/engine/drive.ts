@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts';
 import { type Instant, type Millis, millis } from '../core/time.ts';
-import { decideFinish, decideLanded, decideLanding, decideStop } from '../incident/decide.ts';
+import { decideFinish, decideLanded, decideLanding, decideStop, decideStuck } from '../incident/decide.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import type { IncidentState, RunState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
@@ -17,8 +17,12 @@ import { performStep, type StepOutcome, type Worker } from './perform-step.ts';
 //
 // D1. Nothing is done without the incident's lease and a lock on every target of the plan, for as long as the run lasts.
 // D2. Independent steps run side by side; the worker never waits for one while another could begin.
-// D3. When the time budget is used up, or the lease is lost, the worker stops between two calls. The log says all that a
+// D3. A log that says one thing twice without an event in between is at fault itself: people get it, the worker goes.
+// D4. When the time budget is used up, or the lease is lost, the worker stops between two calls. The log says all that a
 //     successor needs.
+
+/** Passes in a row that write nothing before the log counts as at fault; a lost race writes nothing once or twice (D3). */
+const IDLE_PASSES_MAX = 20;
 
 /** Why a worker stopped. `again`: work is left and should be continued at once; `later`: `tick` will find it when it is due. */
 export type DriveOutcome =
@@ -88,13 +92,20 @@ class Drive {
   }
 
   async run(): Promise<DriveOutcome> {
+    let [last, idle] = [-1, 0];
     for (;;) {
       const state = await this.#journal.refresh();
+      idle = state.sequence === last ? idle + 1 : 0;
+      last = state.sequence;
       const move = nextMove(state, this.#driver.clock.now());
       if (!('role' in move) || move.role !== this.#driver.role || state.run === undefined)
         return await this.#rest({ kind: move.kind === 'none' ? 'ended' : 'idle' });
       if (!(await this.#holding.ready(this.#deadline)))
         return await this.#rest({ kind: 'later', because: 'the lease is lost' });
+      if (idle > IDLE_PASSES_MAX) {
+        await this.#conclude(state, (now) => decideStuck(now, move.kind));
+        return await this.#rest({ kind: 'again' });
+      }
       switch (move.kind) {
         case 'startRun':
           if (!(await this.#start(state, state.run))) return { kind: 'idle' };

@@ -110,11 +110,8 @@ export function dueAt(state: IncidentState, now: Instant, lease: number): Instan
 
 function moveOfRun(run: RunState): Move {
   const role = roleOf(run);
-  const broken = run.plan.steps
-    .map((step) => ({ step, progress: run.steps.get(step.id) }))
-    .find(({ step, progress }) => progress?.kind === 'failed' && !step.optional);
-  if (broken?.progress?.kind === 'failed') {
-    const { failure } = broken.progress;
+  const failure = run.plan.steps.flatMap((step) => breakOf(step, run.steps.get(step.id)))[0];
+  if (failure !== undefined) {
     if (!insideCommittedSection(run)) return { kind: 'stop', role, because: failure };
     // Where somebody else acts, our taking back could open a second write path: people decide.
     const landing = passedNoReturn(run) || failure.kind === 'foreignWork' ? 'hold' : 'unfence';
@@ -122,6 +119,26 @@ function moveOfRun(run: RunState): Move {
   }
   const steps = readySteps(run);
   return steps.length > 0 ? { kind: 'perform', role, steps, direction: 'do' } : { kind: 'finish', role };
+}
+
+/** What ends a run: a step that it can't do without has failed, or was taken back, which only a landing does. */
+function breakOf(step: PlannedStep, progress: StepProgress | undefined): readonly StepFailure[] {
+  switch (progress?.kind) {
+    case 'failed':
+      return step.optional ? [] : [progress.failure];
+    case 'undone':
+    case 'undoFailed': {
+      const detail = `${step.title}: it was taken back, so this run can't go on`;
+      return [{ kind: 'refused', code: 'takenBack', detail, block: null }];
+    }
+    case 'started':
+    case 'waiting':
+    case 'done':
+    case undefined:
+      return [];
+    default:
+      return unreachable(progress);
+  }
 }
 
 function moveOfLanding(run: RunState): Move {

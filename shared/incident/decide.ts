@@ -6,7 +6,15 @@ import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type StepFailure } from './events.ts';
 import { measure } from './measures.ts';
-import { currentApproval, deniedBy, hasEnded, type IncidentState, passedNoReturn, standing } from './state.ts';
+import {
+  currentApproval,
+  deniedBy,
+  hasEnded,
+  type IncidentState,
+  insideCommittedSection,
+  passedNoReturn,
+  standing,
+} from './state.ts';
 import { anew, forPeople, held, nextCommands, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
@@ -232,6 +240,15 @@ export function decideStop(state: IncidentState, because: StepFailure): readonly
       : [event('approvalVoided', { approval: approval.id, because: because.detail }), said];
   }
   return forPeople(`stop/${because.code}`, state, because.detail, position(state), nextCommands(state));
+}
+
+/** A log that the engine can't go on from: our own defect, or somebody wrote into it. */
+export function decideStuck(state: IncidentState, move: string): readonly NewEvent[] {
+  const detail = `the log asks for "${move}" again and again and nothing comes of it; check it with ./dr verify ${state.id}`;
+  const isInside = state.phase.kind === 'running' && state.run !== undefined && insideCommittedSection(state.run);
+  return isInside
+    ? decideLanding(state, 'hold', { kind: 'exhausted', code: 'stuck', detail, block: null })
+    : forPeople('stuck', state, detail, position(state), nextCommands(state));
 }
 
 /** A stop inside the committed section begins its landing and pages at once (design.md section 8). */

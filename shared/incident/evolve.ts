@@ -7,6 +7,7 @@ import type { IncidentEvent } from './events.ts';
 import {
   type ApprovalState,
   currentApproval,
+  hasEnded,
   type IncidentState,
   insideCommittedSection,
   passedNoReturn,
@@ -18,7 +19,8 @@ import {
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
 // V1. It never refuses: what stands in the log happened. Deciding whether something may happen is `decide`'s work.
-// V2. Ended incidents stay ended: nothing but notices and audit entries changes them.
+// V2. Ended incidents stay ended, whatever still arrives.
+// V3. A run that began its landing is over: no approval and no start wakes it, only a new plan or people who resume.
 
 /** The state after the first event, which must be `opened`. */
 export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
@@ -55,6 +57,11 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
 
 /** The state after one more event. */
 export function evolve(before: IncidentState, event: IncidentEvent): IncidentState {
+  const state = withEvent(before, event);
+  return hasEnded(before) ? { ...state, phase: before.phase } : state;
+}
+
+function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
   const at = instant(event.at);
   const state = { ...before, sequence: event.sequence, lastAt: at };
   switch (event.kind) {
@@ -149,7 +156,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return {
         ...state,
         approvals: [...state.approvals, approval],
-        phase: { kind: 'awaitingApproval', approval: approval.id },
+        phase: isLanding(state) ? state.phase : { kind: 'awaitingApproval', approval: approval.id },
       };
     }
     case 'linkIssued': {
@@ -174,6 +181,7 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
     case 'handedOver':
       return state;
     case 'runStarted':
+      if (isLanding(state)) return state;
       return withRun({ ...state, turn: state.turn + 1, phase: { kind: 'running' } }, (run) => ({
         ...run,
         startedAt: run.startedAt ?? at,
@@ -294,6 +302,8 @@ export function evolve(before: IncidentState, event: IncidentEvent): IncidentSta
       return unreachable(event);
   }
 }
+
+const isLanding = (state: IncidentState): boolean => state.run?.landing !== undefined;
 
 const insideCommittedSectionOf = (state: IncidentState): boolean =>
   state.run !== undefined && insideCommittedSection(state.run);
