@@ -117,10 +117,11 @@ export class Load {
 
   /**
    * What is missing on the database that counts now. `has` says whether it holds a write; `failureAt` is when the old one
-   * failed (the newest lost write, when it isn't given).
+   * failed (the newest lost write, when it isn't given). Writes acknowledged after `until` are left out: what an old primary
+   * takes after a promotion has diverged, and is no loss of the promotion.
    */
-  loss(has: (id: string) => boolean, failureAt?: Instant): Loss {
-    const lost = this.#acknowledged.filter(({ id }) => !has(id));
+  loss(has: (id: string) => boolean, failureAt?: Instant, until?: Instant): Loss {
+    const lost = this.#acknowledged.filter(({ id, at }) => (until === undefined || at <= until) && !has(id));
     const kept = this.#acknowledged.findLast(({ id }) => has(id));
     const [oldest, newest] = [lost[0]?.at, lost.at(-1)?.at];
     const end = failureAt ?? newest;

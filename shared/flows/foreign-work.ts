@@ -20,7 +20,8 @@ const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACK
 
 /**
  * The first operation on the topology since the plan was drawn that is not ours. Ours are those whose handle is in our log, and
- * those of a kind and an instance for which we have an intent that is not newer than they are.
+ * those of a kind and an instance for which we have an intent that is not newer than they are. Where one in our log names who
+ * asked for it, nobody else's is ours: a person may start what we have just stopped, and both are an UPDATE.
  */
 export function foreignOperation(
   operations: readonly OperationStatus[],
@@ -31,10 +32,13 @@ export function foreignOperation(
   const since = after(observedAt(run), -skew);
   const handles = new Set(run.operations);
   const intents = intentsOf(run);
+  const us = new Set(operations.flatMap(({ name, user }) => (handles.has(name) && user !== undefined ? [user] : [])));
+  const isByOthers = ({ user }: OperationStatus): boolean => us.size > 0 && user !== undefined && !us.has(user);
   return operations.find((operation) => {
     if (operation.insertedAt < since && operation.state === 'done') return false;
     if (handles.has(operation.name) || AUTOMATIC.has(operation.type)) return false;
     if (isFormer(operation, state)) return false;
+    if (isByOthers(operation)) return true;
     return !intents.some(
       (intent) =>
         intent.type === operation.type &&

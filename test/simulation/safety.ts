@@ -225,6 +225,8 @@ export const SAFETY: Readonly<Record<string, Invariant>> = {
     const { servers } = world.sql.fleet;
     const { oldestLostAt, newestLostAt, lost } = load.loss(
       (id) => servers.server(replica)?.history.hasApplicationRow(id) === true,
+      undefined,
+      promotion.at,
     );
     if (oldestLostAt === undefined || newestLostAt === undefined) return [];
     const span = newestLostAt - oldestLostAt;
