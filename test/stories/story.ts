@@ -31,6 +31,8 @@ import type { SqliteStore } from '../../shared/store/sqlite-store.ts';
 export interface Opening {
   /** What tells this story's chance from another's. */
   readonly name: string;
+  /** How many times faster than the wall its clock runs, where a story needs a pace of its own. */
+  readonly rate?: number;
   /** Changes the reference `dr.yaml` before the sandbox starts. */
   readonly config?: (document: Document) => void;
 }
@@ -60,7 +62,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
   const sandbox = await startSandbox({
     directory: folder,
     config,
-    rate: RATE,
+    rate: opening.rate ?? RATE,
     seed: SEED,
     onLine: (name, { text }) => output.push(`${name}: ${text}`),
   });
