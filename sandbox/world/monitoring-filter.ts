@@ -18,6 +18,7 @@ interface Comparison {
   readonly equal: boolean;
   readonly value: string;
   readonly how: 'is' | 'startsWith' | 'matches';
+  agrees(series: SeriesIdentity): boolean;
 }
 
 const COMPARISON =
@@ -31,20 +32,30 @@ export function parseFilter(text: string): Filter {
   const metric = comparisons.find(({ field, equal, how }) => field === 'metric.type' && equal && how === 'is');
   return {
     metricType: metric?.value,
-    matches: (series) =>
-      comparisons.every((comparison) => agrees(comparison, fieldOf(series, comparison.field)) === comparison.equal),
+    matches: (series) => comparisons.every((comparison) => comparison.agrees(series) === comparison.equal),
   };
 }
 
-function agrees({ how, value }: Comparison, found: string | undefined): boolean {
-  if (found === undefined) return false;
+/** Reads a comparison once, since series are asked again and again. */
+function comparer(field: string, how: Comparison['how'], value: string): Comparison['agrees'] {
+  const read = fieldReader(field);
+  const test = tester(how, value);
+  return (series) => {
+    const found = read(series);
+    return found !== undefined && test(found);
+  };
+}
+
+function tester(how: Comparison['how'], value: string): (found: string) => boolean {
   switch (how) {
     case 'is':
-      return found === value;
+      return (found) => found === value;
     case 'startsWith':
-      return found.startsWith(value);
-    case 'matches':
-      return new RegExp(`^(?:${value})$`).test(found);
+      return (found) => found.startsWith(value);
+    case 'matches': {
+      const pattern = new RegExp(`^(?:${value})$`);
+      return (found) => pattern.test(found);
+    }
     default:
       return unreachable(how);
   }
@@ -62,7 +73,8 @@ function readComparisons(text: string): readonly Comparison[] {
       throw malformed(text);
     }
     const how = call === undefined ? 'is' : call === 'starts_with' ? 'startsWith' : 'matches';
-    comparisons.push({ field, equal: operator === '=', value: unquoted(value), how });
+    const wanted = unquoted(value);
+    comparisons.push({ field, equal: operator === '=', value: wanted, how, agrees: comparer(field, how, wanted) });
     at = COMPARISON.lastIndex;
     AND.lastIndex = at;
     if (!AND.test(text)) continue;
@@ -74,11 +86,13 @@ function readComparisons(text: string): readonly Comparison[] {
 
 const unquoted = (text: string): string => (text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/g, '$1') : text);
 
-/** The value of `resource.type`, `metric.labels.x`, `resource.label.x`, …; `undefined` when the series has none. */
-function fieldOf(series: SeriesIdentity, field: string): string | undefined {
-  const [, part, type, label] = FIELD.exec(field) ?? [];
-  if (part !== 'resource' && part !== 'metric') return series.resource.labels['project_id'];
-  return type === undefined ? series[part].labels[unquoted(label ?? '')] : series[part].type;
+/** Reads `resource.type`, `metric.labels.x`, `resource.label.x`, …; `undefined` when the series has none. */
+function fieldReader(field: string): (series: SeriesIdentity) => string | undefined {
+  const [, part, type, quoted] = FIELD.exec(field) ?? [];
+  if (part !== 'resource' && part !== 'metric') return (series) => series.resource.labels['project_id'];
+  if (type !== undefined) return (series) => series[part].type;
+  const label = unquoted(quoted ?? '');
+  return (series) => series[part].labels[label];
 }
 
 const malformed = (text: string): ApiError =>

@@ -161,6 +161,8 @@ export function event<K extends EventKind>(kind: K, data: z.infer<(typeof eventW
   return { kind, data } as NewEvent; // the mapped union can't be inferred from a generic kind
 }
 
+const kinds = z.enum(Object.keys(eventWires) as [EventKind, ...EventKind[]]); // keys of a literal object
+
 /** Reads a stored event. Throws `z.ZodError` on what this version can't read. */
 export function parseEvent(record: {
   readonly id: string;
@@ -169,7 +171,7 @@ export function parseEvent(record: {
   readonly kind: string;
   readonly data: unknown;
 }): IncidentEvent {
-  const kind = z.enum(Object.keys(eventWires) as [EventKind, ...EventKind[]]).parse(record.kind); // keys of a literal object
+  const kind = kinds.parse(record.kind);
   const data = eventWires[kind].parse(record.data);
   return { kind, data, id: record.id, sequence: record.sequence, at: Date.parse(record.at) } as IncidentEvent; // checked by the line above
 }
