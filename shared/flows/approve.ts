@@ -7,7 +7,7 @@ import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { sha256 } from '../core/digest.ts';
 import type { SecretText } from '../core/redact.ts';
 import { instant, type Instant } from '../core/time.ts';
-import { tell } from '../incident/telling.ts';
+import { about, tell } from '../incident/telling.ts';
 import { event, type NewEvent } from '../incident/events.ts';
 import {
   type ApprovalState,
@@ -219,12 +219,7 @@ function told(state: IncidentState, asked: ApprovalState, approver: PersonId, de
       ? `${approver} denied the plan: nothing of it will be done.`
       : `${approver} approved the plan (${approvals} of ${approval.quorum}).`;
   const did = decision === 'deny' ? 'denied' : 'approved';
-  return tell(
-    `decided/${approval.id}/${approver}`,
-    'approvalDecided',
-    `${state.headline}: ${did} by ${approver}`,
-    text,
-  );
+  return tell(`decided/${approval.id}/${approver}`, 'approvalDecided', `${about(state)}: ${did} by ${approver}`, text);
 }
 
 /** The clear page for whoever holds a correctly signed token (A5). */

@@ -4,7 +4,7 @@ import { after, millis, minutes, seconds, toIso } from '../core/time.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
 import { type Link, linkFor, linkKey } from '../approvals/link.ts';
 import { type Holding, takeLeases } from '../engine/leases.ts';
-import { tell } from '../incident/telling.ts';
+import { about, tell } from '../incident/telling.ts';
 import { event, type Notice } from '../incident/events.ts';
 import { isOutstanding, missing } from '../incident/outstanding.ts';
 import { type ApprovalState, hasEnded, type IncidentState, type NoticeState, standing } from '../incident/state.ts';
@@ -173,7 +173,7 @@ async function maySign(approval: ApprovalState, journal: Journal, home: NotifyHo
       ? []
       : [
           event('attemptRefused', { approval: approval.id, because }),
-          tell(`unsigned/${approval.id}`, 'blocked', `${state.headline}: an approval was not signed`, because, {
+          tell(`unsigned/${approval.id}`, 'blocked', `${about(state)}: an approval was not signed`, because, {
             urgent: true,
           }),
         ],

@@ -15,7 +15,7 @@ import {
   passedNoReturn,
   standing,
 } from './state.ts';
-import { anew, forPeople, held, nextCommands, position, tell } from './telling.ts';
+import { about, anew, forPeople, held, nextCommands, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -90,14 +90,14 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
         ...voidOpen(state, `now ${diagnosis.scenario}`),
         ...forPeople(
           `diagnosed/${diagnosis.scenario}`,
-          state,
+          { ...state, diagnosis },
           `${diagnosis.scenario}: ${reasons}`,
           [],
           diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`),
         ),
       ];
     case 'act':
-      return [...head, named, ...decidePlan(state, look, now)];
+      return [...head, named, ...decidePlan({ ...state, diagnosis }, look, now)];
   }
 }
 
@@ -154,7 +154,7 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
     const would = tell(
       `wouldDo/${plan.runbook}`,
       'wouldDo',
-      `${state.headline}: would run ${plan.runbook}`,
+      `${about(state)}: would run ${plan.runbook}`,
       `${said}. It would take about ${showDuration(criticalPath(plan))}: ${plan.steps.map((step) => step.title).join(' → ')}`,
     );
     return known ? [] : [drawn, event('held', { blocks: [mode], until: null }), would];
@@ -198,7 +198,7 @@ function askFor(
       startWithinMs: policy.startWithin,
       opens: [...opensOf(plan)],
     }),
-    tell(`approval/${approval}`, 'approval', `Approve ${plan.runbook}? ${state.headline}`, text, {
+    tell(`approval/${approval}`, 'approval', `Approve ${plan.runbook}? ${about(state)}`, text, {
       urgent: true,
       approval,
     }),
@@ -232,7 +232,7 @@ export function decideStop(state: IncidentState, because: StepFailure): readonly
     const said = tell(
       `voided/${state.sequence}`,
       'approvalDecided',
-      `${state.headline}: the plan is void`,
+      `${about(state)}: the plan is void`,
       because.detail,
     );
     return approval === undefined
@@ -264,7 +264,7 @@ export function decideLanding(
     tell(
       anew(state, `landing/${because.code}`),
       'landing',
-      `${state.headline}: stopped inside the committed section, ${landing}`,
+      `${about(state)}: stopped inside the committed section, ${landing}`,
       `${because.detail}\n${what}\n${position(state).join('\n')}`,
       { urgent: true },
     ),
@@ -277,7 +277,7 @@ export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'):
   const next = nextCommands(state);
   return [
     event('landed', { landing, position: where, next: [...next] }),
-    tell(anew(state, 'landed'), 'landing', `${state.headline}: landed (${landing})`, [where, ...next].join('\n'), {
+    tell(anew(state, 'landed'), 'landing', `${about(state)}: landed (${landing})`, [where, ...next].join('\n'), {
       urgent: true,
     }),
   ];
@@ -293,7 +293,7 @@ export function decideFinish(state: IncidentState): readonly NewEvent[] {
     measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
   const text =
     `${state.run?.plan.runbook ?? 'recovery'} done and verified.${took}${failed.length === 0 ? '' : ` Left to do by hand: ${failed.join('; ')}.`} ${state.run?.plan.failback ?? ''}`.trim();
-  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${state.headline}: resolved`, text)];
+  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
 
 /** An approval that came to nothing. */
@@ -319,7 +319,7 @@ export function decideTakeover(state: IncidentState, by: string): readonly NewEv
     tell(
       `takeover/${state.sequence}`,
       'takeover',
-      `${state.headline}: taken over by ${by}`,
+      `${about(state)}: taken over by ${by}`,
       [...where, ...next].join('\n'),
     ),
   ];
@@ -355,6 +355,6 @@ export function decideCancel(state: IncidentState, by: string, reason: string): 
   return [
     ...voidOpen(state, `cancelled by ${by}`),
     event('cancelled', { by, reason }),
-    tell('dismissed', 'dismissed', `${state.headline}: cancelled by ${by}`, reason),
+    tell('dismissed', 'dismissed', `${about(state)}: cancelled by ${by}`, reason),
   ];
 }

@@ -6,6 +6,12 @@ import { type IncidentState, passedNoReturn } from './state.ts';
 // What people are told when something is decided: in the same breath, once for each occasion, with where things stand and what
 // they can type next. Pure, as deciding is.
 
+/** What an incident is about, in the first words of a notice: the failure as it is named now, else what was first heard. */
+export function about({ diagnosis, headline }: IncidentState): string {
+  if (diagnosis === undefined || diagnosis.conclusion === 'wait' || diagnosis.scenario === 'unknown') return headline;
+  return `${diagnosis.scenario} of ${diagnosis.target.replace(/^[^/]*\//, '')}`;
+}
+
 /** Something people must know, said once for `id`. */
 export function tell(
   id: string,
@@ -35,7 +41,7 @@ export function held(state: IncidentState, blocks: readonly GuardBlock[], now: I
   const codes = blocks.map((block) => block.code).join('+');
   const id = anew(state, `blocked/${codes}`);
   const known = state.phase.kind === 'held' && state.notices.has(id);
-  const said = tell(id, 'blocked', `${state.headline}: held back (${codes})`, text, {
+  const said = tell(id, 'blocked', `${about(state)}: held back (${codes})`, text, {
     urgent: until === null,
   });
   return [event('held', { blocks: [...blocks], until }), ...(known ? [] : [said])];
@@ -52,7 +58,7 @@ export function forPeople(
   const text = [because, ...tried.map((what) => `tried: ${what}`), ...next].join('\n');
   return [
     event('needsPerson', { because, tried: [...tried], next: [...next] }),
-    tell(anew(state, `person/${id}`), 'needsPerson', `${state.headline}: needs a person`, text, { urgent: true }),
+    tell(anew(state, `person/${id}`), 'needsPerson', `${about(state)}: needs a person`, text, { urgent: true }),
   ];
 }
 
