@@ -33,7 +33,8 @@ export function summarise(
       scenario: state.diagnosis?.scenario ?? null,
       runbook: state.run?.plan.runbook ?? state.requested,
       target: state.target,
-      targets: [...state.targets],
+      // What was named by a look and what a run holds is as much its own as what signals named.
+      targets: [...new Set([...state.targets, state.target, ...(state.run?.plan.holds ?? [])])],
       openedAtMs: state.openedAt,
     },
   });

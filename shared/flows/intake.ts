@@ -282,15 +282,21 @@ function assign(
   if (signal.nature !== 'test' && signal.record.target !== null) {
     const ref = targetOf(system, targetId(signal.record.target));
     const near = new Set(
-      [
-        signal.record.target,
-        ...(ref === undefined ? [] : [...dependenciesOf(system, ref), ...dependentsOf(system, ref)].map(targetIdOf)),
-      ].map(String),
+      [signal.record.target, ...(ref === undefined ? [] : connectedTo(system, ref).map(targetIdOf))].map(String),
     );
     const known = open.find((incident) => incident.targets.some((target) => near.has(target)));
     if (known !== undefined) return known.id;
   }
   return incidentIdOf(signal.record.key);
+}
+
+/**
+ * What may fail together with a target: what it needs, what needs it, and what shares one of its needs. Two applications that fail
+ * within a minute are the first that anybody hears of the database that both need.
+ */
+function connectedTo(system: System, ref: TargetRef): readonly TargetRef[] {
+  const needs = dependenciesOf(system, ref);
+  return [...needs, ...dependentsOf(system, ref), ...needs.flatMap((need) => dependentsOf(system, need))];
 }
 
 const headTargets = z.object({ targets: z.array(z.string()) });

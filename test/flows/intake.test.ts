@@ -48,6 +48,18 @@ describe('a signal', () => {
     expect((await incidentsOf(home))[0]?.signals).toBe(1);
   });
 
+  it('on another consumer of the same database joins the first one’s incident: both may be its symptoms', async () => {
+    const { home } = flowStage();
+    await receiveAlert(sample('03-uptime-check-failed-open'), 'm1', home);
+    await absorb(home);
+    await receiveAlert(sample('05-cloudrun-5xx-open'), 'm2', home);
+    await absorb(home);
+
+    const incidents = await incidentsOf(home);
+    expect(incidents).toHaveLength(1);
+    expect(incidents[0]?.targets.map(String)).toEqual(['application/api-gke', 'application/api-run']);
+  });
+
   it('on a dependent of an open incident’s target joins it as a symptom', async () => {
     const { home } = flowStage();
     await receiveAlert(sample('01-cloudsql-down-open'), 'm1', home);
