@@ -17,6 +17,14 @@ interface Shared {
   readonly directory: string;
 }
 
+/** How a sandbox is run in the foreground. */
+interface Running {
+  readonly rate: number;
+  readonly seed: number;
+  readonly regions: 1 | 2;
+  readonly verbose?: boolean;
+}
+
 const program = new Command('dr')
   .description(
     'Disaster recovery that starts from the alert: looks, names the failure, heals what is safe, asks for the rest.',
@@ -43,8 +51,9 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   .option('--idle', 'skip the story')
   .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
   .option('--seed <n>', 'fixes chance', whole, 1)
+  .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--verbose', 'show every line that the functions write')
-  .action((options: Shared & { idle?: boolean; rate: number; seed: number; verbose?: boolean }) =>
+  .action((options: Shared & Running & { idle?: boolean }) =>
     run(async () =>
       (await import('./sandbox.ts')).runSandbox({
         ...options,
@@ -57,8 +66,9 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
 const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it')
   .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
   .option('--seed <n>', 'fixes chance', whole, 1)
+  .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--verbose', 'show every line that the functions write')
-  .action((options: Shared & { rate: number; seed: number; verbose?: boolean }) =>
+  .action((options: Shared & Running) =>
     run(async () =>
       (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true }),
     ),
@@ -254,6 +264,12 @@ function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
   return value;
+}
+
+function oneOrTwo(text: string): 1 | 2 {
+  if (text === '1') return 1;
+  if (text === '2') return 2;
+  throw new InvalidArgumentError('1 or 2 is wanted');
 }
 
 function positive(text: string): number {

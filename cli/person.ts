@@ -19,6 +19,8 @@ export interface PagedNotice {
   readonly subject: string;
   readonly text: string;
   readonly link: string | undefined;
+  /** The same page on every host that the message names, the link's own first: a region may be gone. */
+  readonly links: readonly string[];
 }
 
 /** Notices after a number; waits for the next for as long as the sandbox does. */
@@ -30,11 +32,28 @@ export async function notices(facts: Facts, after: number): Promise<readonly Pag
     subject: body.subject ?? '',
     text: body.text ?? '',
     link: body.link ?? undefined,
+    links: [
+      body.link,
+      ...[...(body.text ?? '').matchAll(/The same page in the other region: (\S+)/g)].map(([, url]) => url),
+    ].filter((url) => typeof url === 'string'),
   }));
 }
 
+/** Decides on the first of the links whose host answers. Rejects when none does. */
+export async function decideByLinks(
+  links: readonly string[],
+  decision: 'approve' | 'deny',
+): Promise<{ readonly status: number; readonly said: string }> {
+  const [link, ...others] = links;
+  if (link === undefined) throw new Error('no host of the link answers');
+  return await decideByLink(link, decision).catch((error: unknown) => {
+    if (others.length === 0) throw error;
+    return decideByLinks(others, decision);
+  });
+}
+
 /** Opens the link and decides as a browser would. Returns the page's answer in words. */
-export async function decideByLink(
+async function decideByLink(
   link: string,
   decision: 'approve' | 'deny',
 ): Promise<{ readonly status: number; readonly said: string }> {

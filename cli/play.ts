@@ -4,7 +4,7 @@ import type { IncidentState } from '../shared/incident/state.ts';
 import { tell, type TimelineLine } from '../shared/status/timeline.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
-import { decideByLink, notices } from './person.ts';
+import { decideByLinks, notices } from './person.ts';
 import { Follower, openForReading, sinceText } from './read-incidents.ts';
 import type { Check, Story } from './stories.ts';
 
@@ -119,7 +119,7 @@ function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { sto
         if (notice.person !== 'oncall' || notice.link === undefined || stopped) continue;
         show({ kind: 'person', person: notice.person, text: `is paged: ${notice.subject}` });
         await wait(sandbox.clock.toWall(READING_MS));
-        const { status, said } = await decideByLink(notice.link, 'approve');
+        const { status, said } = await decideByLinks(notice.links, 'approve');
         show({
           kind: 'person',
           person: notice.person,

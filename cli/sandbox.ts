@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly config: string;
   readonly rate: number;
   readonly seed: number;
+  readonly regions: 1 | 2;
   /** Plays the database story once before it stays up. */
   readonly story: boolean;
   readonly json: boolean;
@@ -68,12 +69,12 @@ function untilStopped(sandbox: Sandbox): Promise<void> {
   });
 }
 
-const WHAT_TO_TRY = ({ facts }: Sandbox): string => `
-The sandbox is up: the simulated cloud at ${facts.google}, its cluster at ${facts.kubernetes}, seven functions, and users.
+const WHAT_TO_TRY = ({ copies, facts }: Sandbox): string => `
+The sandbox is up: the simulated cloud at ${facts.google}, its cluster at ${facts.kubernetes}, the functions in ${copies.regions().join(' and ')}, and users.
   look   ./dr status            ./dr incidents            ./dr show INCIDENT --follow      ${facts.status}
   try    ./dr break pod         (heals by itself)         ./dr break primary-database     (asks you: the link is printed here)
          ./dr plan database-failover                      ./dr trigger database-failover --reason "a drill"
-  tools  eval "$(./dr sandbox env)" && gcloud sql instances list && kubectl get pods
+${copies.regions().length === 1 ? '' : '         ./dr break control-region (our functions in one region end; those of the other go on)\n'}  tools  eval "$(./dr sandbox env)" && gcloud sql instances list && kubectl get pods
 Ctrl-C ends it and every process that it started.`;
 
 /** `./dr sandbox env`: the variables that point gcloud and kubectl at the sandbox (docs/sandbox.md). */

@@ -5,7 +5,7 @@ import { json, type Route } from '../http/router.ts';
 import { BreakRefused, FAULTS } from '../world/disasters.ts';
 import { ApiError } from '../world/kernel.ts';
 import type { World } from '../world/world.ts';
-import type { FunctionProcess } from './function-process.ts';
+import type { FunctionCopies } from './function-copies.ts';
 import type { Messaging } from './messaging.ts';
 import type { NoticeBoard } from './notice-board.ts';
 
@@ -18,7 +18,7 @@ export interface ControlParts {
   readonly load: Load;
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
-  readonly functions: ReadonlyMap<string, FunctionProcess>;
+  readonly copies: FunctionCopies;
   /** E-mail of the person that the sandbox signs in, and the audience of its id tokens. */
   readonly operator: string;
   readonly approve: string;
@@ -27,11 +27,11 @@ export interface ControlParts {
 
 const breakWire = z.strictObject({ name: z.string(), target: z.string().optional(), variant: z.string().optional() });
 const mendWire = z.strictObject({ name: z.string().optional() });
-const killWire = z.strictObject({ function: z.string() });
+const killWire = z.strictObject({ function: z.string(), region: z.string().optional() });
 
 /** Routes of the control server. */
 export function controlRoutes(parts: ControlParts): readonly Route[] {
-  const { world, load, messaging, board, functions } = parts;
+  const { world, load, messaging, board, copies } = parts;
   return [
     { method: 'GET', pattern: /\/faults/, handle: () => json({ faults: FAULTS, active: world.disasters.active() }) },
     { method: 'POST', pattern: /\/break/, handle: (request) => refusing(() => breakIt(world, request.body)) },
@@ -40,11 +40,11 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       method: 'POST',
       pattern: /\/kill/,
       handle: (request) => {
-        const { function: name } = killWire.parse(request.body);
-        const found = functions.get(name);
+        const { function: name, region } = killWire.parse(request.body);
+        const found = copies.all().find((copy) => copy.name === name && (region ?? copy.region) === copy.region);
         if (found === undefined) throw new ApiError(404, 'notFound', `there is no function ${name}`);
-        const { pid } = found;
-        found.kill('SIGKILL');
+        const { pid } = found.process;
+        found.process.kill('SIGKILL');
         return json({ killed: pid ?? null });
       },
     },
@@ -59,9 +59,9 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
           primary: world.primaryInUse(),
           load: load.report(),
           ledger: messaging.broker.ledger(),
-          functions: Object.fromEntries(
-            [...functions].map(([name, process]) => [name, { pid: process.pid ?? null, url: process.url }]),
-          ),
+          functions: copies
+            .all()
+            .map(({ name, region, process }) => ({ name, region, pid: process.pid ?? null, url: process.url })),
         }),
     },
     {

@@ -50,8 +50,6 @@ export interface MessagingOptions {
   readonly kernel: Kernel;
   readonly clock: ScaledClock;
   readonly project: Project;
-  /** Where the functions run. */
-  readonly region: string;
   /** The key of the sandbox's access tokens. */
   readonly tokenKey: string;
   readonly disorder: Disorder;
@@ -68,10 +66,13 @@ export interface Messaging {
   readonly issuer: string;
   /** An id token of a person or a service account. */
   idToken(claims: Parameters<OidcIssuer['idToken']>[0]): Promise<string>;
-  /** The environment that a function's process needs to be that function; starts its metadata server. */
-  environmentOf(name: FunctionName): Promise<Readonly<Record<string, string>>>;
-  /** Pushes to `endpoint` from now on what the function subscribes to. Once for each function. */
-  subscribe(name: FunctionName, endpoint: string): void;
+  /** The environment that a function's process needs to be that function in that region; starts its metadata server. */
+  environmentOf(name: FunctionName, region: string): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Pushes to `endpoint` from now on what the function subscribes to. Once for each copy: `suffix` tells the subscriptions of
+   * the second one from those of the first, since both copies receive each message.
+   */
+  subscribe(name: FunctionName, endpoint: string, suffix?: string): void;
   /** Publishes a tick at every full minute from now on. */
   startTicks(): void;
   /** Ends deliveries, ticks and servers. The ledger can still be read. */
@@ -99,19 +100,19 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
     issuer: issuer.issuer,
     idToken: issuer.idToken,
     routes: pubsubRoutes({ project, api }),
-    async environmentOf(name) {
-      const server = await metadataOf(name, options, issuer);
+    async environmentOf(name, region) {
+      const server = await metadataOf(name, region, options, issuer);
       metadata.push(server);
       return {
         ...server.env,
         ...environmentOf({ target: name, admission: admissionOf(name, project, issuer), clock }),
       };
     },
-    subscribe(name, endpoint) {
+    subscribe(name, endpoint, suffix = '') {
       const oidc = { email: pushPrincipal(project), audience: endpoint };
       for (const topic of TOPICS.filter((heard) => SUBSCRIBER[heard] === name)) {
         broker.createSubscription({
-          ...subscriptionOf(`${name}-${topic}`, topic),
+          ...subscriptionOf(`${name}-${topic}${suffix}`, topic),
           delivery: { kind: 'push', endpoint, oidc, outstandingMax: OUTSTANDING_MAX },
           deadLetter: { topic: deadTopic(topic), attemptsMax: ATTEMPTS_MAX },
         });
@@ -176,8 +177,13 @@ function admissionOf(name: FunctionName, project: Project, { issuer }: OidcIssue
   return { kind: 'invokers', issuer, invokers: [pushPrincipal(project)] };
 }
 
-function metadataOf(name: FunctionName, options: MessagingOptions, issuer: OidcIssuer): Promise<MetadataServer> {
-  const { project, region, tokenKey, clock } = options;
+function metadataOf(
+  name: FunctionName,
+  region: string,
+  options: MessagingOptions,
+  issuer: OidcIssuer,
+): Promise<MetadataServer> {
+  const { project, tokenKey, clock } = options;
   const principal = functionPrincipal(name, project.id);
   return startMetadataServer({
     project,

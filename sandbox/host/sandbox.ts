@@ -30,6 +30,7 @@ import { SERVICES } from '../world/reference-world.ts';
 import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { controlRoutes } from './control.ts';
+import { FunctionCopies } from './function-copies.ts';
 import { type FunctionProcess, type OutputLine, startFunction } from './function-process.ts';
 import { type Messaging, startMessaging } from './messaging.ts';
 import { NoticeBoard } from './notice-board.ts';
@@ -51,6 +52,8 @@ export interface SandboxOptions {
   /** How many times faster than the wall its clock runs. */
   readonly rate: number;
   readonly seed: number;
+  /** How many control regions run a copy of every function: 1 unless given. */
+  readonly regions?: 1 | 2;
   /** Lines that functions write, for whoever wants to see them. */
   readonly onLine?: (name: FunctionName, line: OutputLine) => void;
 }
@@ -83,7 +86,9 @@ export interface Sandbox {
   readonly load: Load;
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
+  /** The first region's copies. */
   readonly functions: ReadonlyMap<FunctionName, FunctionProcess>;
+  readonly copies: FunctionCopies;
   /** Called when somebody asks the control door to end the sandbox; whoever started it does so. */
   onShutDown(listener: () => void): void;
   stop(): Promise<void>;
@@ -92,8 +97,8 @@ export interface Sandbox {
 const FUNCTIONS_MODULE = fileURLToPath(new URL('../../functions/index.ts', import.meta.url));
 const SERVE = fileURLToPath(new URL('./serve-function.ts', import.meta.url));
 
-/** Region that the sandbox's one copy of each function stands in: a control region of the reference. */
-const REGION = 'us-east4';
+/** The control regions of the reference; a sandbox with one copy of each function has it in the first. */
+const REGIONS = ['us-east4', 'us-west1'] as const;
 
 /** How late and how often messages come: alerts of one failure arrive several times and out of order. */
 const DISORDER = { duplicates: 0.2, delayMax: minutes(1 / 6) };
@@ -148,9 +153,11 @@ async function start(
   let announce: (topic: string, text: string) => void = () => undefined;
   const kubernetesRoutesLater: Route[] = [];
   const kubernetes = await serve(kubernetesRoutesLater, { tls: certificate, refuse: kubernetesRefusal });
+  const copies = new FunctionCopies();
   const world = createWorld({
     clock,
     seed: options.seed,
+    controlRegions: copies,
     publish: (topic, message) => announce(topic, JSON.stringify(message)),
     cluster: {
       endpoint: `127.0.0.1:${kubernetes.port}`,
@@ -163,7 +170,6 @@ async function start(
     kernel: world.kernel,
     clock,
     project,
-    region: REGION,
     tokenKey,
     disorder: DISORDER,
   });
@@ -187,7 +193,12 @@ async function start(
   const board = new NoticeBoard();
   const pager = await serve(board.routes());
 
-  const ports = { approve: await freePort(), status: await freePort() };
+  const regions = REGIONS.slice(0, options.regions ?? 1);
+  const ports = await Promise.all(
+    regions.map(async (region) => ({ region, approve: await freePort(), status: await freePort() })),
+  );
+  const [home] = ports;
+  if (home === undefined) throw new Error('a sandbox has a region');
   const endpoints = {
     google: Object.fromEntries(
       ['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map(
@@ -203,7 +214,7 @@ async function start(
       'pager.dms.internal': base(pager.port),
     },
     dataPlane,
-    approve: [base(ports.approve)],
+    approve: ports.map(({ approve }) => base(approve)),
   };
   const config = join(directory, 'dr.yaml');
   writeFileSync(config, sandboxConfig(readFileSync(options.config, 'utf8'), endpoints));
@@ -215,7 +226,7 @@ async function start(
   const keys = await makeKeys(directory);
   const store = join(directory, 'store.sqlite');
   const issuer = messaging.issuer;
-  const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(ports.approve) };
+  const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(home.approve) };
   const shared = {
     DR_CONFIG: config,
     DR_STORE: store,
@@ -223,29 +234,31 @@ async function start(
     DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`,
     DR_WARM: '1',
   };
-  // One after the other: two cores share seven starts (decisions.md 31).
-  for (const name of FUNCTIONS) {
-    const env = {
-      ...shared,
-      ...(await messaging.environmentOf(name)),
-      ...keysFor(name, keys),
-      ...(name === 'approve' ? operators : {}),
-      DR_INSTANCE: REGION,
-    };
-    const port = name === 'approve' ? ports.approve : name === 'status' ? ports.status : 0;
-    const process = startFunction({
-      name,
-      script: SERVE,
-      preload: [FUNCTIONS_MODULE],
-      port,
-      env,
-      onLine: (line) => options.onLine?.(name, line),
-      onExit: () => undefined,
-    });
-    functions.set(name, process);
-    stops.push(() => process.stop());
-    await process.ready();
-    messaging.subscribe(name, process.url);
+  // One after the other: two cores share the starts (decisions.md 31).
+  for (const { region, ...port } of ports) {
+    for (const name of FUNCTIONS) {
+      const env = {
+        ...shared,
+        ...(await messaging.environmentOf(name, region)),
+        ...keysFor(name, keys),
+        ...(name === 'approve' ? operators : {}),
+        DR_INSTANCE: region,
+      };
+      const process = startFunction({
+        name,
+        script: SERVE,
+        preload: [FUNCTIONS_MODULE],
+        port: name === 'approve' || name === 'status' ? port[name] : 0,
+        env,
+        onLine: (line) => options.onLine?.(name, line),
+        onExit: () => undefined,
+      });
+      if (region === home.region) functions.set(name, process);
+      copies.add({ name, region, process });
+      stops.push(() => process.stop());
+      await process.ready();
+      messaging.subscribe(name, process.url, region === home.region ? '' : `-${region}`);
+    }
   }
 
   let shutDown = (): void => void stop();
@@ -256,9 +269,9 @@ async function start(
       load,
       messaging,
       board,
-      functions,
+      copies,
       operator: ON_CALL,
-      approve: base(ports.approve),
+      approve: base(home.approve),
       shutDown: () => shutDown(),
     }),
     principals: (token) => (token === controlToken ? OPERATOR : undefined),
@@ -297,8 +310,8 @@ async function start(
     operatorToken,
     config,
     store,
-    approve: base(ports.approve),
-    status: base(ports.status),
+    approve: base(home.approve),
+    status: base(home.status),
     rate: clock.rate,
     startWall: Math.round(clock.wallStart),
     startClock: clock.start,
@@ -307,7 +320,7 @@ async function start(
   const onShutDown = (listener: () => void): void => {
     shutDown = listener;
   };
-  return { facts, world, clock, load, messaging, board, functions, onShutDown, stop };
+  return { facts, world, clock, load, messaging, board, functions, copies, onShutDown, stop };
 }
 
 function googleRoutes(world: World, messaging: Messaging): readonly Route[] {

@@ -61,6 +61,11 @@ export const FAULTS = {
     variants: [],
   },
   pod: { does: 'A pod of the API hangs.', target: 'a pod; one is drawn by default', variants: [] },
+  'control-region': {
+    does: 'Every function of ours in one control region ends, until it is mended.',
+    target: 'a control region; the first one by default',
+    variants: [],
+  },
   'crash-loop': {
     does: 'The containers of the API end soon after each start.',
     target: 'none',
@@ -84,6 +89,16 @@ export interface ActiveFault {
 /** A fault, target or variant that doesn't exist, or can't be broken now: the caller's mistake, in a sentence. */
 export class BreakRefused extends Error {}
 
+/** Where the functions run that watch this world; a world that is only modelled has none. */
+export interface ControlRegions {
+  /** Names of regions, the first one first. */
+  regions(): readonly string[];
+  /** Ends every function there at once. */
+  lose(region: string): void;
+  /** Lets them start again. */
+  bring(region: string): void;
+}
+
 /** What faults reach. */
 export interface DisasterParts {
   readonly clock: WorldClock;
@@ -95,6 +110,7 @@ export interface DisasterParts {
   readonly deployment: string;
   /** The instance that the application is told to use now. */
   readonly primaryInUse: () => string;
+  readonly controlRegions: ControlRegions | undefined;
 }
 
 const APIS: readonly Api[] = [
@@ -193,6 +209,8 @@ export class Disasters {
         return this.#drawApiFault(target, { kind: 'serverError' });
       case 'api-timeouts-with-effect':
         return this.#drawApiFault(target, { kind: 'loseReplyAfter' }, true);
+      case 'control-region':
+        return this.#loseRegion(target);
       case 'pod':
         return this.#hangPod(target);
       case 'crash-loop':
@@ -225,6 +243,18 @@ export class Disasters {
     const on = { ...(api === undefined ? {} : { api }), ...(writes === undefined ? {} : { writes }) };
     const end = this.#parts.faults.draw({ on, rates: [[kind, STRIKES]] });
     return { resolved: api ?? 'all APIs', mend: end };
+  }
+
+  #loseRegion(target: string | undefined): Struck {
+    const { controlRegions } = this.#parts;
+    const regions = controlRegions?.regions() ?? [];
+    const region = target ?? regions[0];
+    if (controlRegions === undefined || region === undefined || !regions.includes(region))
+      throw new BreakRefused(
+        `no function of ours runs in ${region ?? 'any region'}; they run in ${regions.join(', ')}`,
+      );
+    controlRegions.lose(region);
+    return { resolved: region, mend: () => controlRegions.bring(region) };
   }
 
   #hangPod(target: string | undefined): Struck {

@@ -6,7 +6,7 @@ import { ApplicationFront, type Backend, inTurn } from './application-front.ts';
 import { type Assumptions, BELIEVED } from './assumptions.ts';
 import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
 import { createKernel, type WorldKernel } from './create-kernel.ts';
-import { Disasters } from './disasters.ts';
+import { type ControlRegions, Disasters } from './disasters.ts';
 import { createDns, type Dns } from './dns.ts';
 import { createDnsApi, type DnsApi } from './dns-api.ts';
 import type { WorldClock } from './kernel.ts';
@@ -43,6 +43,8 @@ export interface WorldOptions {
   readonly disorder?: NotificationDisorder;
   /** Address and certificate of the cluster's API server, as the Container API tells them. */
   readonly cluster?: Pick<ClusterSeed, 'endpoint' | 'caCertificate'>;
+  /** Where the functions run, so that such a region can be lost. */
+  readonly controlRegions?: ControlRegions;
 }
 
 /** A world. Every `…Api`, and `admin` and `api` of the others, pass the one door. */
@@ -105,7 +107,15 @@ export function createWorld(options: WorldOptions): World {
   const cluster = options.cluster ?? { endpoint: '203.0.113.20', caCertificate: '' };
   const clusters = [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }];
   const { namespace, api: deployment } = REFERENCE;
-  const disasters = new Disasters({ ...kernel, sql, pods: kubernetes.faults, namespace, deployment, primaryInUse });
+  const disasters = new Disasters({
+    ...kernel,
+    sql,
+    pods: kubernetes.faults,
+    namespace,
+    deployment,
+    primaryInUse,
+    controlRegions: options.controlRegions,
+  });
   monitoring.start();
   return {
     project,

@@ -46,7 +46,6 @@ beforeEach(async () => {
     kernel,
     clock,
     project: REFERENCE_PROJECT,
-    region: 'us-east4',
     tokenKey: KEY,
     disorder,
   });
@@ -70,7 +69,7 @@ async function running(name: FunctionName): Promise<FunctionProcess> {
     script: SERVE,
     preload: [FUNCTIONS],
     port: 0,
-    env: { ...(await messaging.environmentOf(name)), API_PORT: String(api.port) },
+    env: { ...(await messaging.environmentOf(name, 'us-east4')), API_PORT: String(api.port) },
     restartDelayMs: 10,
     onLine: ({ record }) => {
       if (record === undefined) return;

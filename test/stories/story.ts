@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Document, parseDocument } from 'yaml';
-import { decideByLink, notices, type PagedNotice } from '../../cli/person.ts';
+import { decideByLinks, notices, type PagedNotice } from '../../cli/person.ts';
 import { openForReading, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/host/sandbox.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
@@ -33,6 +33,8 @@ export interface Opening {
   readonly name: string;
   /** How many times faster than the wall its clock runs, where a story needs a pace of its own. */
   readonly rate?: number;
+  /** How many control regions run a copy of every function; one unless given. */
+  readonly regions?: 1 | 2;
   /** Changes the reference `dr.yaml` before the sandbox starts. */
   readonly config?: (document: Document) => void;
 }
@@ -64,6 +66,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     config,
     rate: opening.rate ?? RATE,
     seed: SEED,
+    regions: opening.regions ?? 1,
     onLine: (name, { text }) => output.push(`${name}: ${text}`),
   });
   const stage = new Stage(sandbox, folder, output, createChance(`${opening.name}/${SEED}`));
@@ -196,10 +199,12 @@ export class Stage {
 
   /** Opens the link and decides, as often as it takes until the page answers: a person reloads. */
   async decide(
-    link: string,
+    link: string | readonly string[],
     decision: 'approve' | 'deny',
   ): Promise<{ readonly status: number; readonly said: string }> {
-    const answer = await this.until('the page answers', () => decideByLink(link, decision).catch(() => undefined));
+    const answer = await this.until('the page answers', () =>
+      decideByLinks([link].flat(), decision).catch(() => undefined),
+    );
     this.note(`${decision}: ${answer.status} ${answer.said}`);
     return answer;
   }
@@ -260,15 +265,17 @@ export const READING = seconds(30);
 
 /** Approves the plan that the engineer on call is asked about, after a moment of reading. */
 export async function approveWhenAsked(stage: Stage): Promise<void> {
-  const { link } = await stage.asked();
+  const { links } = await stage.asked();
   await stage.pass(READING);
-  await stage.decide(link, 'approve');
+  await stage.decide(links, 'approve');
 }
 
 /** The most that the page behind a link says can be lost, and how that is known, as a person reads it. */
-export async function lossOnPage(link: string): Promise<{ readonly atMost: Millis; readonly how: string }> {
-  const { origin, pathname } = new URL(link);
-  const page = await (await fetch(origin + pathname)).text();
+export async function lossOnPage(
+  link: string | readonly string[],
+): Promise<{ readonly atMost: Millis; readonly how: string }> {
+  const pages = [link].flat().map((url) => new URL(url).origin + new URL(url).pathname);
+  const page = await Promise.any(pages.map(async (address) => await (await fetch(address)).text()));
   const said = /<dt>What is lost<\/dt>\s*<dd>([^<]*)<\/dd>/.exec(page)?.[1] ?? '';
   const read = /at most ([\d]+(?:ms|s|m|h)(?: \d+[sm])?)[^(]*\((.*)\)/.exec(said);
   if (read?.[1] === undefined) throw new Error(`the page names no bound: ${said}`);

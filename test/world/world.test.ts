@@ -215,6 +215,7 @@ describe('what breaks by name', () => {
     ['network', 'pods', undefined, 'two places'],
     ['api-errors', 'mail', undefined, 'no API mail'],
     ['pod', 'nobody', undefined, 'no pod'],
+    ['control-region', 'us-east4', undefined, 'no function of ours runs in us-east4'],
   ])('refuses %s %s %s with a sentence', (name, target, variant, why) => {
     const world = createWholeWorld();
     expect(() => world.disasters.break(name, target, variant)).toThrow(why);
@@ -223,12 +224,19 @@ describe('what breaks by name', () => {
 
   it('can all be broken and mended again', () => {
     for (const name of Object.keys(FAULTS)) {
-      const world = createWholeWorld();
+      const lost = new Set<string>();
+      const controlRegions = {
+        regions: () => ['us-east4', 'us-west1'],
+        lose: (region: string) => void lost.add(region),
+        bring: (region: string) => void lost.delete(region),
+      };
+      const world = createWholeWorld({ controlRegions });
       world.disasters.break(name);
+      expect([...lost]).toEqual(name === 'control-region' ? ['us-east4'] : []);
       world.clock.advanceBy(minutes(2));
       world.disasters.mend(name);
       world.clock.advanceBy(minutes(20));
-      expect([name, world.ready(), world.disasters.active()]).toEqual([name, true, []]);
+      expect([name, world.ready(), world.disasters.active(), lost.size]).toEqual([name, true, [], 0]);
     }
   });
 });
