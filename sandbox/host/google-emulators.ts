@@ -1,0 +1,158 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, realpathSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+// Google's own emulators as processes of ours, on loopback. They are Java programs of the Cloud SDK: found where
+// `gcloud` lies.
+//
+// E1. An emulator is ready when it says so in its output. Nobody probes and nobody sleeps for it.
+// E2. It never outlives us: a shell beside it holds the other end of a pipe that closes when we end, even by SIGKILL,
+//     and ends it then. The emulator itself does not watch its input.
+// E3. It is ended by its own process group, and nothing else is.
+//
+// The emulator takes no port 0, so a free one is chosen for it; whoever takes that in between costs a new try.
+
+/** Whether an emulator can be started here, and if not, what is missing. */
+export type Emulator =
+  | { readonly kind: 'found'; readonly classPath: string }
+  | { readonly kind: 'missing'; readonly because: string };
+
+/** An emulator that serves. */
+export interface RunningEmulator {
+  /** Host and port, as `FIRESTORE_EMULATOR_HOST` has them. */
+  readonly host: string;
+  /** Leads the process group of the emulator. */
+  readonly pid: number;
+  /** Ends it; resolves when it is gone. All that it held is lost. */
+  stop(): Promise<void>;
+}
+
+const FIRESTORE_JAR = 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar';
+const FIRESTORE_MAIN = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
+
+/** The last line of its start, in version 1.19. */
+const FIRESTORE_READY = 'Dev App Server is now running';
+
+/** It lives for minutes: compiling less and collecting with one thread starts it in two thirds of the time. */
+const JAVA_OPTIONS = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en'];
+
+/** Longest start, wall time: ten times what was seen on a busy machine. */
+const START_MAX_MS = 60_000;
+
+/** Ports that may be taken by somebody else between our look and the emulator's. */
+const STARTS_MAX = 3;
+
+/**
+ * Runs its arguments and kills them when its input ends (E2). `cat` waits for that end; when the emulator ends first,
+ * the watch ends too, so that no other process is ever killed under a number that was given anew.
+ */
+const WATCHED = `exec 3<&0
+"$@" 3<&- </dev/null &
+emulator=$!
+{ cat >/dev/null; kill -KILL "$emulator"; } <&3 >/dev/null 2>&1 &
+watch=$!
+wait "$emulator"
+ended=$?
+kill "$watch"
+exit "$ended"`;
+
+/** Looks for Java and for the Firestore emulator of the Cloud SDK. */
+export function findFirestoreEmulator(): Emulator {
+  if (spawnSync('java', ['-version']).status !== 0) return { kind: 'missing', because: 'there is no Java' };
+  for (const root of [besideGcloud(), saidByGcloud()]) {
+    const classPath = root === undefined ? undefined : join(root, FIRESTORE_JAR);
+    if (classPath !== undefined && existsSync(classPath)) return { kind: 'found', classPath };
+  }
+  return { kind: 'missing', because: 'the Cloud SDK has no component cloud-firestore-emulator here' };
+}
+
+/**
+ * Starts the Firestore emulator, empty, on a free port of loopback. Rejects when it does not come up, with its last
+ * words.
+ */
+export async function startFirestoreEmulator(classPath: string): Promise<RunningEmulator> {
+  for (let start = 1; ; start += 1) {
+    const port = await freePort();
+    const java = [...JAVA_OPTIONS, '-cp', classPath, FIRESTORE_MAIN, 'start', '--host=127.0.0.1', `--port=${port}`];
+    const child = spawn('sh', ['-c', WATCHED, 'sh', 'java', ...java], {
+      env: { PATH: process.env['PATH'] },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C in a terminal reaches us alone, and we end it in order.
+      detached: true,
+    });
+    const outcome = await serving(child);
+    if (outcome.kind === 'serves') return { host: `127.0.0.1:${port}`, pid: outcome.pid, stop: () => end(child) };
+    await end(child);
+    if (start === STARTS_MAX || !outcome.said.some((line) => line.includes('Address already in use')))
+      throw new Error(`the Firestore emulator did not start:\n${outcome.said.slice(-10).join('\n')}`);
+  }
+}
+
+function besideGcloud(): string | undefined {
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'gcloud'))
+    .find((path) => existsSync(path));
+  return found === undefined ? undefined : dirname(dirname(realpathSync(found)));
+}
+
+function saidByGcloud(): string | undefined {
+  const asked = spawnSync('gcloud', ['info', '--format=value(installation.sdk_root)'], { encoding: 'utf8' });
+  return asked.status === 0 ? asked.stdout.trim() : undefined;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  if (address === null || typeof address === 'string') throw new Error('loopback has no free port');
+  return address.port;
+}
+
+/** Waits until it serves or has ended. What it says afterwards is read and forgotten, or its output would fill up. */
+async function serving(
+  child: ChildProcess,
+): Promise<
+  { readonly kind: 'serves'; readonly pid: number } | { readonly kind: 'ended'; readonly said: readonly string[] }
+> {
+  const said: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<'serves' | 'ended'>();
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.includes(FIRESTORE_READY)) resolve('serves');
+      if (said.length < 200) said.push(line);
+    });
+  }
+  child.once('error', (error) => said.push(String(error)));
+  child.once('close', () => resolve('ended'));
+  const tooLate = setTimeout(() => resolve('ended'), START_MAX_MS);
+  const kind = await promise;
+  clearTimeout(tooLate);
+  return kind === 'serves' && child.pid !== undefined ? { kind, pid: child.pid } : { kind: 'ended', said };
+}
+
+/**
+ * Nothing is lost by an end without warning: it holds its data in memory. `close` comes when nobody has its output any
+ * more.
+ */
+async function end(child: ChildProcess): Promise<void> {
+  child.stdin?.destroy();
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'close');
+  killGroup(child.pid);
+  await gone;
+}
+
+/** The whole group (E3), which may have ended meanwhile. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
