@@ -10,7 +10,7 @@ import { incidentId, type IncidentId } from '../system/names.ts';
 
 // What every adapter holds its input to, and parses its storage with, so that a thing that one store takes all stores take.
 // The bounds are those of the narrowest: Firestore allows 1 MiB for a document, 500 writes for a commit, 10 MiB for a
-// request (vendor's quota page; the emulator refuses a string above 1,048,487 bytes).
+// request (vendor's quota page); its emulator refuses a string above 1,048,487 bytes and a request above 4 MiB.
 
 /** Bytes of one event, head, signal or document as canonical JSON: a quarter of a Firestore document. */
 export const VALUE_BYTES_MAX = 262_144;
@@ -21,11 +21,20 @@ export const EVIDENCE_BYTES_MAX = 1_000_000;
 /** Events, absorbed entries and the head, written in one append. */
 export const APPEND_WRITES_MAX = 450;
 
-/** Bytes of all events of one append. */
-export const APPEND_BYTES_MAX = 8_000_000;
+/** Bytes of all events of one append. With a head and 450 names of the longest kind a request of 3.9 MB. */
+export const APPEND_BYTES_MAX = 3_000_000;
 
 /** Characters that a key may have: no controls and no lone surrogates, which databases fold together; not the last one, which bounds a prefix. */
 const KEY = /^[^\p{Cc}\p{Cs}\u{10ffff}]{1,512}$/u;
+
+/**
+ * Bytes that a key may take in UTF-8. Firestore's name of a document has 1,500, of which `/` and `.` take two each
+ * (firestore-layout.ts): 900 and 512 more are still below.
+ */
+const KEY_BYTES_MAX = 900;
+
+const isKey = (text: string): boolean => KEY.test(text) && Buffer.byteLength(text) <= KEY_BYTES_MAX;
+const keyWire = z.string().refine(isKey, 'not a key');
 
 const digestOrNone = z
   .string()
@@ -33,7 +42,7 @@ const digestOrNone = z
   .transform((text) => text as Digest | ''); // the pattern is what the brand promises
 
 const headWire = z.strictObject({
-  incident: z.string().regex(KEY).transform(incidentId),
+  incident: keyWire.transform(incidentId),
   sequence: z.int().min(0),
   hash: digestOrNone,
   dueAt: z.number().nullable(),
@@ -41,15 +50,15 @@ const headWire = z.strictObject({
 });
 
 const entryWire = z.strictObject({
-  key: z.string().regex(KEY),
-  incident: z.string().regex(KEY).transform(incidentOrUnassigned),
+  key: keyWire,
+  incident: keyWire.transform(incidentOrUnassigned),
   receivedAt: z.number().transform(instant),
   signal: z.custom<JsonObject>(isJsonObject, 'not a JSON object'),
 });
 
 const leaseWire = z.strictObject({
-  key: z.string().regex(KEY),
-  holder: z.string().regex(KEY),
+  key: keyWire,
+  holder: keyWire,
   token: z.int().min(1),
   expiresAt: z.number().transform(instant),
 });
@@ -94,7 +103,7 @@ export const noHead = (incident: IncidentId): Head => ({
 
 /** A key that every adapter can store and tell from every other. */
 export function checkKey(key: string): void {
-  assert(KEY.test(key), `a key has 1 to 512 printable characters, unlike ${JSON.stringify(key)}`);
+  assert(isKey(key), `a key has 1 to 512 printable characters in at most 900 bytes, unlike ${JSON.stringify(key)}`);
 }
 
 /** How many to read: at least one. */

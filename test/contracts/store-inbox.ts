@@ -56,6 +56,7 @@ function receiving(open: OpenEmptyStore): void {
   it.each([
     ['is empty', ''],
     ['is longer than 512 characters', 'x'.repeat(513)],
+    ['takes more than 900 bytes', 'é'.repeat(451)],
     ['has a NUL', 'a\u0000b'],
     ['has a line break', 'a\nb'],
     ['has half a character', '\ud800'],
