@@ -1,12 +1,12 @@
 import type { World } from '../shared/ports/ports.ts';
 import { after, minutes } from '../shared/core/time.ts';
-import { healHome, recoverHome, worldHome } from '../shared/wiring/homes.ts';
+import { approveHome, healHome, notifyHome, recoverHome, statusHome, worldHome } from '../shared/wiring/homes.ts';
 import type { WorldHome } from '../shared/flows/flow-home.ts';
 
 // Loads what a function needs before its first message (`DR_WARM=1`): modules, clients and credentials, by reading once what it
 // will read anyway. A read that fails here changes nothing; the first message will say so in its own words.
 
-/** Warms the function of that name; `approve`, `notify` and `status` need no client. */
+/** Warms the function of that name; `approve`, `notify` and `status` need the store and no other client. */
 export async function warm(name: string): Promise<void> {
   switch (name) {
     case 'classify':
@@ -18,29 +18,30 @@ export async function warm(name: string): Promise<void> {
     case 'heal':
       await Promise.all([
         import('./heal.ts'),
-        healHome().then(({ system, world }) => settle(workloads(system, world))),
+        healHome().then(({ system, world, store }) => settle([store.now(), ...workloads(system, world)])),
       ]);
       return;
     case 'recover':
       await Promise.all([import('./recover.ts'), recoverHome().then(readOnce)]);
       return;
     case 'notify':
-      await import('./notify.ts');
+      await Promise.all([import('./notify.ts'), settle([notifyHome().then(({ store }) => store.now())])]);
       return;
     case 'approve':
-      await import('./approve.ts');
+      await Promise.all([import('./approve.ts'), settle([approveHome().then(({ store }) => store.now())])]);
       return;
     case 'status':
-      await import('./status.ts');
+      await Promise.all([import('./status.ts'), settle([statusHome().store.now()])]);
       return;
     default:
       return;
   }
 }
 
-async function readOnce({ system, world, clock }: WorldHome): Promise<void> {
+async function readOnce({ system, world, clock, store }: WorldHome): Promise<void> {
   const now = clock.now();
   await settle([
+    store.now(),
     world.databases.fleet(),
     world.metrics.series(
       'metric.type = "cloudsql.googleapis.com/database/up" AND resource.type = "cloudsql_database"',

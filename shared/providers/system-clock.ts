@@ -22,11 +22,16 @@ export interface ClockStart {
 /** The machine's own time. */
 export const REAL_TIME: ClockStart = { rate: 1, startWall: instant(0), startClock: instant(0) };
 
+/** What clock time it is when the wall's clock, this machine's or Google's, says `wall`. */
+export const clockTimeAt = ({ rate, startWall, startClock }: ClockStart, wall: number): Instant =>
+  instant(Math.floor(startClock + (wall - startWall) * rate));
+
 /** The clock of this process. `rate` 1 with equal starts is the machine's own. */
-export function createSystemClock({ rate, startWall, startClock }: ClockStart = REAL_TIME): Clock {
+export function createSystemClock(start: ClockStart = REAL_TIME): Clock {
+  const { rate } = start;
   assert(Number.isFinite(rate) && rate > 0, `a clock runs forward, not at ${rate}`);
   return {
-    now: () => instant(Math.floor(startClock + (Date.now() - startWall) * rate)),
+    now: () => clockTimeAt(start, Date.now()),
     spanOf: (wall) => millis(wall * rate),
     monotonic: () => millis(performance.now() * rate),
     sleep: (length, signal) =>

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SecretText } from '../core/redact.ts';
 import { instant } from '../core/time.ts';
+import { isLoopback } from '../providers/addresses.ts';
 import { type ClockStart, REAL_TIME, refuseScaledClock } from '../providers/system-clock.ts';
 import { parseSystem } from '../system/parse-system.ts';
 import type { System } from '../system/system.ts';
@@ -13,8 +14,7 @@ import type { System } from '../system/system.ts';
 export interface Environment {
   readonly system: System;
   readonly clock: ClockStart;
-  /** Path of the SQLite file. */
-  readonly storePath: string;
+  readonly store: StoreChoice;
   /** Names this process among its copies; holder of leases. */
   readonly instance: string;
   /** Public keys of approvals, SPKI PEM by key id. */
@@ -29,9 +29,19 @@ export interface Environment {
   readonly iapAudience: string | undefined;
 }
 
+/** Where the state lies: a file of this machine, or a database of `dr.yaml`'s project. */
+export type StoreChoice =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'firestore'; readonly database: string; readonly emulator: string | undefined };
+
 const wire = z.object({
   DR_CONFIG: z.string().min(1).default('dr.yaml'),
   DR_STORE: z.string().min(1),
+  // Google's own name, which the client honours too.
+  FIRESTORE_EMULATOR_HOST: z
+    .string()
+    .regex(/^[^/]+:\d+$/, 'host:port')
+    .optional(),
   DR_CLOCK_RATE: z.coerce.number().positive().default(1),
   DR_CLOCK_START: z
     .string()
@@ -47,6 +57,9 @@ const wire = z.object({
   DR_IAP_AUDIENCE: z.string().min(1).optional(),
 });
 
+/** Google wants 4 to 63 characters; its emulator takes fewer (firestore_admin.proto, CreateDatabaseRequest). */
+const DATABASE = /^(\(default\)|[a-z][a-z0-9-]{0,62})$/;
+
 const keysWire = z.record(z.string(), z.string());
 
 /** Reads the environment. Throws with a sentence when it can't be worked with: a function that starts half-configured is worse. */
@@ -58,6 +71,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   const system = loadSystem(told.DR_CONFIG);
   const refusal = refuseScaledClock(system.endpoints, told.DR_CLOCK_RATE);
   if (refusal !== undefined) throw new Error(`DR_CLOCK_RATE: ${refusal}`);
+  const store = storeChosen(told.DR_STORE, told.FIRESTORE_EMULATOR_HOST);
+  if (told.DR_CLOCK_RATE !== 1 && store.kind === 'firestore' && !isLoopback(`http://${store.emulator ?? 'google'}`))
+    throw new Error(
+      'DR_CLOCK_RATE: a scaled clock needs a store of this machine, and Firestore is not its emulator here',
+    );
   const [wall, clock] = (told.DR_CLOCK_START ?? '0:0').split(':').map(Number);
   return {
     system,
@@ -65,7 +83,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       told.DR_CLOCK_RATE === 1 && told.DR_CLOCK_START === undefined
         ? REAL_TIME
         : { rate: told.DR_CLOCK_RATE, startWall: instant(wall ?? 0), startClock: instant(clock ?? 0) },
-    storePath: told.DR_STORE,
+    store,
     instance: told.DR_INSTANCE ?? `process-${process.pid}`,
     publicKeys:
       told.DR_PUBLIC_KEYS_FILE === undefined
@@ -82,6 +100,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
         : { issuer: told.DR_OPERATORS_ISSUER, audience: told.DR_OPERATORS_AUDIENCE },
     iapAudience: told.DR_IAP_AUDIENCE,
   };
+}
+
+/** `firestore:DATABASE`, or a path; a file of that name is written `./firestore:…`. */
+function storeChosen(told: string, emulator: string | undefined): StoreChoice {
+  const named = /^firestore:(.*)$/.exec(told)?.[1];
+  if (named === undefined) return { kind: 'sqlite', path: told };
+  if (!DATABASE.test(named)) throw new Error(`DR_STORE: "${named}" is no name of a Firestore database`);
+  return { kind: 'firestore', database: named, emulator };
 }
 
 /** Reads and checks `dr.yaml`. Throws with every fault. */

@@ -27,10 +27,10 @@ import { createPubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
 import { createSystemChance } from '../providers/system-chance.ts';
 import { createSystemClock } from '../providers/system-clock.ts';
-import { openSqliteStore } from '../store/sqlite-store.ts';
 import type { FunctionName } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { type Environment, readEnvironment } from './environment.ts';
+import { openStore } from './open-store.ts';
 
 // Ports made of providers, once for each process and only those that its function uses: a client library is loaded by its
 // adapter at the first call.
@@ -66,7 +66,7 @@ function make(name: FunctionName): Base {
     system,
     clock,
     chance: createSystemChance(),
-    store: openSqliteStore({ path: environment.storePath, clock }),
+    store: openStore(environment, clock, access),
     messages: createPubSubMessages(access),
     instance: `${name}/${environment.instance}`,
     note: (message, fields) => log.info(message, fields),

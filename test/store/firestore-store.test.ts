@@ -19,8 +19,12 @@ import {
 } from '../../shared/store/firestore-layout.ts';
 import { ABSORBED_KEPT } from '../../shared/store/firestore-log.ts';
 import { openFirestoreStore } from '../../shared/store/firestore-store.ts';
+import { createSystemClock } from '../../shared/providers/system-clock.ts';
+import { readEnvironment } from '../../shared/wiring/environment.ts';
+import { openStore } from '../../shared/wiring/open-store.ts';
 import { append, endOf, FIRE, FLOOD, prepared, signal } from '../contracts/store-arranged.ts';
 import { storeContract } from '../contracts/store.ts';
+import { identity } from '../providers/vendor-server.ts';
 import { freshDatabase, onEmulator, withDatabase, withStores } from './firestore-emulator.ts';
 
 /** A test takes 20 to 500 ms, the first one two seconds; a busy machine takes a multiple of that. */
@@ -48,6 +52,7 @@ onEmulator('the store', (host) => {
   describe('many clients of one database', () => sharing(host));
   describe('the time of the store', () => time(host));
   describe('what lies in the database', () => contents(host));
+  describe('a function’s process', () => wired(host));
   describe('a database that somebody else changed', () => changed(host));
 });
 
@@ -209,6 +214,17 @@ function contents(host: () => string): void {
       for (const incident of [FLOOD, FIRE]) await append(log, prepared({ incident, dueAt: 1_000 }));
       expect((await log.due(instant(1_000), 1)).map(({ incident }) => incident)).toEqual([FIRE]);
     }));
+}
+
+function wired(host: () => string): void {
+  it('keeps its state where DR_STORE and Google’s own variable for the emulator say', async () => {
+    const environment = readEnvironment({ DR_STORE: 'firestore:dr', FIRESTORE_EMULATOR_HOST: host() });
+    const { project, endpoints } = environment.system;
+    const opened = openStore(environment, createSystemClock(), { project, endpoints, identity: identity() });
+    expect(await opened.log.receive(signal('s'))).toBe('received');
+    const access = { ...freshDatabase(host()), project, database: 'dr' };
+    await withStores([access], async ({ log }) => expect(await log.receive(signal('s'))).toBe('duplicate'));
+  });
 }
 
 /** A document of the database, with the name of its collection. */
