@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { digestOf } from '../core/digest.ts';
 import { type Instant, instant, seconds } from '../core/time.ts';
 import type { JsonObject } from '../core/json.ts';
+import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import { event, type NewEvent, signalRecordWire } from '../incident/events.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { beginJournal } from '../log/journal.ts';
+import { PortError } from '../ports/port-error.ts';
 import type { Head, InboxEntry } from '../ports/store.ts';
 import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, parseCommand, refusalOf } from '../signals/command.ts';
@@ -81,16 +83,29 @@ export async function receiveCommand(data: unknown, messageId: string, home: Flo
       { because, preview: `${command.command} by ${command.requestedBy}: ${command.reason}` },
       home,
     );
-  if (command.command === 'stop') {
-    const known = await home.store.documents.get('control/stop');
-    await home.store.documents.put(
-      'control/stop',
-      { on: true, by: command.requestedBy, reason: command.reason, atMs: home.clock.now() },
-      known?.version ?? 0,
-    );
+  if (command.command === 'stop') return await stop(command, home);
+  return await receive(signalOfCommand(command, home.system, home.clock.now()), home);
+}
+
+/** Writers that may race for the kill switch: people who press it, and one who releases it. */
+const PRESSES_MAX = 10;
+
+/**
+ * Switches the kill switch on. A repeat of the same message presses it once: it must not undo a release that came in between.
+ * Rejects as `retryable` when it could not be pressed, so that the message comes again.
+ */
+async function stop(command: Extract<Command, { readonly command: 'stop' }>, home: FlowHome): Promise<Intake> {
+  const { documents } = home.store;
+  const pressed = `pressed/${command.dedupeKey}`;
+  if ((await documents.get(pressed)) !== undefined) return { kind: 'duplicate' };
+  const value = { on: true, by: command.requestedBy, reason: command.reason, atMs: home.clock.now() };
+  for (let press = 0; press < PRESSES_MAX; press += 1) {
+    const known = await documents.get(KILL_SWITCH_KEY);
+    if (!(await documents.put(KILL_SWITCH_KEY, value, known?.version ?? 0))) continue;
+    await documents.put(pressed, { atMs: value.atMs }, 0);
     return { kind: 'stopped' };
   }
-  return await receive(signalOfCommand(command, home.system, home.clock.now()), home);
+  throw new PortError('retryable', 'contention', 'switching the kill switch on');
 }
 
 /** Receives what our own watch suspects. */

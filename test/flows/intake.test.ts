@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { Json } from '../../shared/core/json.ts';
 import { after, millis, minutes, toIso } from '../../shared/core/time.ts';
 import { absorb, receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
 import { flowStage, incidentsOf } from './stage.ts';
@@ -163,6 +164,36 @@ describe('a command from the topic', () => {
     await receiveCommand(command({ command: 'stop' }, clock.now()), 'm1', home);
 
     expect((await home.store.documents.get('control/stop'))?.value).toMatchObject({ on: true, by: 'ann' });
+  });
+
+  it('switches it on though somebody else writes the switch at that moment', async () => {
+    const { home, clock } = flowStage();
+    const { documents } = home.store;
+    let races = 2;
+    const raced = {
+      ...documents,
+      put: async (key: string, value: Json, expected: number) => {
+        const isRace = key === 'control/stop' && races-- > 0;
+        if (isRace) await documents.put(key, { on: false, by: 'bob', reason: 'all is well', atMs: 1 }, expected);
+        return await documents.put(key, value, expected);
+      },
+    };
+    await receiveCommand(command({ command: 'stop' }, clock.now()), 'm1', {
+      ...home,
+      store: { ...home.store, documents: raced },
+    });
+
+    expect((await documents.get('control/stop'))?.value).toMatchObject({ on: true, by: 'ann' });
+  });
+
+  it('that comes twice presses the switch once, so that a release in between stands', async () => {
+    const { home, clock } = flowStage();
+    const { documents } = home.store;
+    await receiveCommand(command({ command: 'stop' }, clock.now()), 'm1', home);
+    await documents.put('control/stop', { on: false, by: 'bob', reason: 'all is well', atMs: 2 }, 1);
+
+    expect(await receiveCommand(command({ command: 'stop' }, clock.now()), 'm2', home)).toEqual({ kind: 'duplicate' });
+    expect((await documents.get('control/stop'))?.value).toMatchObject({ on: false });
   });
 
   it('can’t cancel, since a message is not an identity', async () => {
