@@ -14,6 +14,7 @@ export interface DemoOptions {
   readonly runbook: string | undefined;
   readonly seed: number;
   readonly rate: number;
+  readonly engines: 'embedded' | 'google';
   readonly config: string;
   readonly json: boolean;
 }
@@ -29,7 +30,7 @@ export function listStories(json: boolean): Ending {
 }
 
 /** Plays one story or all, each on a sandbox of its own in a temporary folder. 0 only if every verification held. */
-export async function demoCommand({ runbook, seed, rate, config, json }: DemoOptions): Promise<Ending> {
+export async function demoCommand({ runbook, seed, rate, engines, config, json }: DemoOptions): Promise<Ending> {
   const chosen = STORIES.filter((story) => runbook === undefined || story.runbook === runbook);
   if (chosen.length === 0)
     throw new Refusal(
@@ -40,7 +41,7 @@ export async function demoCommand({ runbook, seed, rate, config, json }: DemoOpt
   for (const story of chosen) {
     const directory = mkdtempSync(join(tmpdir(), 'dr-demo-'));
     process.stderr.write(`Starting a sandbox for ${story.runbook} (seed ${seed}, ${rate} times real time) …\n`);
-    const sandbox = await startSandbox({ directory, config, rate, seed });
+    const sandbox = await startSandbox({ directory, config, rate, seed, engines });
     const end = async (): Promise<void> => {
       await sandbox.stop();
       rmSync(directory, { recursive: true, force: true });

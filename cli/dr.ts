@@ -22,6 +22,7 @@ interface Running {
   readonly rate: number;
   readonly seed: number;
   readonly regions: 1 | 2;
+  readonly engines: 'embedded' | 'google';
   readonly verbose?: boolean;
 }
 
@@ -52,6 +53,7 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
+  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & Running & { idle?: boolean }) =>
     run(async () =>
@@ -67,6 +69,7 @@ const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` 
   .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
+  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & Running) =>
     run(async () =>
@@ -85,11 +88,13 @@ verb('demo', 'Play both stories, or one, unattended; 0 only if every verificatio
   .option('--list', 'name the stories')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
-  .action((runbook: string | undefined, options: Shared & { list?: boolean; seed: number; rate: number }) =>
-    run(async () => {
-      const demo = await import('./demo.ts');
-      return options.list === true ? demo.listStories(options.json) : await demo.demoCommand({ ...options, runbook });
-    }),
+  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .action(
+    (runbook: string | undefined, options: Shared & Pick<Running, 'rate' | 'seed' | 'engines'> & { list?: boolean }) =>
+      run(async () => {
+        const demo = await import('./demo.ts');
+        return options.list === true ? demo.listStories(options.json) : await demo.demoCommand({ ...options, runbook });
+      }),
   );
 
 verb('break', 'Break something in the simulated world; without a name, list what can be broken')
@@ -264,6 +269,11 @@ function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
   return value;
+}
+
+function engines(text: string): 'embedded' | 'google' {
+  if (text === 'embedded' || text === 'google') return text;
+  throw new InvalidArgumentError('embedded or google is wanted');
 }
 
 function oneOrTwo(text: string): 1 | 2 {

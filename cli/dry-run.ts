@@ -119,7 +119,7 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
       mode: modeFor(system, runbook),
     };
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { instant } from '../shared/core/time.ts';
 import type { ChainEnd } from '../shared/log/chain.ts';
 import { anchorKey, anchorPrefix, parseAnchor, parseRecord, type Anchor } from '../shared/log/verify.ts';
 import { isPortError } from '../shared/ports/port-error.ts';
 import type { EventRecord, Store } from '../shared/ports/store.ts';
-import { openSqliteStore } from '../shared/store/sqlite-store.ts';
 import { incidentId, type IncidentId } from '../shared/system/names.ts';
+import { openNamedStore } from './read-incidents.ts';
 
 // Finds all of one log, and all that is known of it, so that it can be judged. Reads, and changes nothing.
 //
@@ -37,12 +36,11 @@ export async function logInFileStore(source: {
 }): Promise<FoundLog> {
   const incident = incidentId(source.incident);
   try {
-    // Leases are the only thing that needs the time, and a verification takes none.
-    const store = openSqliteStore({ path: source.storePath, clock: { now: () => instant(0) }, readOnly: true });
+    const store = openNamedStore(source.storePath);
     try {
       return await logInStore(store, incident);
     } finally {
-      store.close();
+      await store.close();
     }
   } catch (error) {
     if (!isPortError(error)) throw error;

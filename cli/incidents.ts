@@ -25,7 +25,7 @@ export async function incidentsCommand(storePath: string, { json }: { readonly j
         : `\n\n${refused.length} message(s) could not be read:\n${refused.map(({ key, value }) => `  ${key}: ${JSON.stringify(value)}`).join('\n')}`;
     return ending(`${list}${bad}`);
   } finally {
-    store.close();
+    await store.close();
   }
 }
 
@@ -60,7 +60,7 @@ export async function showCommand(
     }
     return { exitCode: 0, stdout: '', stderr: '' };
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

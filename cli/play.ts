@@ -98,7 +98,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     show({ kind: 'end', held });
     return held;
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

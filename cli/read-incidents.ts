@@ -2,8 +2,9 @@ import { type Instant, instant } from '../shared/core/time.ts';
 import { type IncidentEvent, parseEvent } from '../shared/incident/events.ts';
 import { replay } from '../shared/incident/evolve.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
-import type { EventRecord, Head } from '../shared/ports/store.ts';
-import { openSqliteStore, type SqliteStore } from '../shared/store/sqlite-store.ts';
+import type { EventRecord, Head, Store } from '../shared/ports/store.ts';
+import { openFirestoreStore } from '../shared/store/firestore-store.ts';
+import { openSqliteStore } from '../shared/store/sqlite-store.ts';
 import { type IncidentId, incidentId } from '../shared/system/names.ts';
 import { Refusal } from './sandbox-facts.ts';
 
@@ -18,18 +19,32 @@ export interface ReadIncident {
 /** Records read at once; far above any incident seen. */
 const RECORDS_MAX = 20_000;
 
-/** Opens a store for reading. Refuses with 4 when there is none. */
-export function openForReading(path: string): SqliteStore {
+/** A store that is given back when it has been read. */
+export type OpenedStore = Store & { close(): void | Promise<void> };
+
+/** `firestore:PROJECT/DATABASE@HOST:PORT`: a database of Google's emulator, as a sandbox on Google's engines has it. */
+const IN_EMULATOR = /^firestore:([^/]+)\/([^@]+)@(.+:\d+)$/;
+
+/** Opens a store for reading, by the path of its file or by its name in the emulator. Throws `PortError` when there is none. */
+export function openNamedStore(name: string): OpenedStore {
+  // Only leases need the time, and reading takes none.
+  const [, project, database, host] = IN_EMULATOR.exec(name) ?? [];
+  if (project !== undefined && database !== undefined && host !== undefined)
+    return openFirestoreStore({ project, database, server: { kind: 'emulator', host }, timeOf: () => instant(0) });
+  return openSqliteStore({ path: name, clock: { now: () => instant(0) }, readOnly: true });
+}
+
+/** `openNamedStore` for a verb that can't go on without it: refuses with 4. */
+export function openForReading(name: string): OpenedStore {
   try {
-    // Only leases need the time, and reading takes none.
-    return openSqliteStore({ path, clock: { now: () => instant(0) }, readOnly: true });
+    return openNamedStore(name);
   } catch (error) {
-    throw new Refusal(4, `the store ${path} can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Refusal(4, `the store ${name} can't be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 /** One incident, whole. Refuses with 2 when there is none of that id. */
-export async function readIncident(id: string, store: SqliteStore): Promise<ReadIncident> {
+export async function readIncident(id: string, store: Store): Promise<ReadIncident> {
   const head = await store.log.head(incidentId(id));
   if (head === undefined) throw new Refusal(2, `there is no incident ${id}: ./dr incidents lists them`);
   const records = await store.log.read(head.incident, 0, RECORDS_MAX);
@@ -40,17 +55,17 @@ export async function readIncident(id: string, store: SqliteStore): Promise<Read
 }
 
 /** Every incident, newest first. */
-export async function readIncidents(store: SqliteStore, limit = 200): Promise<readonly ReadIncident[]> {
+export async function readIncidents(store: Store, limit = 200): Promise<readonly ReadIncident[]> {
   const heads = await store.log.heads('all', limit);
   return await Promise.all(heads.map((head) => readIncident(head.incident, store)));
 }
 
 /** Follows the logs of a store: hands on what is new since the last call. */
 export class Follower {
-  readonly #store: SqliteStore;
+  readonly #store: Store;
   readonly #seen = new Map<IncidentId, number>();
 
-  constructor(store: SqliteStore) {
+  constructor(store: Store) {
     this.#store = store;
   }
 

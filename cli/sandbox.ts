@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly rate: number;
   readonly seed: number;
   readonly regions: 1 | 2;
+  readonly engines: 'embedded' | 'google';
   /** Plays the database story once before it stays up. */
   readonly story: boolean;
   readonly json: boolean;

@@ -98,7 +98,7 @@ export async function statusCommand(facts: Facts, { json }: { readonly json: boo
     ];
     return { exitCode: 0, stdout: `${text.join('\n')}\n`, stderr: '' };
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

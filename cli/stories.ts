@@ -52,7 +52,7 @@ function resolved(state: IncidentState): Check {
 }
 
 function ledger(sandbox: Sandbox): Check {
-  const rows = sandbox.messaging.broker.ledger();
+  const rows = sandbox.messaging.courier.ledger();
   const lost = rows.filter((row) => row.accepted !== row.acknowledged + row.deadLettered + row.waiting + row.expired);
   return {
     name: 'no accepted message is lost',

@@ -58,7 +58,7 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
           faults: world.disasters.active(),
           primary: world.primaryInUse(),
           load: load.report(),
-          ledger: messaging.broker.ledger(),
+          ledger: messaging.courier.ledger(),
           functions: copies
             .all()
             .map(({ name, region, process }) => ({ name, region, pid: process.pid ?? null, url: process.url })),

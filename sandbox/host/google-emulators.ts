@@ -1,16 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-// Google's own emulators as processes of ours, on loopback. They are Java programs of the Cloud SDK: found where
-// `gcloud` lies.
+// Google's own emulators as processes of ours, on loopback. They are Java programs of the Cloud SDK: found where `gcloud` lies.
 //
 // E1. An emulator is ready when it says so in its output. Nobody probes and nobody sleeps for it.
-// E2. It never outlives us: a shell beside it holds the other end of a pipe that closes when we end, even by SIGKILL,
-//     and ends it then. The emulator itself does not watch its input.
+// E2. It never outlives us: a shell beside it holds the other end of a pipe that closes when we end, even by SIGKILL, and
+//     ends it then. The emulator itself does not watch its input.
 // E3. It is ended by its own process group, and nothing else is.
 //
 // The emulator takes no port 0, so a free one is chosen for it; whoever takes that in between costs a new try.
@@ -22,7 +21,7 @@ export type Emulator =
 
 /** An emulator that serves. */
 export interface RunningEmulator {
-  /** Host and port, as `FIRESTORE_EMULATOR_HOST` has them. */
+  /** Host and port, as `FIRESTORE_EMULATOR_HOST` and `PUBSUB_EMULATOR_HOST` have them. */
   readonly host: string;
   /** Leads the process group of the emulator. */
   readonly pid: number;
@@ -30,11 +29,33 @@ export interface RunningEmulator {
   stop(): Promise<void>;
 }
 
-const FIRESTORE_JAR = 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar';
-const FIRESTORE_MAIN = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
+/** One of the emulators: where the Cloud SDK keeps it, how it is run, and by what it says that it serves. */
+interface Program {
+  readonly name: string;
+  readonly component: string;
+  /** Its jar, below the folder `platform` of the Cloud SDK. */
+  readonly jar: RegExp;
+  arguments(classPath: string): readonly string[];
+  readonly ready: string;
+}
 
-/** The last line of its start, in version 1.19. */
-const FIRESTORE_READY = 'Dev App Server is now running';
+const FIRESTORE: Program = {
+  name: 'Firestore',
+  component: 'cloud-firestore-emulator',
+  jar: /^cloud-firestore-emulator\.jar$/,
+  // Its jar has no main manifest.
+  arguments: (classPath) => ['-cp', classPath, 'com.google.cloud.datastore.emulator.firestore.CloudFirestore', 'start'],
+  /** The last line of its start, in version 1.19. */
+  ready: 'Dev App Server is now running',
+};
+
+const PUBSUB: Program = {
+  name: 'Pub/Sub',
+  component: 'pubsub-emulator',
+  jar: /^cloud-pubsub-emulator-[\d.]+-all\.jar$/,
+  arguments: (classPath) => ['-jar', classPath],
+  ready: 'Server started, listening on',
+};
 
 /** It lives for minutes: compiling less and collecting with one thread starts it in two thirds of the time. */
 const JAVA_OPTIONS = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en'];
@@ -46,8 +67,8 @@ const START_MAX_MS = 60_000;
 const STARTS_MAX = 3;
 
 /**
- * Runs its arguments and kills them when its input ends (E2). `cat` waits for that end; when the emulator ends first,
- * the watch ends too, so that no other process is ever killed under a number that was given anew.
+ * Runs its arguments and kills them when its input ends (E2). `cat` waits for that end; when the emulator ends first, the
+ * watch ends too, so that no other process is ever killed under a number that was given anew.
  */
 const WATCHED = `exec 3<&0
 "$@" 3<&- </dev/null &
@@ -60,34 +81,49 @@ kill "$watch"
 exit "$ended"`;
 
 /** Looks for Java and for the Firestore emulator of the Cloud SDK. */
-export function findFirestoreEmulator(): Emulator {
+export const findFirestoreEmulator = (): Emulator => find(FIRESTORE);
+
+/** Looks for Java and for the Pub/Sub emulator of the Cloud SDK. */
+export const findPubsubEmulator = (): Emulator => find(PUBSUB);
+
+/** Starts the Firestore emulator, empty, on a free port of loopback. Rejects when it does not come up, with its last words. */
+export const startFirestoreEmulator = (classPath: string): Promise<RunningEmulator> => start(FIRESTORE, classPath);
+
+/** Starts the Pub/Sub emulator, empty, on a free port of loopback. Rejects when it does not come up, with its last words. */
+export const startPubsubEmulator = (classPath: string): Promise<RunningEmulator> => start(PUBSUB, classPath);
+
+function find({ component, jar }: Program): Emulator {
   if (spawnSync('java', ['-version']).status !== 0) return { kind: 'missing', because: 'there is no Java' };
   for (const root of [besideGcloud(), saidByGcloud()]) {
-    const classPath = root === undefined ? undefined : join(root, FIRESTORE_JAR);
-    if (classPath !== undefined && existsSync(classPath)) return { kind: 'found', classPath };
+    const folder = root === undefined ? undefined : join(root, 'platform', component);
+    if (folder === undefined || !existsSync(folder)) continue;
+    const found = [folder, join(folder, 'lib')].flatMap((place) =>
+      existsSync(place)
+        ? readdirSync(place)
+            .filter((name) => jar.test(name))
+            .map((name) => join(place, name))
+        : [],
+    );
+    if (found[0] !== undefined) return { kind: 'found', classPath: found[0] };
   }
-  return { kind: 'missing', because: 'the Cloud SDK has no component cloud-firestore-emulator here' };
+  return { kind: 'missing', because: `the Cloud SDK has no component ${component} here` };
 }
 
-/**
- * Starts the Firestore emulator, empty, on a free port of loopback. Rejects when it does not come up, with its last
- * words.
- */
-export async function startFirestoreEmulator(classPath: string): Promise<RunningEmulator> {
-  for (let start = 1; ; start += 1) {
+async function start(program: Program, classPath: string): Promise<RunningEmulator> {
+  for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
-    const java = [...JAVA_OPTIONS, '-cp', classPath, FIRESTORE_MAIN, 'start', '--host=127.0.0.1', `--port=${port}`];
+    const java = [...JAVA_OPTIONS, ...program.arguments(classPath), '--host=127.0.0.1', `--port=${port}`];
     const child = spawn('sh', ['-c', WATCHED, 'sh', 'java', ...java], {
       env: { PATH: process.env['PATH'] },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C in a terminal reaches us alone, and we end it in order.
       detached: true,
     });
-    const outcome = await serving(child);
+    const outcome = await serving(child, program.ready);
     if (outcome.kind === 'serves') return { host: `127.0.0.1:${port}`, pid: outcome.pid, stop: () => end(child) };
     await end(child);
-    if (start === STARTS_MAX || !outcome.said.some((line) => line.includes('Address already in use')))
-      throw new Error(`the Firestore emulator did not start:\n${outcome.said.slice(-10).join('\n')}`);
+    if (attempt === STARTS_MAX || !outcome.said.some((line) => line.includes('Address already in use')))
+      throw new Error(`the ${program.name} emulator did not start:\n${outcome.said.slice(-10).join('\n')}`);
   }
 }
 
@@ -116,6 +152,7 @@ async function freePort(): Promise<number> {
 /** Waits until it serves or has ended. What it says afterwards is read and forgotten, or its output would fill up. */
 async function serving(
   child: ChildProcess,
+  ready: string,
 ): Promise<
   { readonly kind: 'serves'; readonly pid: number } | { readonly kind: 'ended'; readonly said: readonly string[] }
 > {
@@ -124,7 +161,7 @@ async function serving(
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
-      if (line.includes(FIRESTORE_READY)) resolve('serves');
+      if (line.includes(ready)) resolve('serves');
       if (said.length < 200) said.push(line);
     });
   }
@@ -136,10 +173,7 @@ async function serving(
   return kind === 'serves' && child.pid !== undefined ? { kind, pid: child.pid } : { kind: 'ended', said };
 }
 
-/**
- * Nothing is lost by an end without warning: it holds its data in memory. `close` comes when nobody has its output any
- * more.
- */
+/** Nothing is lost by an end without warning: it holds its data in memory. `close` comes when nobody has its output any more. */
 async function end(child: ChildProcess): Promise<void> {
   child.stdin?.destroy();
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;

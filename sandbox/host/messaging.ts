@@ -1,12 +1,10 @@
 import { type Millis, minutes, seconds } from '../../shared/core/time.ts';
 import { type FunctionName, TOPICS, type Topic } from '../../shared/system/names.ts';
-import { pubsubRoutes } from '../http/broker.ts';
 import { httpPusher } from '../http/broker-push.ts';
 import { type MetadataServer, startMetadataServer } from '../http/metadata.ts';
 import { type OidcIssuer, startOidcIssuer } from '../http/oidc.ts';
 import type { Route } from '../http/router.ts';
-import { Broker } from '../world/broker.ts';
-import { PubsubApi, type Publishers } from '../world/broker-api.ts';
+import type { Publishers } from '../world/broker-api.ts';
 import type { Disorder } from '../world/broker-delivery.ts';
 import { RETENTION_MAX, RETRY_DEFAULT, type SubscriptionConfig } from '../world/broker-message.ts';
 import type { ScaledClock } from '../world/clock.ts';
@@ -15,7 +13,11 @@ import type { Project } from '../world/project.ts';
 import { functionPrincipal, OPERATOR } from '../world/reference-system.ts';
 import { startScheduler } from '../world/scheduler.ts';
 import { monitoringAgent, schedulerAgent } from '../world/service-agents.ts';
+import type { Courier } from './courier.ts';
+import { EmbeddedCourier, type EmbeddedCourierOptions } from './embedded-courier.ts';
 import { type Admission, environmentOf } from './function-settings.ts';
+import { startGoogleCourier } from './google-courier.ts';
+import type { RunningEmulator } from './google-emulators.ts';
 
 // Everything by which functions hear of the world and prove who they are: topics, subscriptions, the tick, id tokens and one
 // metadata server for each function. What Terraform and Google set up in the cloud.
@@ -53,13 +55,15 @@ export interface MessagingOptions {
   /** The key of the sandbox's access tokens. */
   readonly tokenKey: string;
   readonly disorder: Disorder;
+  /** Google's Pub/Sub emulator, when it carries the messages and not the embedded broker. */
+  readonly emulator?: RunningEmulator;
 }
 
 /** Messaging that runs. */
 export interface Messaging {
-  readonly broker: Broker;
-  /** The door for those who publish from within the world: Monitoring above all, as `monitoringAgent`. */
-  readonly api: PubsubApi;
+  readonly courier: Courier;
+  /** The courier when it is the embedded one, whose broker can be asked and disturbed. */
+  readonly embedded: EmbeddedCourier | undefined;
   /** Pub/Sub's REST, for the server of Google's APIs. */
   readonly routes: readonly Route[];
   /** Address of the issuer of id tokens, which vouches for people and for Pub/Sub alike. */
@@ -72,7 +76,7 @@ export interface Messaging {
    * Pushes to `endpoint` from now on what the function subscribes to. Once for each copy: `suffix` tells the subscriptions of
    * the second one from those of the first, since both copies receive each message.
    */
-  subscribe(name: FunctionName, endpoint: string, suffix?: string): void;
+  subscribe(name: FunctionName, endpoint: string, suffix?: string): Promise<void>;
   /** Publishes a tick at every full minute from now on. */
   startTicks(): void;
   /** Ends deliveries, ticks and servers. The ledger can still be read. */
@@ -84,22 +88,23 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
   const { kernel, clock, project, disorder } = options;
   const issuer = await startOidcIssuer(clock);
   const deliver = httpPusher({ project: project.id, network: kernel.network, idToken: issuer.idToken });
-  const broker = new Broker({ project: project.id, clock, chance: kernel.chance.fork('broker'), deliver, disorder });
-  for (const topic of TOPICS) createWithDeadLetters(broker, topic);
   const publishers = publishersOf(project);
   for (const principal of new Set(Object.values(publishers).flat())) {
     kernel.iam.grant(principal, ['pubsub.topics.publish']);
   }
-  const api = new PubsubApi({ door: kernel.door, broker, publishers });
+  const parts = { clock, project, publishers, deliver, disorder };
+  const topics = TOPICS.flatMap((topic) => [topic, deadTopic(topic)]);
+  const { courier, embedded } = await courierOf(options.emulator, { ...parts, kernel }, topics);
+  for (const topic of TOPICS) await courier.subscribe(deadLettersOf(topic));
   const metadata: MetadataServer[] = [];
   let endTicks = (): void => undefined;
 
   return {
-    broker,
-    api,
+    courier,
+    embedded,
     issuer: issuer.issuer,
     idToken: issuer.idToken,
-    routes: pubsubRoutes({ project, api }),
+    routes: courier.routes,
     async environmentOf(name, region) {
       const server = await metadataOf(name, region, options, issuer);
       metadata.push(server);
@@ -108,10 +113,10 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
         ...environmentOf({ target: name, admission: admissionOf(name, project, issuer), clock }),
       };
     },
-    subscribe(name, endpoint, suffix = '') {
+    async subscribe(name, endpoint, suffix = '') {
       const oidc = { email: pushPrincipal(project), audience: endpoint };
       for (const topic of TOPICS.filter((heard) => SUBSCRIBER[heard] === name)) {
-        broker.createSubscription({
+        await courier.subscribe({
           ...subscriptionOf(`${name}-${topic}${suffix}`, topic),
           delivery: { kind: 'push', endpoint, oidc, outstandingMax: OUTSTANDING_MAX },
           deadLetter: { topic: deadTopic(topic), attemptsMax: ATTEMPTS_MAX },
@@ -123,14 +128,36 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
       const caller = { principal: schedulerAgent(project), from: 'google' };
       const chance = kernel.chance.fork('scheduler');
       const { duplicates } = disorder;
-      endTicks = startScheduler({ clock, chance, pubsub: api, caller, topic: 'dr-ticks', text: 'tick', duplicates });
+      endTicks = startScheduler({
+        clock,
+        chance,
+        pubsub: courier,
+        caller,
+        topic: 'dr-ticks',
+        text: 'tick',
+        duplicates,
+      });
     },
     async stop() {
       endTicks();
-      broker.stop();
+      await courier.stop();
       await Promise.all([issuer, ...metadata].map((server) => server.close()));
     },
   };
+}
+
+async function courierOf(
+  emulator: RunningEmulator | undefined,
+  parts: EmbeddedCourierOptions & { readonly clock: ScaledClock },
+  topics: readonly string[],
+): Promise<Pick<Messaging, 'courier' | 'embedded'>> {
+  if (emulator === undefined) {
+    const embedded = new EmbeddedCourier(parts, topics);
+    return { courier: embedded, embedded };
+  }
+  const { door, chance } = parts.kernel;
+  const courier = await startGoogleCourier({ ...parts, door, chance: chance.fork('broker'), emulator }, topics);
+  return { courier, embedded: undefined };
 }
 
 const deadTopic = (topic: Topic): string => `${topic}-dead`;
@@ -138,15 +165,12 @@ const deadTopic = (topic: Topic): string => `${topic}-dead`;
 /** Who delivers Pub/Sub's pushes. */
 const pushPrincipal = (project: Project): Principal => functionPrincipal('pubsub-push', project.id);
 
-function createWithDeadLetters(broker: Broker, topic: Topic): void {
-  broker.createTopic(topic);
-  broker.createTopic(deadTopic(topic));
-  broker.createSubscription({
-    ...subscriptionOf(deadTopic(topic), deadTopic(topic)),
-    ackDeadline: minutes(1),
-    delivery: { kind: 'pull' },
-  });
-}
+/** Dead letters wait for people, who pull them, read them and publish them again. */
+const deadLettersOf = (topic: Topic): SubscriptionConfig => ({
+  ...subscriptionOf(deadTopic(topic), deadTopic(topic)),
+  ackDeadline: minutes(1),
+  delivery: { kind: 'pull' },
+});
 
 function subscriptionOf(name: string, topic: string): Omit<SubscriptionConfig, 'delivery'> {
   return {

@@ -30,6 +30,7 @@ import { SERVICES } from '../world/reference-world.ts';
 import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { controlRoutes } from './control.ts';
+import { embeddedEngines, startGoogleEngines } from './engines.ts';
 import { FunctionCopies } from './function-copies.ts';
 import { type FunctionProcess, type OutputLine, startFunction } from './function-process.ts';
 import { type Messaging, startMessaging } from './messaging.ts';
@@ -52,6 +53,8 @@ export interface SandboxOptions {
   /** How many times faster than the wall its clock runs. */
   readonly rate: number;
   readonly seed: number;
+  /** What holds state and messages: the engines of this machine, unless given, or Google's own emulators. */
+  readonly engines?: 'embedded' | 'google';
   /** How many control regions run a copy of every function: 1 unless given. */
   readonly regions?: 1 | 2;
   /** Lines that functions write, for whoever wants to see them. */
@@ -153,6 +156,9 @@ async function start(
   let announce: (topic: string, text: string) => void = () => undefined;
   const kubernetesRoutesLater: Route[] = [];
   const kubernetes = await serve(kubernetesRoutesLater, { tls: certificate, refuse: kubernetesRefusal });
+  const engines =
+    options.engines === 'google' ? await startGoogleEngines(REFERENCE.project.id) : embeddedEngines(directory);
+  stops.push(() => engines.stop());
   const copies = new FunctionCopies();
   const world = createWorld({
     clock,
@@ -172,10 +178,11 @@ async function start(
     project,
     tokenKey,
     disorder: DISORDER,
+    ...(engines.pubsub === undefined ? {} : { emulator: engines.pubsub }),
   });
   stops.push(() => messaging.stop());
   announce = (topic, text) => {
-    messaging.api.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [
+    messaging.courier.publish({ principal: monitoringAgent(project), from: 'google' }, topic, [
       { data: dataOf(text), attributes: {} },
     ]);
   };
@@ -224,12 +231,11 @@ async function start(
 
   const functions = new Map<FunctionName, FunctionProcess>();
   const keys = await makeKeys(directory);
-  const store = join(directory, 'store.sqlite');
   const issuer = messaging.issuer;
   const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(home.approve) };
   const shared = {
     DR_CONFIG: config,
-    DR_STORE: store,
+    ...engines.environment,
     DR_CLOCK_RATE: String(clock.rate),
     DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`,
     DR_WARM: '1',
@@ -257,7 +263,7 @@ async function start(
       copies.add({ name, region, process });
       stops.push(() => process.stop());
       await process.ready();
-      messaging.subscribe(name, process.url, region === home.region ? '' : `-${region}`);
+      await messaging.subscribe(name, process.url, region === home.region ? '' : `-${region}`);
     }
   }
 
@@ -309,7 +315,7 @@ async function start(
     kubeconfig: kubeconfigPath,
     operatorToken,
     config,
-    store,
+    store: engines.store,
     approve: base(home.approve),
     status: base(home.status),
     rate: clock.rate,

@@ -1,6 +1,5 @@
 import { after, instant, type Millis, minutes } from '../../shared/core/time.ts';
-import type { PubsubApi } from './broker-api.ts';
-import { dataOf } from './broker-message.ts';
+import { dataOf, type Draft } from './broker-message.ts';
 import type { Caller } from './caller.ts';
 import type { Chance, WorldClock } from './kernel.ts';
 
@@ -14,7 +13,7 @@ import type { Chance, WorldClock } from './kernel.ts';
 export interface SchedulerOptions {
   readonly clock: WorldClock;
   readonly chance: Chance;
-  readonly pubsub: PubsubApi;
+  readonly pubsub: { publish(caller: Caller, topic: string, drafts: readonly Draft[]): unknown };
   /** The identity that publishes: Cloud Scheduler's service agent. */
   readonly caller: Caller;
   readonly topic: string;

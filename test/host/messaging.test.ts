@@ -82,7 +82,7 @@ async function running(name: FunctionName): Promise<FunctionProcess> {
   });
   functions.push(served);
   await served.ready();
-  messaging.subscribe(name, served.url);
+  await messaging.subscribe(name, served.url);
   return served;
 }
 
@@ -94,7 +94,9 @@ function heard(fits: (line: Said) => boolean): Promise<Said> {
 }
 
 const publish = (text: string) =>
-  messaging.api.publish({ principal: OPERATOR, from: 'internet' }, 'dr-heal', [{ data: dataOf(text), attributes: {} }]);
+  messaging.courier.publish({ principal: OPERATOR, from: 'internet' }, 'dr-heal', [
+    { data: dataOf(text), attributes: {} },
+  ]);
 
 describe('functions in processes of their own', () => {
   it('hear of each other through the broker, with their own identities', async () => {
@@ -106,7 +108,7 @@ describe('functions in processes of their own', () => {
     expect(said.find(({ message }) => message === 'working')?.source).toBe(
       '//pubsub.googleapis.com/projects/coditect-prod/topics/dr-heal',
     );
-    expect(messaging.broker.ledger().every(balances)).toBe(true);
+    expect(messaging.courier.ledger().every(balances)).toBe(true);
   });
 
   it('get again what they had in hand when they were killed', async () => {
@@ -118,7 +120,7 @@ describe('functions in processes of their own', () => {
 
     const again = await heard((line) => line.message === 'working' && line.pid !== pid);
     expect(again.text).toBe('for ever');
-    expect(messaging.broker.ledger().find((row) => row.subscription === 'heal-dr-heal')).toMatchObject({
+    expect(messaging.courier.ledger().find((row) => row.subscription === 'heal-dr-heal')).toMatchObject({
       accepted: 1,
       waiting: 1,
     });
@@ -151,13 +153,13 @@ describe('functions in processes of their own', () => {
     await heard(({ message }) => message === 'working');
     await heard((line) => line.message === 'working' && said.filter((other) => other.message === 'working').length > 2);
 
-    expect(messaging.broker.topicLedger().find(({ topic }) => topic === 'dr-alerts')?.published).toBe(0);
-    const alert = messaging.api.publish(
+    expect(messaging.embedded?.broker.topicLedger().find(({ topic }) => topic === 'dr-alerts')?.published).toBe(0);
+    const alert = messaging.embedded?.api.publish(
       { principal: monitoringAgent(REFERENCE_PROJECT), from: 'google' },
       'dr-alerts',
       [{ data: dataOf('{}'), attributes: {} }],
     );
-    expect(alert.kind).toBe('answer');
+    expect(alert?.kind).toBe('answer');
   });
 
   it('are invoked by Pub/Sub alone, unless they are pages', async () => {

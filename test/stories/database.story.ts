@@ -21,7 +21,7 @@ describe('the primary database is lost', () => {
   it('becomes one incident of many disordered alerts, is approved once, promoted once, and loses no more than the page said', () =>
     onStage({ name: 'database' }, async (stage) => {
       const { world, messaging } = stage.sandbox;
-      messaging.broker.disturb({ duplicates: 0.5, delayMax: seconds(40) });
+      messaging.embedded?.broker.disturb({ duplicates: 0.5, delayMax: seconds(40) });
       stage.break('primary-database');
       const page = await stage.asked();
       const promised = await lossOnPage(page.link);
@@ -47,7 +47,7 @@ describe('the primary database is lost', () => {
       expect(promised.how).toMatch(/heartbeat on the replica/);
 
       const { accepted, echoes } =
-        messaging.broker.ledger().find(({ subscription }) => subscription === 'classify-dr-alerts') ?? {};
+        messaging.courier.ledger().find(({ subscription }) => subscription === 'classify-dr-alerts') ?? {};
       expect(accepted).toBeGreaterThanOrEqual(3);
       expect(echoes).toBeGreaterThan(0);
       expect((await stage.incidents()).length).toBe(1);

@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { openForReading } from '../../cli/read-incidents.ts';
-import { type FunctionProcess, startFunction } from '../../sandbox/host/function-process.ts';
-import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
 import { millis, seconds } from '../../shared/core/time.ts';
 import { changes, effects, loss, promotions, unbalanced, withoutService } from './judge.ts';
 import { approveWhenAsked, lossOnPage, onStage, type Stage } from './story.ts';
@@ -11,46 +7,14 @@ import { approveWhenAsked, lossOnPage, onStage, type Stage } from './story.ts';
 /** How long a lease of the sandbox lasts at the most, clock time; a frozen worker sleeps through it. */
 const LEASE = seconds(180);
 
-const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
-/** A second copy of `recover`, as the second control region has one: it receives every message as well. */
-async function secondRecover(stage: Stage): Promise<FunctionProcess> {
-  const { functions, messaging } = stage.sandbox;
-  const pid = functions.get('recover')?.pid;
-  if (pid === undefined) throw new Error('recover does not run');
-  const env = Object.fromEntries(
-    readFileSync(`/proc/${pid}/environ`, 'utf8')
-      .split('\0')
-      .filter((pair) => pair.includes('='))
-      .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-  );
-  const copy = startFunction({
-    name: 'recover',
-    script: file('../../sandbox/host/serve-function.ts'),
-    preload: [file('../../functions/index.ts')],
-    port: 0,
-    env: { ...env, DR_INSTANCE: 'us-west1' },
-    onLine: () => undefined,
-    onExit: () => undefined,
-  });
-  await copy.ready();
-  const subscription = messaging.broker.subscription('recover-dr-recover');
-  const oidc = { email: functionPrincipal('pubsub-push', stage.sandbox.facts.project), audience: copy.url };
-  messaging.broker.createSubscription({
-    ...subscription,
-    name: 'recover-west-dr-recover',
-    delivery: { kind: 'push', endpoint: copy.url, oidc, outstandingMax: 40 },
-  });
-  return copy;
-}
-
 /** The process that holds the incident's lease, by the region that its holder names. */
-async function workerOf(stage: Stage, [east, west]: readonly (number | undefined)[]): Promise<number> {
+async function workerOf(stage: Stage): Promise<number> {
   const { state } = await stage.incident();
+  const copies = stage.sandbox.copies.all().filter(({ name }) => name === 'recover');
   const store = openForReading(stage.sandbox.facts.store);
   const lease = await store.leases.read(`incident/${state.id}`);
-  store.close();
-  const pid = lease?.holder.includes('us-west1') === true ? west : east;
+  await store.close();
+  const pid = copies.find(({ region }) => lease?.holder.includes(region) === true)?.process.pid;
   if (pid === undefined) throw new Error('nobody works');
   return pid;
 }
@@ -106,30 +70,24 @@ describe('a worker that is frozen inside the committed section for longer than i
     ['while the old primary stops', 'cloudsql.instances.update'],
     ['while the replica is promoted', 'cloudsql.instances.promoteReplica'],
   ])('%s, and wakes beside the successor that has gone on: everything is done once', (_when, permission) =>
-    onStage({ name: `frozen-two/${permission}` }, async (stage) => {
-      const recover = stage.sandbox.functions.get('recover');
-      const copy = await secondRecover(stage);
-      try {
-        stage.break('primary-database');
-        const promised = await lossOnPage((await stage.asked()).link);
-        await approveWhenAsked(stage);
-        await stage.until(`${permission} has happened`, () => effects(stage, permission)[0]);
-        // Whichever of the two copies works, it is the one that must sleep; the other has found the lease taken.
-        const worker = await workerOf(stage, [recover?.pid, copy.pid]);
-        stage.note(`SIGSTOP ${worker}`);
-        process.kill(worker, 'SIGSTOP');
-        const done = changes(stage).length;
-        await stage.until('the successor goes on', () => (changes(stage).length > done ? true : undefined));
-        stage.note(`SIGCONT ${worker}`);
-        process.kill(worker, 'SIGCONT');
+    onStage({ name: `frozen-two/${permission}`, regions: 2 }, async (stage) => {
+      stage.break('primary-database');
+      const promised = await lossOnPage((await stage.asked()).link);
+      await approveWhenAsked(stage);
+      await stage.until(`${permission} has happened`, () => effects(stage, permission)[0]);
+      // Whichever of the two copies works, it is the one that must sleep; the other has found the lease taken.
+      const worker = await workerOf(stage);
+      stage.note(`SIGSTOP ${worker}`);
+      process.kill(worker, 'SIGSTOP');
+      const done = changes(stage).length;
+      await stage.until('the successor goes on', () => (changes(stage).length > done ? true : undefined));
+      stage.note(`SIGCONT ${worker}`);
+      process.kill(worker, 'SIGCONT');
 
-        await finishedOrLanded(stage, promised.atMost);
+      await finishedOrLanded(stage, promised.atMost);
 
-        expect((await stage.incident()).state.phase.kind).toBe('resolved');
-        expect(changes(stage).length).toBe(10);
-      } finally {
-        await copy.stop();
-      }
+      expect((await stage.incident()).state.phase.kind).toBe('resolved');
+      expect(changes(stage).length).toBe(10);
     }),
   );
 });

@@ -36,14 +36,14 @@ export const changes = (stage: Stage): readonly string[] =>
 
 /** Subscriptions whose accepted messages are not all accounted for. */
 export const unbalanced = (stage: Stage): readonly string[] =>
-  stage.sandbox.messaging.broker
+  stage.sandbox.messaging.courier
     .ledger()
     .filter((row) => !balances(row))
     .map((row) => JSON.stringify(row));
 
 /** Messages that were given up. */
 export const deadLetters = (stage: Stage): number =>
-  stage.sandbox.messaging.broker.ledger().reduce((sum, row) => sum + row.deadLettered, 0);
+  stage.sandbox.messaging.courier.ledger().reduce((sum, row) => sum + row.deadLettered, 0);
 
 /** What users' acknowledged writes are missing on the database that the application is told to use now. */
 export function loss(stage: Stage): Loss {

@@ -52,15 +52,15 @@ function storm(stage: Stage): void {
   for (const [index, { number }] of numbers.entries())
     clock.schedule(after(clock.now(), millis((WITHIN * index) / NOTIFICATIONS)), () => {
       const message = { data: dataOf(notification(stage, number)), attributes: {} };
-      messaging.api.publish({ principal: monitoringAgent(world.project), from: 'google' }, 'dr-alerts', [message]);
+      messaging.courier.publish({ principal: monitoringAgent(world.project), from: 'google' }, 'dr-alerts', [message]);
     });
 }
 
 describe('two hundred notifications of one failure within ten seconds', () => {
   it('make one incident, one plan and one promotion, and none is lost', () =>
     onStage({ name: 'storm' }, async (stage) => {
-      const { broker } = stage.sandbox.messaging;
-      broker.disturb({ duplicates: 0.5, delayMax: seconds(20) });
+      const { courier, embedded } = stage.sandbox.messaging;
+      embedded?.broker.disturb({ duplicates: 0.5, delayMax: seconds(20) });
       stage.break('primary-database');
       await stage.pass(seconds(5));
       storm(stage);
@@ -79,7 +79,7 @@ describe('two hundred notifications of one failure within ten seconds', () => {
 
       // Monitoring goes on to publish: its last "closed" may be on its way when the incident is resolved.
       const alerts = await stage.until('every notification is taken', () =>
-        broker.ledger().find(({ subscription, waiting }) => subscription === 'classify-dr-alerts' && waiting === 0),
+        courier.ledger().find(({ subscription, waiting }) => subscription === 'classify-dr-alerts' && waiting === 0),
       );
       expect(alerts.accepted).toBeGreaterThanOrEqual(NOTIFICATIONS);
       expect(unbalanced(stage)).toEqual([]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Document, parseDocument } from 'yaml';
 import { decideByLinks, notices, type PagedNotice } from '../../cli/person.ts';
-import { openForReading, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
+import { openForReading, type OpenedStore, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/host/sandbox.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import type { Chance } from '../../sandbox/world/kernel.ts';
@@ -20,12 +20,12 @@ import {
 } from '../../shared/core/time.ts';
 import { hasEnded } from '../../shared/incident/state.ts';
 import { timeline } from '../../shared/status/timeline.ts';
-import type { SqliteStore } from '../../shared/store/sqlite-store.ts';
 
 // A stage for stories: one sandbox with the real functions as processes, in a folder of its own, with people at their pagers. The
 // log is followed only to know how far a story has come; what counts is judged from outside (judge.ts; decisions.md 24).
 //
-// `DR_STORY_SEED` moves the seeds of every story, `DR_STORY_RATE` the speed of its clock, `DR_STORY_VERBOSE=1` prints timelines.
+// `DR_STORY_SEED` moves the seeds of every story, `DR_STORY_RATE` the speed of its clock, `DR_STORY_ENGINES=google` puts them on
+// Google's emulators, `DR_STORY_VERBOSE=1` prints timelines.
 
 /** How a story begins. */
 export interface Opening {
@@ -35,6 +35,8 @@ export interface Opening {
   readonly rate?: number;
   /** How many control regions run a copy of every function; one unless given. */
   readonly regions?: 1 | 2;
+  /** What holds state and messages; the embedded engines unless given, or `DR_STORY_ENGINES`. */
+  readonly engines?: 'embedded' | 'google';
   /** Changes the reference `dr.yaml` before the sandbox starts. */
   readonly config?: (document: Document) => void;
 }
@@ -50,6 +52,8 @@ const LOOK_MS = 100;
 
 /** The seed of this round of the stories. */
 export const SEED = Number(process.env['DR_STORY_SEED'] ?? 1);
+
+const ENGINES = process.env['DR_STORY_ENGINES'] === 'google' ? 'google' : 'embedded';
 
 const RATE = Number(process.env['DR_STORY_RATE'] ?? 20);
 
@@ -67,6 +71,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     rate: opening.rate ?? RATE,
     seed: SEED,
     regions: opening.regions ?? 1,
+    engines: opening.engines ?? ENGINES,
     onLine: (name, { text }) => output.push(`${name}: ${text}`),
   });
   const stage = new Stage(sandbox, folder, output, createChance(`${opening.name}/${SEED}`));
@@ -78,7 +83,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     if (error instanceof Error) error.message += `\n\n${await stage.told()}`;
     throw error;
   } finally {
-    stage.close();
+    await stage.close();
     await sandbox.stop();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -96,7 +101,7 @@ export class Stage {
   readonly paged: PagedNotice[] = [];
   /** When the story began to break things. */
   brokenAt: Instant = instant(0);
-  readonly #store: SqliteStore;
+  readonly #store: OpenedStore;
   readonly #acts: string[] = [];
   #closed = false;
 
@@ -152,7 +157,7 @@ export class Stage {
   async evidence(incident: ReadIncident): Promise<ReadonlyMap<string, string>> {
     const kept = new Map<string, string>();
     for (const { what, digest } of incident.state.evidence) {
-      const text = await this.#store.evidence.read(digest as Parameters<SqliteStore['evidence']['read']>[0]); // the log's digests are the store's
+      const text = await this.#store.evidence.read(digest as Parameters<OpenedStore['evidence']['read']>[0]); // the log's digests are the store's
       if (text !== undefined) kept.set(what, text);
     }
     return kept;
@@ -239,9 +244,9 @@ export class Stage {
     ].join('\n');
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
-    this.#store.close();
+    await this.#store.close();
   }
 
   #since(at: number): string {
