@@ -1,14 +1,22 @@
+import { CONSENT } from './consent.ts';
+import { EFFECTS } from './effects.ts';
+import { FENCING } from './fencing.ts';
 import type { Invariant } from './judged.ts';
 import { LIVENESS } from './liveness.ts';
 import { RECORDS } from './records.ts';
 import type { Run } from './run.ts';
-import { SAFETY } from './safety.ts';
 
 // What must hold after every run (design.md section 10), judged from outside wherever there is an outside: the world's audit, the
 // broker's ledger, the load, and what people really pressed. Each answers a sentence when it does not hold.
 
 /** All invariants, by what they say. */
-export const INVARIANTS: Readonly<Record<string, Invariant>> = { ...SAFETY, ...LIVENESS, ...RECORDS };
+export const INVARIANTS: Readonly<Record<string, Invariant>> = {
+  ...CONSENT,
+  ...FENCING,
+  ...EFFECTS,
+  ...LIVENESS,
+  ...RECORDS,
+};
 
 /** Sentences about everything that does not hold; empty for a sound run. */
 export function violations(run: Run): readonly string[] {

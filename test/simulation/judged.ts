@@ -1,9 +1,10 @@
-import { between, instant, showDuration } from '../../shared/core/time.ts';
+import { between, instant, seconds, showDuration } from '../../shared/core/time.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { planDigest } from '../../shared/plan/plan.ts';
 import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
+import { requestsIn } from './powers.ts';
 import type { Run, RunIncident } from './run.ts';
 import type { Effect, Vote } from './witness.ts';
 
@@ -58,12 +59,27 @@ export function votesOn(run: Run, { plan, digest, incident }: DrawnPlan): readon
   );
 }
 
+/** Plans that allow a request and that somebody had approved by then. */
+export function consentedBy(run: Run, effect: Effect): readonly DrawnPlan[] {
+  return plansOf(run).filter(
+    (drawn) =>
+      requestsIn(drawn.plan).has(requestOf(effect)) &&
+      votesOn(run, drawn).some(({ decision, at }) => decision === 'approve' && at <= effect.at),
+  );
+}
+
 /** Whether somebody wrote into that incident's log, so that what it says of itself counts for nothing. */
 export const isForged = (run: Run, { state }: RunIncident): boolean =>
   run.witness.forged.some(({ incident }) => incident === state.id);
 
 /** `3m 20s` after the break. */
 export const when = (run: Run, at: number): string => `at ${showDuration(between(run.brokenAt, instant(at)))}`;
+
+/** An effect and when it happened. */
+export const described = (run: Run, effect: Effect): string => `${requestOf(effect)} ${when(run, effect.at)}`;
+
+/** Longest that an ordinary request is on its way, after the last look before it. */
+export const ON_ITS_WAY = seconds(3);
 
 /** Whether a request may have arrived long after it was sent: a fault of the network, or a process that froze before it. */
 export const hadLateRequests = ({ witness }: Run): boolean =>
