@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seconds } from '../core/time.ts';
-import { failure } from '../engine/action.ts';
+import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import { define } from './define.ts';
 
 // Takes writers away from a database, reversibly and by means that don't replicate (design.md section 8, step 3), and gives
@@ -19,6 +19,11 @@ const scaling = z.discriminatedUnion('kind', [
 ]);
 const service = z.strictObject({ application: z.string(), scaling });
 const none = z.strictObject({});
+
+/** The operation of a change of a service; `null` when its name was lost with the reply, and only the service can be asked. */
+const change = z.strictObject({ operation: z.string().nullable() });
+
+const CHANGING = 'Cloud Run is carrying it out';
 
 /** Scales a Deployment to zero and waits until its pods are gone. */
 export const holdWorkload = define({
@@ -91,19 +96,20 @@ export const holdService = define({
   repeat: 'conditional',
   input: service,
   version: z.string(),
-  handle: z.strictObject({ operation: z.string() }),
+  handle: change,
   observe: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
     const held = status.scaling.kind === 'manual' && status.scaling.instances === 0;
-    return held && status.settled
+    if (!held) return { kind: 'toDo', version: status.etag };
+    return status.settled
       ? { kind: 'already', detail: `${application} is held at zero instances` }
-      : { kind: 'toDo', version: status.etag };
+      : { kind: 'inProgress', handle: { operation: null }, detail: CHANGING };
   },
   start: async ({ application }, etag, { world }) => {
     const operation = await world.services.setScaling(application, { kind: 'manual', instances: 0 }, etag);
     return { kind: 'running', handle: { operation }, detail: `${application} is going to zero instances`, again: SOON };
   },
-  poll: async ({ operation }, _input, { world }) => pollService(operation, await world.services.operation(operation)),
+  poll: ({ operation }, { application }, context) => pollService(operation, application, context),
   verify: async ({ application }, { world }) => {
     const { scaling: now } = await world.services.inspect(application);
     return { ok: now.kind === 'manual' && now.instances === 0, detail: `${application} is held at zero instances` };
@@ -117,13 +123,14 @@ export const releaseService = define({
   repeat: 'conditional',
   input: service,
   version: z.string(),
-  handle: z.strictObject({ operation: z.string() }),
+  handle: change,
   observe: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
     const held = status.scaling.kind === 'manual' && status.scaling.instances === 0;
-    return held || !status.settled
-      ? { kind: 'toDo', version: status.etag }
-      : { kind: 'already', detail: `${application} is in service` };
+    if (held) return { kind: 'toDo', version: status.etag };
+    return status.settled
+      ? { kind: 'already', detail: `${application} is in service` }
+      : { kind: 'inProgress', handle: { operation: null }, detail: CHANGING };
   },
   start: async ({ application, scaling: before }, etag, { world }) => {
     const wanted =
@@ -131,7 +138,7 @@ export const releaseService = define({
     const operation = await world.services.setScaling(application, wanted, etag);
     return { kind: 'running', handle: { operation }, detail: `${application} is coming back`, again: SOON };
   },
-  poll: async ({ operation }, _input, { world }) => pollService(operation, await world.services.operation(operation)),
+  poll: ({ operation }, { application }, context) => pollService(operation, application, context),
   verify: async ({ application }, { world }) => {
     const status = await world.services.inspect(application);
     return {
@@ -141,13 +148,13 @@ export const releaseService = define({
   },
 });
 
-function pollService(operation: string, status: { readonly done: boolean; readonly error: string | undefined }) {
-  if (!status.done)
-    return { kind: 'running' as const, handle: { operation }, detail: 'Cloud Run is carrying it out', again: SOON };
-  if (status.error !== undefined)
-    return {
-      kind: 'failed' as const,
-      failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${status.error}`),
-    };
-  return { kind: 'done' as const, detail: 'Cloud Run has carried it out' };
+async function pollService(operation: string | null, application: string, { world }: ActionContext): Promise<Progress> {
+  const { done, error } =
+    operation === null
+      ? { done: (await world.services.inspect(application)).settled, error: undefined }
+      : await world.services.operation(operation);
+  if (!done) return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
+  if (error !== undefined)
+    return { kind: 'failed', failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${error}`) };
+  return { kind: 'done', detail: 'Cloud Run has carried it out' };
 }

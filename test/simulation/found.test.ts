@@ -105,6 +105,11 @@ describe('What the simulation found', () => {
     expect(targets).not.toContain('database/coditect-dms-db-replica');
   });
 
+  it('a service that is still changing when the reply is lost is not changed once more', async () => {
+    const lost = { kind: 'calls', of: 'recover', what: { kind: 'serverErrorAfter' }, writes: true, count: 1 } as const;
+    expect(phases(await played(calm([atStep('release-service', lost)])))).toEqual(['resolved']);
+  });
+
   it('a process that freezes before it promotes promotes nothing twice', async () => {
     const frozen = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'before', lasts: seconds(130) } } as const;
     expect(phases(await played(calm([atStep('promote-replica', frozen)], { copies: 2 })))).toEqual(['resolved']);
