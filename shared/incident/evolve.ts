@@ -21,6 +21,7 @@ import {
 // V1. It never refuses: what stands in the log happened. Deciding whether something may happen is `decide`'s work.
 // V2. Ended incidents stay ended, whatever still arrives.
 // V3. A run that began its landing is over: no approval and no start wakes it, only a new plan or people who resume.
+// V4. An approval is asked for once: what comes under its name again is not ours, and makes no denied or void one good.
 
 /** The state after the first event, which must be `opened`. */
 export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
@@ -138,6 +139,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
     }
     case 'approvalAsked': {
       const { data } = event;
+      if (state.approvals.some(({ id }) => id === data.approval)) return state;
       const approval: ApprovalState = {
         id: approvalId(data.approval),
         planDigest: data.planDigest,

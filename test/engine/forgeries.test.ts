@@ -53,24 +53,21 @@ async function played(
 const ids = fc.constantFrom(...STEPS.map(({ id }) => id), 'no such step');
 const direction = fc.constantFrom('do' as const, 'undo' as const);
 const landing = fc.constantFrom('unfence' as const, 'hold' as const);
-const asked = event('approvalAsked', {
-  approval: 'apr-1',
-  planDigest: DIGEST,
-  evidence: 'e',
-  lossLimitMs: 0,
-  approvers: ['ann'],
-  quorum: 1,
-  expiresAt: 9_999_999_999_999,
-  startWithinMs: 600_000,
-  opens: [],
-});
-const decided = event('decided', {
-  approval: 'apr-1',
-  approver: 'ann',
-  identity: null,
-  decision: 'approve',
-  token: 't',
-});
+const askedAs = (approval: string): NewEvent =>
+  event('approvalAsked', {
+    approval,
+    planDigest: DIGEST,
+    evidence: 'e',
+    lossLimitMs: 0,
+    approvers: ['ann'],
+    quorum: 1,
+    expiresAt: 9_999_999_999_999,
+    startWithinMs: 600_000,
+    opens: [],
+  });
+const decidedOn = (approval: string): NewEvent =>
+  event('decided', { approval, approver: 'ann', identity: null, decision: 'approve', token: 't' });
+const [asked, decided] = [askedAs('apr-2'), decidedOn('apr-2')];
 
 const anyForgery: fc.Arbitrary<NewEvent> = fc.oneof(
   fc
@@ -120,6 +117,22 @@ describe('A log into which somebody else writes', () => {
     expect(outcome).toEqual({ kind: 'idle' });
     expect(stage.world.effects).toHaveLength(before);
     expect((await stage.open()).state().phase.kind).toBe('needsPerson');
+  });
+
+  it('makes no approval good that is void: one that is asked for under its name again is none', async () => {
+    const over = [
+      event('approvalVoided', { approval: 'apr-1', because: 'taken over' }),
+      event('takenOver', { by: 'ann', position: '', next: [] }),
+    ];
+    const stage = await played([{ atCall: 3, events: over }]);
+    const before = stage.world.effects.length;
+
+    await (await stage.open()).append(() => [askedAs('apr-1'), decidedOn('apr-1')]);
+    const outcome = await drive(await stage.open(), stage.driver());
+
+    expect(outcome).toEqual({ kind: 'idle' });
+    expect(stage.world.effects).toHaveLength(before);
+    expect((await stage.open()).state().phase.kind).toBe('takenOver');
   });
 
   it('takes people to a run in which a step is said to be undone while nothing landed', async () => {
