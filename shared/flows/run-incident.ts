@@ -238,7 +238,8 @@ function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verifi
   let known: { readonly of: string; readonly answer: Verification } | undefined;
   return {
     ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
-      const of = `${planDigest(run.plan)}/${currentApproval(state)?.decisions.length ?? 0}/${isBegun(state, run)}`;
+      const approval = currentApproval(state);
+      const of = `${planDigest(run.plan)}/${approval?.id ?? ''}/${approval?.decisions.length ?? 0}/${isBegun(state, run)}`;
       if (known?.of === of && known.answer.kind === 'approved') return known.answer;
       known = { of, answer: await ask(state, run) };
       return known.answer;

@@ -90,6 +90,11 @@ describe('What the simulation found', () => {
     expect(promotions(run)).toBe(0);
   });
 
+  it('a request that somebody else puts into the log is not taken for the one that was approved', async () => {
+    const run = await played(calm([atStep('hold-service', { kind: 'forge', what: 'lossAccepted' })]));
+    expect(eventsOf(run, 'attemptRefused')).toBe(1);
+  });
+
   it('a secret is pointed at nothing that is no primary, whatever the log says was promoted', async () => {
     const run = await played(calm([atStep('prove-fence', { kind: 'forge', what: 'promotionDone' })]));
     expect(run.witness.forged).toHaveLength(1);
