@@ -21,7 +21,8 @@ import {
 // V1. It never refuses: what stands in the log happened. Deciding whether something may happen is `decide`'s work.
 // V2. Ended incidents stay ended, whatever still arrives.
 // V3. A run that began its landing is over: no approval and no start wakes it, only a new plan or people who resume.
-// V4. An approval is asked for once: what comes under its name again is not ours, and makes no denied or void one good.
+// V4. A plan is drawn once, and its approval asked for once: what comes again under a known digest or name is not ours. It makes no
+//     denied or void approval good, and begins nothing anew that has landed.
 
 /** The state after the first event, which must be `opened`. */
 export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
@@ -122,6 +123,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
     }
     case 'planDrawn': {
       const { plan, digest, evidence, needsApproval, performed } = event.data;
+      if (state.run?.digest === digest || state.approvals.some(({ planDigest }) => planDigest === digest)) return state;
       const run: RunState = {
         plan,
         digest,

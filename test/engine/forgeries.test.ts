@@ -135,6 +135,19 @@ describe('A log into which somebody else writes', () => {
     expect((await stage.open()).state().phase.kind).toBe('takenOver');
   });
 
+  it('begins nothing anew that has landed: a plan that is drawn again is the one that landed', async () => {
+    const fails = { atCall: 3, events: [event('stepFailed', { step: 'hold', direction: 'do', failure: because })] };
+    const stage = await played([fails]);
+    const before = stage.world.effects.length;
+
+    const again = { plan: planOf(STEPS), digest: DIGEST, evidence: 'e', needsApproval: true, performed: true };
+    await (await stage.open()).append(() => [event('planDrawn', again)]);
+    const outcome = await drive(await stage.open(), stage.driver());
+
+    expect(outcome).toEqual({ kind: 'idle' });
+    expect(stage.world.effects).toHaveLength(before);
+  });
+
   it('takes people to a run in which a step is said to be undone while nothing landed', async () => {
     const stage = await played([
       {
