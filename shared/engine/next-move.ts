@@ -43,10 +43,11 @@ export type Move =
   | { readonly kind: 'none' };
 
 /**
- * How often the world is looked at while people decide or a brake holds: a primary that came back voids the plan. A little less
- * than the minute of `tick`, which would else find nothing due each second time, and the looks too far apart to count together.
+ * How often the world is looked at while people decide or a brake holds: a primary that came back voids the plan. It is `tick` that
+ * looks, once a minute: after a look between two of its minutes it must find the next one due, or the looks are too far apart to
+ * count together, which they do for one and a half confirmation windows.
  */
-const LOOK_AGAIN = seconds(50);
+const LOOK_AGAIN = seconds(25);
 
 /** Open, but due only when something arrives: the end of RFC 3339's years. */
 const FAR = instant(253_402_300_799_000);
