@@ -41,11 +41,11 @@ export const protectInstance = define({
   },
 });
 
-/** Takes the first backup of a new primary; named by its description. */
+/** Takes the first backup of a new primary. Serialised: it is found by its description, which Cloud SQL lets two of them have. */
 export const takeBackup = define({
   kind: 'take-backup',
   risk: 'safe',
-  repeat: 'named',
+  repeat: 'serialised',
   input: z.strictObject({ instance: z.string().transform(instanceName), description: z.string() }),
   version: z.null(),
   handle: operationHandle,
