@@ -1,4 +1,10 @@
-import type { DatabaseRedundancy, Databases, InstanceStatus, OperationStatus } from '../../shared/ports/databases.ts';
+import type {
+  DatabaseRedundancy,
+  DatabaseRemedies,
+  Databases,
+  InstanceStatus,
+  OperationStatus,
+} from '../../shared/ports/databases.ts';
 import { type InstanceName, instanceName } from '../../shared/system/names.ts';
 import type { SqlInstanceView } from '../world/sql-admin.ts';
 import type { SqlOperation } from '../world/sql-operations.ts';
@@ -6,7 +12,10 @@ import type { World } from '../world/world.ts';
 import { type Crossing, cross } from './crossing.ts';
 
 /** Cloud SQL for one identity. */
-export function inProcessDatabases(world: World, crossing: Crossing): Databases & DatabaseRedundancy {
+export function inProcessDatabases(
+  world: World,
+  crossing: Crossing,
+): Databases & DatabaseRemedies & DatabaseRedundancy {
   const { admin } = world.sql;
   const { caller } = crossing;
   return {
@@ -28,6 +37,14 @@ export function inProcessDatabases(world: World, crossing: Crossing): Databases 
             settingsVersion: Number(version),
             activationPolicy: activation === 'never' ? 'NEVER' : 'ALWAYS',
           }),
+        )
+      ).name,
+    restart: async (instance) =>
+      (await cross(crossing, `restarting ${instance}`, 'writes', () => admin.restart(caller, instance))).name,
+    failover: async (instance, version) =>
+      (
+        await cross(crossing, `failing ${instance} over to its standby`, 'writesIfUnchanged', () =>
+          admin.failover(caller, instance, Number(version)),
         )
       ).name,
     protect: async (instance, version) =>

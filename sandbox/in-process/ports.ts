@@ -20,6 +20,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
   const ref = { location: REFERENCE.region, service: REFERENCE.api };
   return {
     databases: sql,
+    remedies: sql,
     redundancy: sql,
     dataPlane: inProcessDataPlane(world, crossing),
     applications: inProcessApplications(world, crossing),

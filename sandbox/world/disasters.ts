@@ -11,9 +11,9 @@ import type { Sql } from './sql.ts';
 /** The faults: what `break` and `mend` take. `target` and `variant` say what their second and third words may be. */
 export const FAULTS = {
   'primary-database': {
-    does: 'The zone of the primary database is lost.',
+    does: 'The zone of the primary database is lost, or (`crashed`) its server alone, which a restart brings back.',
     target: 'an instance; the primary in use by default',
-    variants: ['refuses', 'hangs'],
+    variants: ['refuses', 'hangs', 'crashed'],
   },
   network: {
     does: 'Two places no longer reach each other.',
@@ -171,6 +171,10 @@ export class Disasters {
     switch (name) {
       case 'primary-database': {
         const instance = this.#instance(target);
+        if (variant === 'crashed') {
+          sql.disasters.crash(instance);
+          return { resolved: instance, mend: () => sql.disasters.mendCrash(instance) };
+        }
         sql.disasters.breakZone(instance, variant === 'hangs' ? 'hangs' : 'refuses');
         return { resolved: instance, mend: () => sql.disasters.mendZone(instance) };
       }

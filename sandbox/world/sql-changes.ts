@@ -77,9 +77,7 @@ export class SqlChanges {
 
   restart(name: string, user: Principal): SqlOperation {
     const fleet = this.#fleet;
-    if (fleet.instance(name).settings.activationPolicy === 'NEVER') {
-      throw new ApiError(400, 'invalidRequest', 'Invalid request since instance is not running.');
-    }
+    checkRunning(fleet.instance(name));
     return fleet.operations.submit({ type: 'RESTART', target: name, user, steps: this.#startAgain(name) });
   }
 
@@ -91,6 +89,7 @@ export class SqlChanges {
       const why = 'Failover is only possible for instances that are configured for high availability (REGIONAL).';
       throw new ApiError(400, 'invalidOperation', why);
     }
+    checkRunning(instance);
     if (user !== undefined && settingsVersion !== instance.settings.settingsVersion) throw staleVersion();
     return fleet.operations.submit({
       type: 'FAILOVER',
@@ -222,6 +221,11 @@ export class SqlChanges {
 }
 
 const invalid = (message: string): ApiError => new ApiError(400, 'invalidRequest', message);
+
+/** A stopped instance is started by its activation policy alone: nothing else may take its fence away (C2). */
+function checkRunning({ settings }: SqlInstance): void {
+  if (settings.activationPolicy === 'NEVER') throw invalid('Invalid request since instance is not running.');
+}
 
 const staleVersion = (): ApiError =>
   new ApiError(

@@ -42,14 +42,32 @@ export class SqlDisasters {
     clock.schedule(at, () => this.#failOverByItself(name));
   }
 
+  /**
+   * The server process is gone and nothing starts it again, while its zone is well and the API says RUNNABLE: what a restart
+   * cures, or an HA failover. Google does not fail it over by itself, since the host answers.
+   */
+  crash(name: string): void {
+    const { servers } = this.#fleet;
+    const server = this.#fleet.server(name);
+    for (const follower of servers.followers(name)) servers.server(follower.name); // settles what had arrived by now
+    if (server.power === 'running') server.halt('down');
+  }
+
   /** The zone works again. A server that nobody stopped comes back by itself after its crash recovery, in its old role. */
   mendZone(name: string): void {
-    const { clock, chance } = this.#fleet;
     const server = this.#fleet.server(name);
     if (server.zone === 'usable') return;
     server.zone = 'usable';
     if (server.power === 'stopped') return;
     server.power = 'down';
+    this.mendCrash(name);
+  }
+
+  /** What is down without having been stopped comes back after its crash recovery, unless an operation is about to do that. */
+  mendCrash(name: string): void {
+    const { clock, chance } = this.#fleet;
+    const server = this.#fleet.server(name);
+    if (server.power !== 'down') return;
     clock.schedule(after(clock.now(), seconds(chance.between(...CRASH_RECOVERY_SECONDS))), () => {
       const operation = this.#fleet.operations.busyWith(name);
       const leaveIt = operation !== undefined && BRING_UP_THEMSELVES.has(operation.type);

@@ -55,6 +55,17 @@ export interface Databases {
   setActivation(instance: InstanceName, activation: 'always' | 'never', version: string): Promise<string>;
 }
 
+/**
+ * What brings a primary back as what it is, without another taking its place. Same rules as `Databases`. Neither absorbs a repeat:
+ * a second call is a second outage.
+ */
+export interface DatabaseRemedies {
+  /** Refused while the instance is stopped, or busy with another operation (`conflict`). */
+  restart(instance: InstanceName): Promise<string>;
+  /** HA failover to the standby, of REGIONAL instances only; refused with `conflict` when `version` is stale. */
+  failover(instance: InstanceName, version: string): Promise<string>;
+}
+
 /** Redundancy after a promotion (facts.md 3.4, point 6). Same rules as `Databases`. */
 export interface DatabaseRedundancy {
   /** Turns on HA, backups, point-in-time recovery and deletion protection. */

@@ -1,7 +1,7 @@
 import type { Applications } from './applications.ts';
 import type { Chance, Clock } from './clock.ts';
 import type { DataPlane } from './data-plane.ts';
-import type { DatabaseRedundancy, Databases } from './databases.ts';
+import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
 import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
 import type { Secrets } from './secrets.ts';
@@ -15,6 +15,7 @@ import type { Workloads } from './workloads.ts';
  */
 export interface World {
   readonly databases: Databases;
+  readonly remedies: DatabaseRemedies;
   readonly redundancy: DatabaseRedundancy;
   readonly dataPlane: DataPlane;
   readonly applications: Applications;

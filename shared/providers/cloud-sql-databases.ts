@@ -4,7 +4,7 @@ import type {
   SqlInstancesServiceClient,
   SqlOperationsServiceClient,
 } from '@google-cloud/sql';
-import type { DatabaseRedundancy, Databases } from '../ports/databases.ts';
+import type { DatabaseRedundancy, DatabaseRemedies, Databases } from '../ports/databases.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { InstanceName } from '../system/names.ts';
 import { parseBackup, parseFleet, parseInstance, parseOperation, parsePage, parseStarted } from './cloud-sql-wire.ts';
@@ -17,7 +17,7 @@ import type { Effect } from './normalize-error.ts';
 //
 // S1. A change is sent once: neither the client nor this file repeats it. What a lost reply means is the engine's to
 //     find out.
-// S2. A change of settings carries the version that it was decided on, so that a stale one is refused and not merged.
+// S2. A change of settings, and a failover, carry the version that they were decided on, so that a stale one is refused.
 // S3. The patch body holds only what changes; the client adds empty maps of its own, harmless under merge (facts.md
 //     0.2).
 
@@ -39,7 +39,7 @@ interface Clients {
 }
 
 /** The managed SQL fleet of one project. */
-export function createCloudSqlDatabases(access: GoogleAccess): Databases & DatabaseRedundancy {
+export function createCloudSqlDatabases(access: GoogleAccess): Databases & DatabaseRemedies & DatabaseRedundancy {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
     const sql = await import('@google-cloud/sql');
@@ -110,6 +110,16 @@ export function createCloudSqlDatabases(access: GoogleAccess): Databases & Datab
     setActivation: (instance, activation, version) =>
       patch(`${activation === 'never' ? 'stopping' : 'starting'} ${instance}`, instance, version, {
         activationPolicy: activation === 'never' ? 'NEVER' : 'ALWAYS',
+      }),
+
+    restart: (instance) =>
+      call(`restarting ${instance}`, 'writes', async ({ instances }, options) =>
+        parseStarted((await instances.restart({ project, instance }, options))[0]),
+      ),
+    failover: (instance, version) =>
+      call(`failing ${instance} over to its standby`, 'writesIfUnchanged', async ({ instances }, options) => {
+        const body = { failoverContext: { settingsVersion: version } };
+        return parseStarted((await instances.failover({ project, instance, body }, options))[0]);
       }),
 
     protect: (instance, version) =>

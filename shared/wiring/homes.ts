@@ -95,6 +95,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
   const limit = access.limits?.reads ?? VANTAGE_LIMIT;
   return {
     databases: sql,
+    remedies: sql,
     redundancy: sql,
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),

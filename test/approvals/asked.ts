@@ -12,6 +12,7 @@ import type { World } from '../../shared/ports/ports.ts';
 import { createTokenSigner, createTokenVerifier } from '../../shared/providers/jose-tokens.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
 import { instanceName } from '../../shared/system/names.ts';
+import type { Database } from '../../shared/system/system.ts';
 import { flowStage } from '../flows/stage.ts';
 import { reference } from '../system/reference.ts';
 
@@ -91,6 +92,7 @@ function deadPrimary(now: () => number): World {
       promote: unused,
       setActivation: unused,
     },
+    remedies: { restart: unused, failover: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
     dataPlane: {
       canary: async () => ({ kind: 'connectionRefused' }),
@@ -156,9 +158,14 @@ const BROKEN_AT = 1_767_607_200_000;
 export async function askedStage(
   openStore?: Parameters<typeof flowStage>[1],
   approve: readonly string[] = ['https://east4.example', 'https://west1.example'],
+  remedies: Database['remedies'] = ['wait', 'promote'],
 ): Promise<AskedStage> {
   const known = reference();
-  const { clock, home, published } = flowStage({ ...known, endpoints: { ...known.endpoints, approve } }, openStore);
+  const databases = known.databases.map((database) => ({ ...database, remedies }));
+  const { clock, home, published } = flowStage(
+    { ...known, databases, endpoints: { ...known.endpoints, approve } },
+    openStore,
+  );
   const [right, other] = await Promise.all([
     generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true }),
     generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true }),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { millis } from '../../shared/core/time.ts';
-import type { DatabaseRedundancy, Databases } from '../../shared/ports/databases.ts';
+import type { DatabaseRedundancy, DatabaseRemedies, Databases } from '../../shared/ports/databases.ts';
 import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
 import { instanceName } from '../../shared/system/names.ts';
 import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
@@ -9,7 +9,7 @@ import type { VendorServer } from './vendor-server.ts';
 // The adapter with the real client, over answers shaped as Google documents them.
 
 let server: VendorServer;
-let databases: Databases & DatabaseRedundancy;
+let databases: Databases & DatabaseRemedies & DatabaseRedundancy;
 const us = identity();
 
 beforeAll(async () => {
@@ -110,8 +110,23 @@ describe('Cloud SQL', () => {
     await expect(databases.setActivation(db, 'never', '6')).rejects.toMatchObject({ kind: 'conflict' });
   });
 
+  it('restarts with an empty body, and fails over with the version that the decision saw', async () => {
+    server.answer({ status: 200, body: operation });
+    expect(await databases.restart(db)).toBe('op-1');
+    expect(asked()).toBe('POST /v1/projects/coditect-prod/instances/coditect-dms-db/restart');
+    expect(body()).toBe('');
+    expect(await databases.failover(db, '7')).toBe('op-1');
+    expect(asked()).toBe('POST /v1/projects/coditect-prod/instances/coditect-dms-db/failover');
+    expect(body()).toEqual({ failoverContext: { settingsVersion: '7' } });
+    server.answer({
+      status: 412,
+      body: { error: { code: 412, message: 'stale', errors: [{ reason: 'conditionNotMet' }] } },
+    });
+    await expect(databases.failover(db, '6')).rejects.toMatchObject({ kind: 'conflict' });
+  });
+
   it.each(['reset', 'close', 'half', 'silence'] as const)(
-    'never repeats a promotion whose reply was lost (%s)',
+    'never repeats a promotion, a restart or a failover whose reply was lost (%s)',
     async (loss) => {
       const hasty = createCloudSqlDatabases({
         project: 'p',
@@ -119,9 +134,11 @@ describe('Cloud SQL', () => {
         identity: us,
         limits: { reads: millis(300), writes: millis(300) },
       });
-      server.answer(loss);
-      await expect(hasty.promote(db)).rejects.toMatchObject({ kind: 'ambiguous' });
-      expect(server.seen).toHaveLength(1);
+      for (const ask of [() => hasty.promote(db), () => hasty.restart(db), () => hasty.failover(db, '7')]) {
+        server.answer(loss);
+        await expect(ask()).rejects.toMatchObject({ kind: 'ambiguous' });
+        expect(server.seen).toHaveLength(1);
+      }
     },
   );
 

@@ -331,6 +331,24 @@ describe('Cloud SQL', () => {
     });
   });
 
+  it('restarts and fails over for recover alone, and only what can be', async () => {
+    const forbidden = { kind: 'permanent', code: 'forbidden' };
+    const sql = createCloudSqlDatabases(heal);
+    await expect(sql.restart(primary)).rejects.toMatchObject(forbidden);
+    await expect(sql.failover(primary, '7')).rejects.toMatchObject(forbidden);
+
+    sandbox.world.disasters.break('primary-database', undefined, 'crashed');
+    expect(await carriedOut(await databases().restart(primary))).toMatchObject({ type: 'RESTART', error: undefined });
+    expect(sandbox.world.sql.fleet.server(primary).up()).toBe(true);
+
+    const { version } = await databases().inspect(primary);
+    await expect(databases().failover(primary, version)).rejects.toMatchObject({ kind: 'permanent' });
+    await carriedOut(await databases().protect(primary, version));
+    await expect(databases().failover(primary, version)).rejects.toMatchObject({ kind: 'conflict' });
+    const failover = await databases().failover(primary, (await databases().inspect(primary)).version);
+    expect(await carriedOut(failover)).toMatchObject({ type: 'FAILOVER', error: undefined });
+  });
+
   it('promotes for recover alone, and never twice', async () => {
     await expect(createCloudSqlDatabases(heal).promote(replica)).rejects.toMatchObject({
       kind: 'permanent',

@@ -237,7 +237,48 @@ describe('a lost zone', () => {
   });
 });
 
+describe('a server that has crashed', () => {
+  it('stays down, refusing everybody while the API says RUNNABLE, until a restart brings it back with all it had', () => {
+    const world = createSqlWorld();
+    const before = world.write(PRIMARY) ?? '';
+    world.disasters.crash(PRIMARY);
+    world.clock.advanceBy(minutes(60));
+    expect(world.servers.contact('pods', PRIMARY)).toBe('connectionRefused');
+    expect(answered(world.admin.get(RECOVER, PRIMARY)).instance.state).toBe('RUNNABLE');
+    expect(world.finish(world.admin.restart(RECOVER, PRIMARY)).error).toBeUndefined();
+    expect(world.write(PRIMARY)).toBeDefined();
+    expect(world.has(PRIMARY, before)).toBe(true);
+  });
+
+  it('is no reason for Google to fail a REGIONAL instance over, and is cured by doing so', () => {
+    const world = createSqlWorld();
+    world.finish(world.admin.patch(RECOVER, PRIMARY, { availabilityType: 'REGIONAL' }));
+    world.disasters.crash(PRIMARY);
+    world.clock.advanceBy(minutes(10));
+    expect(world.write(PRIMARY)).toBeUndefined();
+    expect(world.finish(world.admin.failover(RECOVER, PRIMARY, 8)).error).toBeUndefined();
+    expect(world.write(PRIMARY)).toBeDefined();
+  });
+
+  it('comes back when it is mended, unless somebody has stopped it', () => {
+    const [mended, stopped] = [createSqlWorld(), createSqlWorld()];
+    for (const world of [mended, stopped]) world.disasters.crash(PRIMARY);
+    stopped.finish(stopped.admin.patch(RECOVER, PRIMARY, STOP));
+    for (const world of [mended, stopped]) world.disasters.mendCrash(PRIMARY);
+    for (const world of [mended, stopped]) world.clock.advanceBy(minutes(2));
+    expect([mended.write(PRIMARY), stopped.write(PRIMARY)]).toEqual([expect.any(String), undefined]);
+  });
+});
+
 describe('an HA failover', () => {
+  it('does not start what was stopped: nothing but its activation policy takes that fence away', () => {
+    const world = createSqlWorld();
+    world.finish(world.admin.patch(RECOVER, PRIMARY, { availabilityType: 'REGIONAL' }));
+    world.finish(world.admin.patch(RECOVER, PRIMARY, STOP));
+    expect(world.admin.failover(RECOVER, PRIMARY, 9)).toMatchObject({ error: { status: 400 } });
+    expect(world.write(PRIMARY)).toBeUndefined();
+  });
+
   it('needs a REGIONAL instance and the current version', () => {
     const world = createSqlWorld();
     expect(world.admin.failover(RECOVER, PRIMARY, 7)).toMatchObject({ error: { status: 400 } });
