@@ -66,6 +66,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
     case 'wait':
       if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;
       if (isWithDeciders(state) && (!changed || isDoubt)) return head;
+      if (!changed && state.phase.kind === 'needsPerson' && state.diagnosis?.conclusion === 'person') return head;
       return [
         ...head,
         named,
@@ -103,7 +104,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
 
 /**
  * Whether people are asked what to do, or have said no. A look that can't confirm again what was confirmed, or can't tell, is no
- * news to them; a different finding is.
+ * news to them; a different finding is. Nor is the former to people who were told because there is nothing that we could do.
  */
 const isWithDeciders = (state: IncidentState): boolean =>
   state.run !== undefined &&
