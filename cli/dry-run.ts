@@ -101,11 +101,12 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
     const database = system.databases.find(
       ({ instance }) => target.kind === 'database' && instance === target.instance,
     );
+    const replica = plan?.bounds['replica'];
     const promotion =
-      plan === undefined || database === undefined || runbook !== 'database-failover'
+      plan === undefined || database === undefined || typeof replica !== 'string'
         ? undefined
         : {
-            choice: { instance: typeof plan.bounds['replica'] === 'string' ? plan.bounds['replica'] : '' },
+            choice: { instance: replica },
             lossBound: plan.lossBound,
             lossBudget: database.lossBudget,
             opens: [],
@@ -154,7 +155,9 @@ function show({ diagnosis, plan, because, guards, mode }: DryRun): string {
         ? '  (point of no return)'
         : step.undo.kind === 'action'
           ? `  (undo: ${step.undo.title})`
-          : '';
+          : step.unless !== undefined
+            ? '  (this and what follows: only if what comes before has not helped)'
+            : '';
     lines.push(
       ` ${mark} ${String(index + 1).padStart(2)}. ${paint(step.risk === 'destructive' ? 'bad' : step.risk === 'safe' ? 'good' : 'info', `[${step.risk}]`)} ${step.title}${note}  ~${showDuration(millis(step.estimateMs))}`,
     );

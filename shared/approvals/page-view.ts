@@ -3,7 +3,14 @@ import { instant, type Instant, type Millis, millis, showDuration, toIso } from 
 import { position } from '../incident/telling.ts';
 import { type ApprovalState, type IncidentState, standing } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
-import { type Alternative, criticalPath, opensOf, type Plan, type PlannedStep } from '../plan/plan.ts';
+import {
+  type Alternative,
+  criticalPath,
+  isOneOfSeveralWays,
+  opensOf,
+  type Plan,
+  type PlannedStep,
+} from '../plan/plan.ts';
 import type { PersonId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 
@@ -62,7 +69,7 @@ export function approvalView(subject: ApprovalSubject, now: Instant): ApprovalVi
     situation: situation(subject, now),
     evidence: (diagnosis?.reasons ?? []).map(({ code, text }) => `${code}: ${text}`),
     wouldChangeMind: diagnosis?.wouldChangeMind ?? [],
-    steps: plan.steps.map(stepView),
+    steps: plan.steps.map((step) => stepView(step, plan)),
     noReturn: plan.steps.flatMap((step) =>
       step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}.`] : [],
     ),
@@ -110,7 +117,10 @@ function situation(
 
 /** The way to the end of what the service needs; protecting the new side comes after it. */
 const untilServed = (plan: Plan): Millis =>
-  criticalPath({ ...plan, steps: plan.steps.filter((step) => step.stage !== 'after') });
+  criticalPath({
+    ...plan,
+    steps: plan.steps.map((step) => (step.stage === 'after' ? { ...step, estimateMs: 0 } : step)),
+  });
 
 /** `2026-01-05 10:16:20 UTC`: a person compares it with a clock on the wall. */
 const moment = (at: Instant): string => `${toIso(at).slice(0, 19).replace('T', ' ')} UTC`;
@@ -118,13 +128,17 @@ const moment = (at: Instant): string => `${toIso(at).slice(0, 19).replace('T', '
 const distance = (now: Instant, at: Instant): string =>
   at >= now ? `in ${showDuration(millis(at - now))}` : `${showDuration(millis(now - at))} ago`;
 
-function stepView(step: PlannedStep): StepView {
+function stepView(step: PlannedStep, plan: Plan): StepView {
   const note =
     step.undo.kind === 'pointOfNoReturn'
       ? `can’t be undone: ${step.undo.because}`
-      : step.optional
-        ? 'afterwards; a failure is told and stops nothing'
-        : undefined;
+      : step.unless !== undefined
+        ? 'this and what follows is left out if what comes before has helped'
+        : isOneOfSeveralWays(step, plan)
+          ? 'if it does not help, the plan goes on'
+          : step.optional
+            ? 'afterwards; a failure is told and stops nothing'
+            : undefined;
   const takes = `about ${showDuration(millis(step.estimateMs))}`;
   return { title: step.title, target: step.target, risk: step.risk, committed: step.committed, takes, note };
 }

@@ -1,6 +1,7 @@
 import { unreachable } from '../core/assert.ts';
 import { after, type Instant, instant, seconds } from '../core/time.ts';
 import type { StepFailure } from '../incident/events.ts';
+import { isLeftOut } from '../incident/left-out.ts';
 import { isOutstanding } from '../incident/outstanding.ts';
 import {
   currentApproval,
@@ -19,6 +20,7 @@ import type { PlannedStep } from '../plan/plan.ts';
 // M1. A destructive plan is performed only by `recover` and only after its approval.
 // M2. Committed steps run one after the other; everything else runs as soon as its needs are done.
 // M3. A stop inside the committed section has a landing: back while nothing is promoted, else people go on.
+// M4. What an earlier step made unnecessary is left out; a run whose rest is left out ends as well as one that did it all.
 
 /** Who performs a plan: safe ones `heal`, all others `recover`. */
 export type Role = 'heal' | 'recover';
@@ -165,13 +167,13 @@ function toUndo(run: RunState): PlannedStep | undefined {
 
 /** Steps that can be worked on now: begun ones to resume, and fresh ones whose needs are met (M2). */
 export function readySteps(run: RunState): readonly PlannedStep[] {
-  const settled = (step: PlannedStep) => isSettled(run.steps.get(step.id)) || isSkipped(run, step);
+  const settled = (step: PlannedStep) => isSettled(run.steps.get(step.id)) || isLeftOut(run, step);
   const byId = new Map(run.plan.steps.map((step) => [step.id, step]));
   const open = run.plan.steps.filter((step) => !settled(step));
   const firstCommitted = open.find((step) => step.committed);
   return open.filter((step) => {
     if (step.committed && step !== firstCommitted) return false;
-    return step.needs.every((need) => {
+    return [...step.needs, ...(step.unless ?? [])].every((need) => {
       const needed = byId.get(need);
       return needed === undefined || settled(needed);
     });
@@ -180,11 +182,3 @@ export function readySteps(run: RunState): readonly PlannedStep[] {
 
 const isSettled = (progress: StepProgress | undefined): boolean =>
   progress?.kind === 'done' || progress?.kind === 'failed';
-
-/** A step is left out when an optional step that it needs has failed or was left out itself. */
-function isSkipped(run: RunState, step: PlannedStep): boolean {
-  return step.needs.some((need) => {
-    const needed = run.plan.steps.find((other) => other.id === need);
-    return needed !== undefined && (run.steps.get(need)?.kind === 'failed' || isSkipped(run, needed));
-  });
-}

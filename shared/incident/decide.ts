@@ -15,7 +15,7 @@ import {
   passedNoReturn,
   standing,
 } from './state.ts';
-import { about, anew, forPeople, held, nextCommands, position, tell } from './telling.ts';
+import { about, anew, forPeople, held, nextCommands, outcome, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -217,9 +217,16 @@ function samePlan(state: IncidentState, plan: Plan): boolean {
   );
 }
 
-/** What a plan would do; the end of writes, which becomes known while people decide, only bounds what it may lose. */
-const deedsOf = (plan: Plan): string =>
-  canonicalJson(plan.steps.map((step) => [step.action, step.action === 'check-loss-bound' ? null : step.input]));
+/**
+ * What a plan would do, each once. What may fail without ending it makes no other plan: a remedy that comes too late by now is left
+ * out when it is performed. Nor does the end of writes, which becomes known while people decide: it only bounds what may be lost.
+ */
+function deedsOf({ steps }: Plan): string {
+  const deeds = steps
+    .filter(({ optional }) => !optional)
+    .map(({ action, input }) => [action, { ...input, endedAtMs: null }]);
+  return canonicalJson([...new Set(deeds.map((deed) => canonicalJson(deed)))]);
+}
 
 function voidOpen(state: IncidentState, because: string): readonly NewEvent[] {
   const approval = currentApproval(state);
@@ -284,16 +291,14 @@ export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'):
   ];
 }
 
-/** Every step is done: the incident is measured and resolved. */
+/** Every step is done or left out: the incident is measured and resolved. */
 export function decideFinish(state: IncidentState): readonly NewEvent[] {
   const measures = measure(state);
-  const failed = [...(state.run?.steps.entries() ?? [])].flatMap(([step, progress]) =>
-    progress.kind === 'failed' ? [`${step}: ${progress.failure.detail}`] : [],
-  );
   const took =
     measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
-  const text =
-    `${state.run?.plan.runbook ?? 'recovery'} done and verified.${took}${failed.length === 0 ? '' : ` Left to do by hand: ${failed.join('; ')}.`} ${state.run?.plan.failback ?? ''}`.trim();
+  const { run } = state;
+  const rest = run === undefined ? [] : outcome(run);
+  const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${took}`, ...rest].join(' ').trim();
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
 

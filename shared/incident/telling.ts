@@ -1,7 +1,8 @@
 import type { Instant } from '../core/time.ts';
-import type { GuardBlock } from '../plan/plan.ts';
+import { type GuardBlock, isOneOfSeveralWays } from '../plan/plan.ts';
 import { event, type NewEvent, type Notice } from './events.ts';
-import { type IncidentState, passedNoReturn } from './state.ts';
+import { isLeftOut } from './left-out.ts';
+import { type IncidentState, passedNoReturn, type RunState } from './state.ts';
 
 // What people are told when something is decided: in the same breath, once for each occasion, with where things stand and what
 // they can type next. Pure, as deciding is.
@@ -84,4 +85,25 @@ export function nextCommands(state: IncidentState): readonly string[] {
       ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`]
       : [`./dr resume ${state.id} (looks again and draws a new plan)`];
   return [`./dr show ${state.id}`, ...further];
+}
+
+/** What became of the plan beside that it is done: what was tried in vain, what is left to do, and what was not needed. */
+export function outcome(run: RunState): readonly string[] {
+  const { plan } = run;
+  const failed = plan.steps.flatMap((step) => {
+    const progress = run.steps.get(step.id);
+    return progress?.kind === 'failed' ? [{ step, detail: progress.failure.detail }] : [];
+  });
+  const inVain = failed.filter(({ step }) => isOneOfSeveralWays(step, plan));
+  const left = failed.filter(({ step }) => !isOneOfSeveralWays(step, plan));
+  const isSpared = plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && isLeftOut(run, step));
+  return [
+    ...(left.length === 0
+      ? []
+      : [`Left to do by hand: ${left.map(({ step, detail }) => `${step.id}: ${detail}`).join('; ')}.`]),
+    ...(inVain.length === 0
+      ? []
+      : [`Tried in vain: ${inVain.map(({ step, detail }) => `${step.title} (${detail})`).join('; ')}.`]),
+    isSpared ? 'That was enough: nothing was promoted.' : plan.failback,
+  ];
 }

@@ -1,6 +1,6 @@
 import { after, type Instant, minutes, toIso } from '../core/time.ts';
-import type { IncidentState } from '../incident/state.ts';
-import { criticalPath } from '../plan/plan.ts';
+import type { IncidentState, RunState } from '../incident/state.ts';
+import { criticalPath, type PlannedStep } from '../plan/plan.ts';
 
 /** How often people are promised news while an incident is open. */
 const UPDATE_EVERY = minutes(15);
@@ -34,11 +34,7 @@ function statusOf(state: IncidentState): 'Investigating' | 'Identified' | 'Monit
     case 'waiting':
       return 'Investigating';
     case 'running':
-      return state.run?.plan.steps.every(
-        (step) => step.stage === 'after' || state.run?.steps.get(step.id)?.kind === 'done',
-      ) === true
-        ? 'Monitoring'
-        : 'Identified';
+      return state.run !== undefined && isServed(state.run) ? 'Monitoring' : 'Identified';
     case 'ready':
     case 'held':
     case 'awaitingApproval':
@@ -47,4 +43,12 @@ function statusOf(state: IncidentState): 'Investigating' | 'Identified' | 'Monit
     case 'takenOver':
       return 'Identified';
   }
+}
+
+/** Whether the service is back: what belongs after that is under way, or all that it needs is done. */
+function isServed({ plan, steps }: RunState): boolean {
+  const kindOf = (step: PlannedStep) => steps.get(step.id)?.kind;
+  const isUnderWay = (step: PlannedStep) => ['started', 'waiting', 'done'].some((kind) => kind === kindOf(step));
+  if (plan.steps.some((step) => step.stage === 'after' && isUnderWay(step))) return true;
+  return plan.steps.every((step) => step.stage === 'after' || kindOf(step) === 'done');
 }

@@ -50,10 +50,15 @@ export interface PlannedStep {
   readonly repeat: RepeatClass;
   /** Steps that must be done before. Steps of a committed section run one after the other in the order of the list. */
   readonly needs: readonly StepId[];
+  /**
+   * Steps each of which makes this one unnecessary: it waits until they are settled, and is left out once one of them is done.
+   * Absent where there are none, so that plans of before it existed keep the digest that was approved.
+   */
+  readonly unless?: readonly StepId[];
   /** Must not be left half done (design.md section 8). */
   readonly committed: boolean;
   readonly stage: Stage;
-  /** A failure is recorded and told, and the rest goes on (rebuilding redundancy, for example). */
+  /** A failure is recorded and told, and the rest goes on (rebuilding redundancy, or a remedy that another way follows). */
   readonly optional: boolean;
   readonly estimateMs: number;
   readonly timeLimitMs: number;
@@ -125,6 +130,7 @@ const stepWire = z.strictObject({
   risk: z.enum(RISKS),
   repeat: z.enum(REPEAT_CLASSES),
   needs: z.array(z.string().transform(stepId)),
+  unless: z.array(z.string().transform(stepId)).min(1).exactOptional(),
   committed: z.boolean(),
   stage: z.enum(STAGES),
   optional: z.boolean(),
@@ -182,12 +188,23 @@ export function opensOf(plan: Plan): readonly string[] {
   return Array.isArray(opens) ? opens.map(String) : [];
 }
 
-/** The longest way through the graph by the steps' estimates: committed steps one after the other, others side by side. */
+/**
+ * Whether a step belongs to one of several ways of bringing the service back: where it fails, another way follows. A failure of
+ * what comes after the service is back leaves something to do by hand instead.
+ */
+export const isOneOfSeveralWays = ({ id, optional, stage }: PlannedStep, { steps }: Plan): boolean =>
+  optional && (stage !== 'after' || steps.some(({ unless }) => unless?.includes(id) === true));
+
+/**
+ * The longest way through the graph by the steps' estimates: committed steps one after the other, others side by side, and nothing
+ * left out.
+ */
 export function criticalPath(plan: Plan): Millis {
   const finish = new Map<StepId, number>();
   let committedUntil = 0;
   for (const step of plan.steps) {
-    const ready = Math.max(0, ...step.needs.map((need) => finish.get(need) ?? 0), step.committed ? committedUntil : 0);
+    const first = [...step.needs, ...(step.unless ?? [])].map((other) => finish.get(other) ?? 0);
+    const ready = Math.max(0, ...first, step.committed ? committedUntil : 0);
     const end = ready + step.estimateMs;
     finish.set(step.id, end);
     if (step.committed) committedUntil = end;
@@ -203,6 +220,8 @@ export function planFaults(plan: Plan): readonly string[] {
     if (seen.has(step.id)) faults.push(`step ${step.id} stands twice`);
     for (const need of step.needs)
       if (!seen.has(need)) faults.push(`step ${step.id} needs ${need}, which does not come before it`);
+    for (const other of step.unless ?? [])
+      if (!seen.has(other)) faults.push(`step ${step.id} makes way for ${other}, which does not come before it`);
     if (step.committed && step.optional) faults.push(`step ${step.id} is committed and can't be optional`);
     seen.add(step.id);
   }

@@ -12,6 +12,8 @@ export interface StepDraft {
   readonly title: string;
   readonly target: TargetId;
   readonly needs: readonly string[];
+  /** Steps that make it unnecessary once one of them is done. */
+  readonly unless?: readonly string[];
   readonly stage: Stage;
   readonly committed?: boolean;
   readonly optional?: boolean;
@@ -34,6 +36,7 @@ export function planSteps(drafts: readonly StepDraft[], catalogue: Catalogue): r
       risk: action.risk,
       repeat: action.repeat,
       needs: draft.needs.map(stepId),
+      ...(draft.unless === undefined || draft.unless.length === 0 ? {} : { unless: draft.unless.map(stepId) }),
       committed: draft.committed ?? false,
       stage: draft.stage,
       optional: draft.optional ?? false,

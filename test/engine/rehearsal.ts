@@ -137,8 +137,8 @@ export async function stageOf(
     settingAction('set', world),
     settingAction('unset', world, { to: false }),
   ],
+  clock = new JumpingClock(),
 ): Promise<Stage> {
-  const clock = new JumpingClock();
   const chance = countingChance();
   const store = createMemoryStore(clock);
   const world = new TinyWorld();
