@@ -8,9 +8,11 @@ import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
+import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
+import { primaryStaysWell, verifyPrimaryServes } from './verify-primary.ts';
 
 const byKind = (actions: readonly Action[]): Catalogue =>
   Object.fromEntries(actions.map((action) => [action.kind, action]));
@@ -22,6 +24,10 @@ export const HEAL_CATALOGUE: Catalogue = byKind([capturePodEvidence, evictPod, s
 export const RECOVER_CATALOGUE: Catalogue = byKind([
   ...Object.values(HEAL_CATALOGUE),
   confirmDatabaseFailed,
+  failoverInstance,
+  restartInstance,
+  verifyPrimaryServes,
+  primaryStaysWell,
   holdWorkload,
   releaseWorkload,
   holdService,

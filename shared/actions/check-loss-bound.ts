@@ -42,12 +42,14 @@ export async function lossNow(
   { readonly detail: string; readonly output: { readonly boundMs: number | null } } | { readonly failure: StepFailure }
 > {
   const now = context.clock.now();
-  const status = await context.world.dataPlane.replication(replica);
+  const heartbeatAt = (await context.world.dataPlane.replication(replica))?.heartbeat?.at;
+  // A row that was written later refutes that end of writes: the old side came back meanwhile.
+  const isRefuted = endedAtMs !== null && heartbeatAt !== undefined && heartbeatAt > endedAtMs;
   const bound = lossBound({
     now,
     skew: context.system.guards.clockSkew,
-    heartbeatAt: status?.heartbeat?.at,
-    refusedSince: endedAtMs === null ? now : instant(endedAtMs),
+    heartbeatAt,
+    refusedSince: endedAtMs === null || isRefuted ? now : instant(endedAtMs),
     latestFence: now,
   });
   if (bound.kind === 'unknown') {

@@ -33,6 +33,10 @@ export function define<Input, Version extends Json, Handle extends Json>(
   };
 }
 
+/** What the approved plan gives to an action of this kind: a later step looks again by it, and never by what the log says came of it. */
+export const inputOf = (action: string, { run }: Pick<ActionContext, 'run'>): JsonObject | undefined =>
+  run.plan.steps.find((step) => step.action === action)?.input;
+
 /** For actions that verify as they poll. */
 export const verifiedByPolling = async (): Promise<{ readonly ok: boolean; readonly detail: string }> => ({
   ok: true,

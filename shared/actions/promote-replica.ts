@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { seconds } from '../core/time.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
 import type { StepFailure } from '../incident/events.ts';
-import type { JsonObject } from '../core/json.ts';
 import { instanceName } from '../system/names.ts';
 import { lossInput, lossNow } from './check-loss-bound.ts';
-import { define } from './define.ts';
+import { define, inputOf } from './define.ts';
 import { fenceFailure } from './fence.ts';
 import { fenceInput, lookAtFence } from './prove-fence.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
@@ -90,6 +89,3 @@ async function whyUnsafe(context: ActionContext): Promise<StepFailure | undefine
   const found = await lossNow(lossInput.parse(loss), context);
   return 'failure' in found ? found.failure : undefined;
 }
-
-const inputOf = (action: string, { run }: ActionContext): JsonObject | undefined =>
-  run.plan.steps.find((step) => step.action === action)?.input;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seconds } from '../core/time.ts';
 import type { ActionContext } from '../engine/action.ts';
+import { doubtAbout } from './consumer-doubt.ts';
 import { define, verifiedByPolling } from './define.ts';
 
 /** Agreeing answers in a row: a load balancer may hand each request to another copy. */
@@ -18,7 +19,7 @@ const input = z.strictObject({
 
 /**
  * Verifies a consumer of the new primary: it reports the current epoch, is not in recovery, and a canary written through it is
- * read back through it (design.md section 8, step 8). All of a Deployment's replicas must be ready.
+ * read back through it (design.md section 8, step 8). All of a Deployment's replicas must be ready: each reads the address anew.
  */
 export const verifyConsumer = define({
   kind: 'verify-consumer',
@@ -30,7 +31,8 @@ export const verifyConsumer = define({
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async () => ({ kind: 'running', handle: { agreed: 0 }, detail: 'asking its deep health', again: SOON }),
   poll: async ({ agreed }, request, context) => {
-    const doubt = await lookAt(request, context);
+    const { application } = request;
+    const doubt = (await doubtAboutCopies(request, context)) ?? (await doubtAbout(application, request, context.world));
     if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt, again: SOON };
     if (agreed + 1 < ANSWERS)
       return {
@@ -39,7 +41,7 @@ export const verifyConsumer = define({
         detail: `${agreed + 1} of ${ANSWERS} answers agree`,
         again: SOON,
       };
-    const canary = await context.world.applications.writeAndRead(request.application, context.chance.uuid());
+    const canary = await context.world.applications.writeAndRead(application, context.chance.uuid());
     if (!canary.written || !canary.read)
       return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
     return {
@@ -50,21 +52,11 @@ export const verifyConsumer = define({
   verify: verifiedByPolling,
 });
 
-async function lookAt(
-  { application, kind, epoch, host }: z.infer<typeof input>,
+async function doubtAboutCopies(
+  { application, kind }: z.infer<typeof input>,
   { world }: ActionContext,
 ): Promise<string | undefined> {
-  if (kind === 'gke') {
-    const workload = await world.workloads.inspect(application);
-    if (workload.ready < workload.replicas || !workload.settled)
-      return `${workload.ready} of ${workload.replicas} replicas are ready`;
-  }
-  const health = await world.applications.deepHealth(application);
-  if (health.kind !== 'serving') return health.detail;
-  const { database } = health;
-  if (database === undefined) return 'it does not say which database it is on';
-  const on = database.address.replace(/:\d+$/, '');
-  if (on !== host) return `${health.instance ?? 'a copy'} is still on ${on}`;
-  if (database.inRecovery) return `${on} is in recovery`;
-  return database.epoch === epoch ? undefined : `it reports epoch ${database.epoch ?? 'none'}`;
+  if (kind !== 'gke') return undefined;
+  const { ready, replicas, settled } = await world.workloads.inspect(application);
+  return ready < replicas || !settled ? `${ready} of ${replicas} replicas are ready` : undefined;
 }

@@ -2,17 +2,15 @@ import { z } from 'zod';
 import { seconds } from '../core/time.ts';
 import type { Json } from '../core/json.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
-import { type InstanceName, instanceName } from '../system/names.ts';
+import { instanceName } from '../system/names.ts';
 import { define } from './define.ts';
+import { lossBetween, newestWritten } from './measured-loss.ts';
 
 const input = z.strictObject({
   instance: z.string().transform(instanceName),
   former: z.string().transform(instanceName),
   epoch: z.string(),
 });
-
-/** What the watch leaves for us; only the part that the measured loss needs. */
-const watched = z.object({ lastWrittenAtMs: z.number().nullable() });
 
 /** Verifies the new primary by writing and reading an epoch row, and measures what it misses of our heartbeats. */
 export const verifyEpoch = define({
@@ -48,21 +46,10 @@ async function attempt({ instance, former, epoch }: z.infer<typeof input>, conte
       kind: 'failed' as const,
       failure: failure('permanent', 'foreignEpoch', `${instance} carries epoch ${read}, not ${epoch}`),
     };
-  const measuredLossMs = await measureLoss(former, before?.heartbeat?.at, context);
+  const measuredLossMs = lossBetween(await newestWritten(former, context), before?.heartbeat?.at);
   return {
     kind: 'done' as const,
     detail: `epoch ${epoch} was written and read on ${instance}`,
     output: { epoch, measuredLossMs } satisfies Json,
   };
-}
-
-/** From our newest acknowledged heartbeat on the old primary to the newest that survived; `null` when either is not known. */
-async function measureLoss(
-  former: InstanceName,
-  survivedAt: number | undefined,
-  { documents }: ActionContext,
-): Promise<number | null> {
-  const reading = watched.safeParse((await documents.get(`watch/${former}`))?.value);
-  if (survivedAt === undefined || !reading.success || reading.data.lastWrittenAtMs === null) return null;
-  return Math.max(0, reading.data.lastWrittenAtMs - survivedAt);
 }

@@ -7,6 +7,8 @@ import type { InstanceName } from '../system/names.ts';
 
 /** Which operation of Cloud SQL each of our actions asks for. */
 const OPERATIONS: Readonly<Record<string, string>> = {
+  'restart-instance': 'RESTART',
+  'failover-instance': 'FAILOVER',
   'stop-instance': 'UPDATE',
   'start-instance': 'UPDATE',
   'promote-replica': 'PROMOTE_REPLICA',
