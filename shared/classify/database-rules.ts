@@ -1,18 +1,10 @@
-import { between, minutes, showDuration, toIso } from '../core/time.ts';
+import { between, showDuration, toIso } from '../core/time.ts';
 import type { OperationStatus } from '../ports/databases.ts';
-import { chooseReplica } from './choose-replica.ts';
-import { type DatabaseEvidence, disturbingOperation, type Evidence, votes } from './evidence.ts';
+import { FAILURE_RULES } from './database-failure-rules.ts';
+import { about, forDatabase, isInDoubt } from './database-match.ts';
+import { type DatabaseEvidence, disturbingOperation, type Evidence } from './evidence.ts';
 import { isReadable } from './facts.ts';
-import {
-  type Match,
-  nextLook,
-  observerReasons,
-  OPERATION_MAX,
-  type Reason,
-  type Rule,
-  symptomReasons,
-  waitOrPerson,
-} from './rule.ts';
+import { type Match, nextLook, OPERATION_MAX, type Rule, waitOrPerson } from './rule.ts';
 
 // What can be wrong with a database, the innocent causes first. A database is upstream of every application, so these rules
 // come before theirs.
@@ -20,41 +12,6 @@ import {
 // R1. Nothing destructive follows while anybody says that the primary serves, or while an operation may explain it.
 // R2. A failure counts when two independent observers say so in every look over the confirmation window.
 // R3. No wait is for ever: each has a limit, after which people are told.
-
-/** How long the standby of a REGIONAL instance is given; an HA failover takes about a minute (facts.md 3.4). */
-const STANDBY_TAKES = minutes(3);
-
-/** The first database for which a rule matches, in the order of the file. */
-function forDatabase(match: (database: DatabaseEvidence, evidence: Evidence) => Match | undefined): Rule['when'] {
-  return (evidence) => {
-    for (const database of evidence.databases) {
-      const found = match(database, evidence);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-}
-
-/** A database of which nobody would say that it is well. */
-const isInDoubt = ({ now, isConcerned }: DatabaseEvidence): boolean =>
-  now.standing !== 'serving' && (now.standing !== 'unreachable' || isConcerned);
-
-const isConfirmed = ({ now, isSteady }: DatabaseEvidence): boolean => now.standing === 'failed' && isSteady;
-
-function about(
-  database: DatabaseEvidence,
-  evidence: Evidence,
-  match: Pick<Match, 'confidence' | 'outcome' | 'text' | 'wouldChangeMind'>,
-  more: readonly Reason[] = [],
-): Match {
-  return {
-    ...match,
-    target: database.target,
-    subject: { instance: database.facts.primaryName },
-    reasons: [...more, ...observerReasons(database), ...symptomReasons(evidence, database.target)],
-    failedSince: database.failedSince,
-  };
-}
 
 const maintenance: Rule = {
   scenario: 'database-maintenance',
@@ -144,137 +101,6 @@ const stoppedOnPurpose: Rule = {
   }),
 };
 
-const standbyTakesOver: Rule = {
-  scenario: 'database-standby-takes-over',
-  code: 'standbyExpected',
-  describe: 'A REGIONAL instance has a standby that takes over by itself: wait for it, then people.',
-  when: forDatabase((database, evidence) => {
-    const { primary, primaryName } = database.facts;
-    if (database.now.standing !== 'failed' || !isReadable(primary) || primary.availability !== 'regional') {
-      return undefined;
-    }
-    const since = database.failedSince ?? evidence.inquiry.state.openedAt;
-    const isLate = between(since, evidence.facts.at) > STANDBY_TAKES && database.isSteady;
-    if (isLate && evidence.inquiry.state.requested === 'database-failover') return undefined;
-    return about(database, evidence, {
-      confidence: isLate ? 'confirmed' : 'likely',
-      outcome: isLate ? { kind: 'person' } : nextLook(evidence),
-      text: isLate
-        ? `the standby of ${primaryName} has not taken over since ${toIso(since)}`
-        : `${primaryName} has a standby in another zone, which takes over by itself`,
-      wouldChangeMind: [
-        'the primary takes writes again',
-        `an HA failover by hand: gcloud sql instances failover ${primaryName}`,
-      ],
-    });
-  }),
-};
-
-const alreadyPromoted: Rule = {
-  scenario: 'database-replica-unfit',
-  code: 'alreadyPromoted',
-  describe: 'Another listed instance is a primary already, which we did not make in this look: people.',
-  when: forDatabase((database, evidence) => {
-    const { facts, now } = database;
-    if (now.standing !== 'failed' && now.standing !== 'suspect') return undefined;
-    const roles = facts.replicas.filter(({ role }) => role === 'primary').map(({ instance }) => instance);
-    const words = facts.replication.filter(({ status }) => status?.role === 'primary').map(({ instance }) => instance);
-    const listed = new Set(facts.database.replicas.map(({ instance }) => instance));
-    const promoted = [...new Set([...roles, ...words])].filter((instance) => listed.has(instance));
-    if (promoted.length === 0) return undefined;
-    return about(database, evidence, {
-      confidence: 'confirmed',
-      outcome: { kind: 'person' },
-      text: `${facts.primaryName} does not serve, and ${promoted.join(', ')} is a primary already: promoting another would make two`,
-      wouldChangeMind: ['the applications are moved to it', 'dr.yaml names it as the primary'],
-    });
-  }),
-};
-
-const notYetConfirmed: Rule = {
-  scenario: 'database-primary-failure',
-  code: 'notYetConfirmed',
-  describe: 'The observers agree that the primary failed, but not yet for the whole confirmation window.',
-  when: forDatabase((database, evidence) => {
-    if (database.now.standing !== 'failed' || database.isSteady) return undefined;
-    return about(database, evidence, {
-      confidence: 'likely',
-      outcome: nextLook(evidence),
-      text: `${database.facts.primaryName} seems to have failed, so far for ${showDuration(database.steadyFor)} of ${showDuration(evidence.window)}`,
-      wouldChangeMind: ['one look that finds it serving'],
-    });
-  }),
-};
-
-const promotionNotAllowed: Rule = {
-  scenario: 'database-primary-failure',
-  code: 'promotionNotAllowed',
-  describe: 'The primary failed and dr.yaml does not list promotion among its remedies.',
-  when: forDatabase((database, evidence) => {
-    if (!isConfirmed(database) || database.facts.database.remedies.includes('promote')) return undefined;
-    return about(database, evidence, {
-      confidence: 'confirmed',
-      outcome: { kind: 'person' },
-      text: `${database.facts.primaryName} failed, and dr.yaml allows no promotion for it`,
-      wouldChangeMind: ['the primary takes writes again', 'promote among its remedies in dr.yaml'],
-    });
-  }),
-};
-
-const replicaUnfit: Rule = {
-  scenario: 'database-replica-unfit',
-  code: 'noReplicaFit',
-  describe: 'The primary failed and no replica can take its place.',
-  when: forDatabase((database, evidence) => {
-    if (!isConfirmed(database)) return undefined;
-    const choice = chooseReplica(database.facts);
-    if (!('unfit' in choice)) return undefined;
-    const why = choice.unfit.map((text) => ({ code: 'unfit', text }));
-    return about(
-      database,
-      evidence,
-      {
-        confidence: 'confirmed',
-        outcome: { kind: 'person' },
-        text: `${database.facts.primaryName} failed, and no replica is fit to take its place`,
-        wouldChangeMind: ['a replica becomes fit', 'the primary takes writes again'],
-      },
-      why,
-    );
-  }),
-};
-
-const primaryFailure: Rule = {
-  scenario: 'database-primary-failure',
-  code: 'primaryFailed',
-  describe: 'The primary failed and a replica can take its place: fail over, with an approval.',
-  when: forDatabase((database, evidence) => {
-    if (!isConfirmed(database)) return undefined;
-    const choice = chooseReplica(database.facts);
-    if ('unfit' in choice) return undefined;
-    const found = about(
-      database,
-      evidence,
-      {
-        confidence: 'confirmed',
-        outcome: { kind: 'act', runbook: 'database-failover' },
-        text: `${database.facts.primaryName} failed: ${votes(database.now.verdicts, 'failed')} independent observers have said so for ${showDuration(database.steadyFor)}, and none says that it serves`,
-        wouldChangeMind: [
-          'the primary takes a write',
-          'a consumer serves',
-          'a replica receives from it',
-          'an operation that explains it',
-        ],
-      },
-      [
-        { code: 'replicaFit', text: `${choice.instance} is fit to take its place` },
-        ...choice.remarks.map((text) => ({ code: 'remark', text })),
-      ],
-    );
-    return { ...found, subject: { ...found.subject, replica: choice.instance } };
-  }),
-};
-
 const unreachableButServing: Rule = {
   scenario: 'database-unreachable-but-serving',
   code: 'unreachableButServing',
@@ -329,12 +155,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   operationInProgress,
   operationsUnreadable,
   stoppedOnPurpose,
-  alreadyPromoted,
-  standbyTakesOver,
-  notYetConfirmed,
-  promotionNotAllowed,
-  replicaUnfit,
-  primaryFailure,
+  ...FAILURE_RULES,
   unreachableButServing,
   suspected,
   nothingKnown,

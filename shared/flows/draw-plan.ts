@@ -1,11 +1,11 @@
-import { chooseReplica } from '../classify/choose-replica.ts';
+import { choosePromotion, chooseRemedies } from '../classify/choose-remedies.ts';
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from '../classify/facts.ts';
 import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
 import type { Consumer } from '../runbooks/consumer-steps.ts';
-import { drawDatabaseFailover } from '../runbooks/database-failover.ts';
+import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
@@ -93,27 +93,41 @@ function databaseFailover(
   if (known === undefined) return { kind: 'none', because: `the facts hold no database ${diagnosis.target}` };
   if (!isReadable(known.primary))
     return { kind: 'none', because: `the primary’s description can’t be read (${known.primary.unreadable})` };
-  const choice = chooseReplica(known);
-  if ('unfit' in choice)
-    return { kind: 'none', because: `no replica is fit for promotion: ${choice.unfit.join('; ')}` };
-  const consumers = consumersAsTheyWere(system, known, facts.applications);
-  if (typeof consumers === 'string') return { kind: 'none', because: consumers };
+  const promotion = promotionOf(system, known, facts.applications);
+  if (typeof promotion === 'string') return { kind: 'none', because: promotion };
+  const failedSince = diagnosis.failedSinceMs === null ? undefined : instant(diagnosis.failedSinceMs);
   const plan = drawDatabaseFailover(system, incident, diagnosis.scenario, {
     at: facts.at,
     database: known.database,
     primary: known.primary,
-    replica: choice.status,
     topology: topologyOf(known),
-    heartbeatAt: known.replication.find((word) => word.instance === choice.instance)?.status?.heartbeat?.at,
-    refusedSince: typeof known.watch?.refusedSinceMs === 'number' ? instant(known.watch.refusedSinceMs) : undefined,
-    failedSince: diagnosis.failedSinceMs === null ? undefined : instant(diagnosis.failedSinceMs),
-    consumers,
+    failedSince,
+    remedies: chooseRemedies(known, failedSince),
+    promotion,
     warnings: asides.warnings,
     opens: asides.opens,
   });
-  return plan === undefined
-    ? { kind: 'none', because: 'the address of the primary or of the replica is not known' }
-    : { kind: 'plan', plan };
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
+}
+
+/** What may be promoted; a sentence when nobody can tell now, since a plan without it would be another one at the next look. */
+function promotionOf(
+  system: System,
+  known: DatabaseFacts,
+  applications: readonly ApplicationFacts[],
+): DatabaseFailoverFacts['promotion'] | string {
+  const choice = choosePromotion(known);
+  if ('unfit' in choice)
+    return { kind: 'none', because: `no replica is fit for promotion: ${choice.unfit.join('; ')}` };
+  const consumers = consumersAsTheyWere(system, known, applications);
+  if (typeof consumers === 'string') return consumers;
+  return {
+    kind: 'possible',
+    replica: choice.status,
+    heartbeatAt: known.replication.find((word) => word.instance === choice.instance)?.status?.heartbeat?.at,
+    refusedSince: typeof known.watch?.refusedSinceMs === 'number' ? instant(known.watch.refusedSinceMs) : undefined,
+    consumers,
+  };
 }
 
 const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [

@@ -1,5 +1,12 @@
-// Database failover: promote a replica when the primary is gone (runbook 3.1, in the order of design.md section 8).
+// Database failover: what brings a failed primary back, the least first, and the promotion of a replica when nothing else does
+// (runbook 3.1, in the order of design.md section 8).
 //
+//   look ─▶ HA failover ─▶ serves? ─▶ holds? ─▶ resolved
+//             │ no            │ no       │ no
+//             ▼               ▼          ▼
+//           restart ─▶ serves? ─▶ holds? ─▶ resolved
+//             │ no        │ no       │ no
+//             ▼           ▼          ▼
 //   confirm ─▶ [ hold consumers ─▶ drain ─▶ stop ─▶ prove fence ─▶ loss bound ─▶ PROMOTE ─▶ epoch ─▶ secret ─▶ release ]
 //                     │ undo: give everything back, start again        │ no return                          │
 //                     ▼                                                ▼                                     ▼
@@ -11,21 +18,25 @@
 //   F2. No more is lost than was approved: the bound is computed again after the fence.
 //   F3. A primary that shows a sign of life is never failed over.
 //   F4. No consumer is given back before the new primary carries our epoch.
+//   F5. Nothing is promoted once a remedy has helped, and no remedy takes the promotion the time that the RTO leaves it.
 //
 // Corrected from the runbook: no password on a command line or in an environment variable, every consumer is moved, the old
 // primary is stopped first, and what the new one lacks of a primary is rebuilt (docs/runbooks/database-failover.md).
-// Source: runbook 3.1; facts.md 3.3 to 3.6; failover-rules 6 to 11.
+// Source: runbook 3.1; facts.md 3.3 to 3.6; failover-rules 6 to 11; decisions.md 19.
 
-import { digestOf } from '../core/digest.ts';
-import { type Instant, instant, millis, minutes, seconds } from '../core/time.ts';
+import { type Instant, instant, minutes, seconds } from '../core/time.ts';
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import { lossBound, type LossBound } from '../plan/loss-bound.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
+import type { RemedyVerdict } from '../plan/remedy.ts';
 import type { InstanceStatus } from '../ports/databases.ts';
-import { type InstanceName, targetId } from '../system/names.ts';
+import { type InstanceName, type TargetId, targetId } from '../system/names.ts';
 import type { Database, System } from '../system/system.ts';
-import { type Consumer, holdStep, releaseStep } from './consumer-steps.ts';
-import { alternatives } from './database-alternatives.ts';
+import { consumersOf } from '../system/topology.ts';
+import type { Consumer } from './consumer-steps.ts';
+import { alternatives, deadlineOf } from './database-alternatives.ts';
+import { type Place, promotionSteps } from './promotion-steps.ts';
+import { type ChosenRemedy, chooseFitting, heldBy, remedySteps, remedyTakes } from './remedy-steps.ts';
 import { planSteps, type StepDraft } from './steps.ts';
 
 /** What the plan rests on. */
@@ -33,43 +44,49 @@ export interface DatabaseFailoverFacts {
   readonly at: Instant;
   readonly database: Database;
   readonly primary: InstanceStatus;
-  /** The most advanced fit replica. */
-  readonly replica: InstanceStatus;
   /** Every instance of the topology as it is now. */
   readonly topology: readonly InstanceName[];
-  readonly heartbeatAt: Instant | undefined;
-  /** Since when every vantage point is refused without a gap. */
-  readonly refusedSince: Instant | undefined;
   readonly failedSince: Instant | undefined;
-  readonly consumers: readonly Consumer[];
+  /** The least first. */
+  readonly remedies: readonly RemedyVerdict[];
+  readonly promotion: PromotionFacts | { readonly kind: 'none'; readonly because: string };
   readonly warnings: readonly GuardBlock[];
   /** Walls that an approval of this plan opens by name. */
   readonly opens: readonly string[];
 }
 
-/** Cloud SQL's data port for PostgreSQL. */
-const PORT = 5432;
+/** What a promotion rests on. */
+export interface PromotionFacts {
+  readonly kind: 'possible';
+  /** The most advanced fit replica. */
+  readonly replica: InstanceStatus;
+  readonly heartbeatAt: Instant | undefined;
+  /** Since when every vantage point is refused without a gap. */
+  readonly refusedSince: Instant | undefined;
+  readonly consumers: readonly Consumer[];
+}
 
 /** From the approval to the proved fence, at the plan's own estimates; a growing bound counts this in. */
 const FENCE_TAKES = minutes(8);
 
-/** Draws the plan from the facts alone; `undefined` when an address that the consumers need is not known. */
+/** Draws the plan from the facts alone; a sentence when there is nothing that it could do. */
 export function drawDatabaseFailover(
   system: System,
   incident: string,
   scenario: string,
   facts: DatabaseFailoverFacts,
-): Plan | undefined {
-  const { database, primary, replica, at } = facts;
-  if (replica.address === undefined || primary.address === undefined) return undefined;
+): Plan | string {
+  const { database, promotion, topology, at } = facts;
+  const primary = placeOf(facts.primary);
+  const replica = promotion.kind === 'possible' ? placeOf(promotion.replica) : undefined;
+  if (primary === undefined || (promotion.kind === 'possible' && replica === undefined))
+    return 'the address of the primary or of the replica is not known';
+  const deadline = deadlineOf(system, facts);
+  const isPromotionNext = promotion.kind === 'possible';
+  const chosen = chooseFitting(facts.remedies, { at, deadline, isPromotionNext });
+  if (promotion.kind === 'none' && chosen.length === 0) return promotion.because;
   const target = targetId(`database/${database.instance}`);
-  const steps = draftSteps(
-    incident,
-    target,
-    { ...facts, oldAddress: primary.address, newAddress: replica.address },
-    system,
-  );
-  const bound = boundOf(system, facts);
+  const bound = boundOf(system, facts, chosen);
   return {
     version: 1,
     incident,
@@ -78,235 +95,100 @@ export function drawDatabaseFailover(
     target,
     holds: [
       target,
-      ...facts.topology.map((instance) => targetId(`instance/${instance}`)),
-      ...facts.consumers.map(({ application }) => targetId(`application/${application.id}`)),
+      ...topology.map((instance) => targetId(`instance/${instance}`)),
+      ...consumersOf(system, database.instance).map(({ id }) => targetId(`application/${id}`)),
     ],
-    steps: planSteps(steps, RECOVER_CATALOGUE),
+    steps: planSteps(draftSteps({ system, incident, target, facts, primary, replica, chosen }), RECOVER_CATALOGUE),
     lossBound: bound,
-    alternatives: alternatives(system, facts, bound),
+    alternatives: alternatives(facts, { chosen, bound, deadline }),
     warnings: facts.warnings,
     bounds: {
       observedAtMs: at,
       primary: primary.instance,
-      replica: replica.instance,
-      topology: [...facts.topology],
+      ...(replica === undefined ? {} : { replica: replica.instance }),
+      topology: [...topology],
       opens: [...facts.opens],
     },
-    failback: `${primary.instance} stays stopped, its disk kept. Failing back is a switchover of its own onto a new replica in ${primary.region}, without loss.`,
+    failback:
+      replica === undefined
+        ? `Nothing to fail back: ${primary.instance} stays the primary.`
+        : `${primary.instance} stays stopped, its disk kept. Failing back is a switchover of its own onto a new replica in ${primary.region}, without loss.`,
   };
 }
 
-function boundOf(system: System, { at, heartbeatAt, refusedSince }: DatabaseFailoverFacts): LossBound {
+interface Draft {
+  readonly system: System;
+  readonly incident: string;
+  readonly target: TargetId;
+  readonly facts: DatabaseFailoverFacts;
+  readonly primary: Place;
+  readonly replica: Place | undefined;
+  readonly chosen: readonly ChosenRemedy[];
+}
+
+/** The remedies between two looks, and the promotion; without a remedy one look is enough. */
+function draftSteps({ system, incident, target, facts, primary, replica, chosen }: Draft): readonly StepDraft[] {
+  const { promotion } = facts;
+  const { holdTime } = system.guards;
+  const consumers = consumersOf(system, facts.database.instance).map(({ id }) => id);
+  const replicas = facts.topology.filter((instance) => instance !== primary.instance);
+  const look = lookStep(target, { primary, replicas, consumers });
+  const isPromotionNext = promotion.kind === 'possible';
+  const remedies = remedySteps(chosen, { target, primary, replicas, consumers, holdTime, isPromotionNext }, FIRST_LOOK);
+  if (promotion.kind === 'none' || replica === undefined) return [{ ...look, id: FIRST_LOOK }, ...remedies];
+  const endedAtMs = promotion.refusedSince ?? null;
+  const before =
+    chosen.length === 0 ? [look] : [{ ...look, id: FIRST_LOOK }, ...remedies, again(look, endedAtMs, chosen)];
+  const { consumers: held } = promotion;
+  return [
+    ...before,
+    ...promotionSteps({ incident, target, primary, replica, holdTime, consumers: held, endedAtMs }, look.id),
+  ];
+}
+
+const placeOf = ({ instance, address, region }: InstanceStatus): Place | undefined =>
+  address === undefined ? undefined : { instance, address, region };
+
+function boundOf(system: System, { at, promotion }: DatabaseFailoverFacts, chosen: readonly ChosenRemedy[]): LossBound {
+  if (promotion.kind === 'none') return { kind: 'none' };
   const policy = system.approvals.perRunbook['database-failover'];
-  const latestFence = instant(at + (policy === undefined ? 0 : policy.expiresIn + policy.startWithin) + FENCE_TAKES);
-  return lossBound({ now: at, skew: system.guards.clockSkew, heartbeatAt, refusedSince, latestFence });
+  const remediesTake = chosen.reduce((sum, { remedy }) => sum + remedyTakes(remedy) + system.guards.holdTime, 0);
+  const approval = policy === undefined ? 0 : policy.expiresIn + policy.startWithin;
+  return lossBound({
+    now: at,
+    skew: system.guards.clockSkew,
+    heartbeatAt: promotion.heartbeatAt,
+    refusedSince: promotion.refusedSince,
+    latestFence: instant(at + approval + remediesTake + FENCE_TAKES),
+  });
 }
 
-interface Addressed extends DatabaseFailoverFacts {
-  readonly oldAddress: string;
-  readonly newAddress: string;
-}
+/** The look that comes before any remedy. */
+const FIRST_LOOK = 'look';
 
-function draftSteps(
-  incident: string,
+function lookStep(
   target: StepDraft['target'],
-  facts: Addressed,
-  system: System,
-): readonly StepDraft[] {
-  const { primary, replica, consumers, refusedSince, newAddress } = facts;
-  const epoch = `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
-  const ids = consumers.map(({ application }) => application.id);
-  const secrets = [
-    ...new Set(
-      consumers.flatMap(({ application }) =>
-        application.databaseSecret === undefined ? [] : [application.databaseSecret],
-      ),
-    ),
-  ];
-  const holds = consumers.map(holdStep);
-  const acts: readonly StepDraft[] = [
-    ...holds,
-    {
-      id: 'drain',
-      action: 'drain-replica',
-      input: { primary: primary.instance, replica: replica.instance },
-      title: `Wait until ${replica.instance} has replayed what ${primary.instance} can still send`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(5),
-      limit: minutes(5),
-    },
-    {
-      id: 'stop',
-      action: 'stop-instance',
-      input: { instance: primary.instance },
-      title: `Stop the old primary ${primary.instance}`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: minutes(1),
-      limit: minutes(8),
-      undo: {
-        kind: 'action',
-        action: 'start-instance',
-        input: { instance: primary.instance },
-        title: `Start ${primary.instance} again`,
-      },
-    },
-    {
-      id: 'fence',
-      action: 'prove-fence',
-      input: {
-        instance: primary.instance,
-        address: `${facts.oldAddress}:${PORT}`,
-        consumers: ids,
-        control: replica.instance,
-      },
-      title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(10),
-      limit: minutes(5),
-    },
-    {
-      id: 'loss',
-      action: 'check-loss-bound',
-      input: { replica: replica.instance, endedAtMs: refusedSince ?? null, fenceStep: 'fence' },
-      title: 'Compute the loss bound again and compare it with what was approved',
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(1),
-      limit: minutes(2),
-    },
-    {
-      id: 'promote',
-      action: 'promote-replica',
-      input: { replica: replica.instance, upstream: primary.instance },
-      title: `Promote ${replica.instance} to primary`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: minutes(4),
-      limit: minutes(20),
-      undo: {
-        kind: 'pointOfNoReturn',
-        because: 'a promoted replica has its own history of writes and can’t follow again',
-      },
-    },
-    {
-      id: 'epoch',
-      action: 'verify-epoch',
-      input: { instance: replica.instance, former: primary.instance, epoch },
-      title: `Write and read an epoch row on ${replica.instance}`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(5),
-      limit: minutes(5),
-    },
-    ...secrets.map(
-      (secret): StepDraft => ({
-        id: `secret-${secret}`,
-        action: 'point-secret',
-        input: { secret, host: newAddress },
-        title: `Point secret ${secret} at ${replica.instance} (${newAddress}); the password stays inside the secret`,
-        target,
-        needs: [],
-        stage: 'execute',
-        estimate: seconds(5),
-        limit: minutes(8),
-      }),
-    ),
-    ...consumers.map(releaseStep),
-  ];
-  const section = acts.map((step): StepDraft => ({ ...step, committed: true, needs: ['confirm'] }));
-  const release = section.slice(-consumers.length).map((step) => step.id);
-  const verified = consumers.map(
-    ({ application, kind }): StepDraft => ({
-      id: `verify-${application.id}`,
-      action: 'verify-consumer',
-      input: { application: application.id, kind, epoch, host: newAddress },
-      title: `${application.id} writes and reads on ${replica.instance}`,
-      target,
-      needs: release,
-      stage: 'verify',
-      estimate: seconds(45),
-      limit: minutes(10),
-    }),
-  );
-  const verifyIds = verified.map((step) => step.id);
-  const after: StepDraft[] = [
-    ...consumers.map(
-      ({ application, kind }): StepDraft => ({
-        id: `hold-well-${application.id}`,
-        action: 'stay-healthy',
-        input: { application: application.id, kind, holdMs: system.guards.holdTime },
-        title: `${application.id} stays well`,
-        target,
-        needs: verifyIds,
-        stage: 'after',
-        estimate: millis(system.guards.holdTime + 5_000),
-        limit: minutes(20),
-      }),
-    ),
-    {
-      id: 'backup',
-      action: 'take-backup',
-      input: { instance: replica.instance, description: `first backup after ${incident}` },
-      title: `Take the first backup of ${replica.instance}`,
-      target,
-      needs: verifyIds,
-      stage: 'after',
-      optional: true,
-      estimate: minutes(2),
-      limit: minutes(30),
-    },
-    {
-      id: 'protect',
-      action: 'protect-instance',
-      input: { instance: replica.instance },
-      title: `Turn on HA, backups, point-in-time recovery and deletion protection of ${replica.instance}`,
-      target,
-      needs: ['backup'],
-      stage: 'after',
-      optional: true,
-      estimate: minutes(2),
-      limit: minutes(30),
-    },
-    {
-      id: 'replica',
-      action: 'create-replica',
-      input: {
-        primary: replica.instance,
-        replica: `${replica.instance}-${digestOf(incident).slice(0, 6)}`,
-        region: replica.region,
-      },
-      title: `Ask for a new replica of ${replica.instance} in ${replica.region}`,
-      target,
-      needs: ['protect'],
-      stage: 'after',
-      optional: true,
-      estimate: seconds(10),
-      limit: minutes(30),
-    },
-  ];
-  const confirm: StepDraft = {
+  seen: { readonly primary: Place; readonly replicas: readonly InstanceName[]; readonly consumers: readonly string[] },
+): StepDraft {
+  const { instance } = seen.primary;
+  return {
     id: 'confirm',
     action: 'confirm-database-failed',
-    input: {
-      primary: primary.instance,
-      replicas: facts.topology.filter((instance) => instance !== primary.instance),
-      consumers: ids,
-    },
-    title: `Look once more whether ${primary.instance} is really failed`,
+    input: { primary: instance, replicas: [...seen.replicas], consumers: [...seen.consumers] },
+    title: `Look once more whether ${instance} is really failed`,
     target,
     needs: [],
     stage: 'prepare',
     estimate: seconds(5),
     limit: minutes(2),
   };
-  return [confirm, ...section, ...verified, ...after];
 }
+
+/** The look after the remedies, which also asks whether one of them let anybody write for a moment (F2). */
+const again = (look: StepDraft, endedAtMs: number | null, chosen: readonly ChosenRemedy[]): StepDraft => ({
+  ...look,
+  input: { ...look.input, endedAtMs },
+  title: look.title.replace('Look once more', 'If that did not help, look again'),
+  needs: [FIRST_LOOK],
+  unless: chosen.map(heldBy),
+});

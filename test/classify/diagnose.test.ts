@@ -4,6 +4,7 @@ import type { DatabaseFacts, Facts } from '../../shared/classify/facts.ts';
 import { digestOf } from '../../shared/core/digest.ts';
 import { millis } from '../../shared/core/time.ts';
 import { targetId } from '../../shared/system/names.ts';
+import type { Database } from '../../shared/system/system.ts';
 import {
   ABOUT_API,
   ask,
@@ -28,6 +29,12 @@ import {
   wellLook,
   word,
 } from './looks.ts';
+
+/** A primary that died, where dr.yaml lists these remedies. */
+const failed =
+  (remedies: Database['remedies'], change: Partial<DatabaseFacts> = {}) =>
+  (seconds: number): Facts =>
+    deadLook(seconds, { database: { ...database, remedies }, ...change });
 
 const codes = (diagnosis: ReturnType<typeof ask>) => diagnosis.reasons.map(({ code }) => code);
 
@@ -110,10 +117,29 @@ describe('a primary that died', () => {
   });
 
   it('goes to people when dr.yaml allows no promotion', () => {
-    const fixed = { ...database, remedies: ['wait'] as const };
-    expect(ask(every20(20, 80, (seconds) => deadLook(seconds, { database: fixed })))).toMatchObject({
+    expect(ask(every20(20, 80, failed(['wait'])))).toMatchObject({
       conclusion: 'person',
       scenario: 'database-primary-failure',
+    });
+  });
+
+  it('is restarted when dr.yaml lists that and no promotion, and goes to people once that was tried', () => {
+    const tried = operation('RESTART', at(30), { state: 'done', error: 'INTERNAL_ERROR' });
+    expect(ask(every20(20, 80, failed(['restart'])))).toMatchObject({
+      conclusion: 'act',
+      runbook: 'database-failover',
+    });
+    const after = ask(every20(20, 80, failed(['restart'], { operations: [tried] })));
+    expect(after).toMatchObject({ conclusion: 'person', scenario: 'database-primary-failure' });
+    expect(codes(after)).toContain('remedySpent');
+  });
+
+  it('is restarted when no replica is fit, and goes to people without that remedy', () => {
+    const alone = { replicas: [] };
+    expect(ask(every20(20, 80, failed(['restart', 'promote'], alone)))).toMatchObject({ conclusion: 'act' });
+    expect(ask(every20(20, 80, failed(['promote'], alone)))).toMatchObject({
+      conclusion: 'person',
+      scenario: 'database-replica-unfit',
     });
   });
 
@@ -248,6 +274,23 @@ describe('an innocent cause', () => {
     expect(ask(every20(140, 200, regional))).toMatchObject({
       scenario: 'database-standby-takes-over',
       conclusion: 'person',
+    });
+  });
+
+  it('is a standby that does not take over: helped on where failover is listed, until that was tried', () => {
+    const regional = { primary: instance({ availability: 'regional' }) };
+    const list = ['wait', 'failover'] as const;
+    const tried = { ...regional, operations: [operation('FAILOVER', at(60), { state: 'done' })] };
+    expect(ask(every20(20, 80, failed(list, regional)))).toMatchObject({ conclusion: 'wait' });
+    expect(ask(every20(140, 200, failed(list, regional)))).toMatchObject({
+      scenario: 'database-primary-failure',
+      conclusion: 'act',
+      runbook: 'database-failover',
+    });
+    expect(ask(every20(140, 200, failed(list, tried)))).toMatchObject({ conclusion: 'person' });
+    expect(ask(every20(140, 200, failed(['wait', 'failover', 'promote'], tried)))).toMatchObject({
+      conclusion: 'act',
+      subject: { replica: REPLICA },
     });
   });
 

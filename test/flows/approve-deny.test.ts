@@ -1,17 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import { RECOVER_CATALOGUE } from '../../shared/actions/catalogue.ts';
-import type { Action, Catalogue } from '../../shared/engine/action.ts';
+import { type Action, type Catalogue, failure, type Progress } from '../../shared/engine/action.ts';
 import { decide } from '../../shared/flows/approve.ts';
 import { type RunHome, runIncident } from '../../shared/flows/run-incident.ts';
 import { event } from '../../shared/incident/events.ts';
 import type { World } from '../../shared/ports/ports.ts';
 import { personId } from '../../shared/system/names.ts';
+import type { Database } from '../../shared/system/system.ts';
 import { type AskedStage, askedStage } from '../approvals/asked.ts';
 import { opened, type OpenedLink, post } from '../approvals/links.ts';
 
 // A deny while a run is under way: it stops the plan until the committed section has begun, and not after that.
 
-/** Every action of recover does nothing and is done at once, and tells which destructive ones were begun. */
+const DID_NOT_HELP: Progress = { kind: 'failed', failure: failure('notVerified', 'didNotHelp', 'it did not help') };
+
+/** Every action of recover does nothing and is done at once (a remedy helps nobody), and tells which destructive ones were begun. */
 function hollow(begun: string[], before: (kind: string) => Promise<void>): Catalogue {
   return Object.fromEntries(
     Object.values(RECOVER_CATALOGUE).map((action): [string, Action] => [
@@ -24,7 +27,7 @@ function hollow(begun: string[], before: (kind: string) => Promise<void>): Catal
         },
         start: async () => {
           if (action.risk === 'destructive') begun.push(action.kind);
-          return { kind: 'done', detail: 'so it is' };
+          return action.kind === 'verify-primary-serves' ? DID_NOT_HELP : { kind: 'done', detail: 'so it is' };
         },
         verify: async () => ({ ok: true, detail: '' }),
       },
@@ -36,8 +39,12 @@ function hollow(begun: string[], before: (kind: string) => Promise<void>): Catal
  * Lets oncall approve and recover run; `then` happens when an action of that kind is about to be looked at, or when the
  * `operations` are, which is the last thing before an intent.
  */
-async function approvedRun(at: string, then: (stage: AskedStage, cto: OpenedLink) => Promise<void>) {
-  const stage = await askedStage();
+async function approvedRun(
+  at: string,
+  then: (stage: AskedStage, cto: OpenedLink) => Promise<void>,
+  remedies?: Database['remedies'],
+) {
+  const stage = await askedStage(undefined, undefined, remedies);
   const [oncall, cto] = [await opened(stage), await opened(stage, 'cto-pager')];
   await decide(post(oncall, oncall.approve), stage.home);
   const begun: string[] = [];
@@ -92,6 +99,16 @@ describe('a run that was approved', () => {
       expect(state.approvals[0]?.decisions).toHaveLength(2);
     },
   );
+
+  it('ends after a remedy that did not help when somebody denies it before its committed section', async () => {
+    const remedies = ['wait', 'restart', 'promote'] as const;
+    const approved = await approvedRun('verify-primary-serves', async () => undefined, remedies);
+    const denied = await approvedRun('verify-primary-serves', denyByCto, remedies);
+
+    expect(approved.begun).toEqual(expect.arrayContaining(['restart-instance', 'promote-replica']));
+    expect(denied.begun).toEqual(['restart-instance']);
+    expect(denied.state.phase).toEqual({ kind: 'needsPerson', because: 'denied by cto' });
+  });
 
   it('goes on when somebody denies it inside its committed section', async () => {
     const { begun, state } = await approvedRun('stop-instance', denyByCto);

@@ -9,8 +9,11 @@ import { askedStage } from '../approvals/asked.ts';
 // The internal status update of runbook chapter 8.1.
 
 /** The state after more events, with the moment at which it is told. */
-async function told(events: (state: IncidentState) => readonly NewEvent[] = () => []) {
-  const stage = await askedStage();
+async function told(
+  events: (state: IncidentState) => readonly NewEvent[] = () => [],
+  remedies?: Parameters<typeof askedStage>[2],
+) {
+  const stage = await askedStage(undefined, undefined, remedies);
   const journal = await stage.journal();
   const state = await journal.append((known) => events(known));
   return { state, now: stage.clock.now() };
@@ -69,6 +72,23 @@ describe('the internal update', () => {
     ['Resolved', () => [event('dismissed', { because: 'b' })]],
   ])('says %s', async (status, events) => {
     const { state, now } = await told(events);
+
+    expect(line(internalUpdate(state, now), 'Status')).toBe(status);
+  });
+
+  it.each([
+    { holds: begin('restart-holds'), status: 'Monitoring' },
+    {
+      holds: event('stepFailed', {
+        step: 'restart-holds',
+        direction: 'do',
+        failure: { kind: 'notVerified', code: 'relapsed', detail: 'ill', block: null },
+      }),
+      status: 'Identified',
+    },
+  ])('says $status while a remedy that helped is being watched, or no longer holds', async ({ holds, status }) => {
+    const helped = ['look', 'restart', 'restart-serves'].map(end);
+    const { state, now } = await told((known) => [started(known), ...helped, holds], ['wait', 'restart', 'promote']);
 
     expect(line(internalUpdate(state, now), 'Status')).toBe(status);
   });

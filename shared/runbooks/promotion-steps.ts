@@ -1,0 +1,216 @@
+import { digestOf } from '../core/digest.ts';
+import { millis, minutes, seconds } from '../core/time.ts';
+import type { InstanceName, TargetId } from '../system/names.ts';
+import type { Guards } from '../system/system.ts';
+import { type Consumer, holdStep, releaseStep } from './consumer-steps.ts';
+import type { StepDraft } from './steps.ts';
+
+// The promotion itself: the committed section, the verification of each consumer, and the redundancy that is rebuilt afterwards
+// (invariants F1 to F4 of database-failover.ts).
+
+/** Cloud SQL's data port for PostgreSQL. */
+const PORT = 5432;
+
+/** An instance with the address under which consumers find it. */
+export interface Place {
+  readonly instance: InstanceName;
+  readonly address: string;
+  readonly region: string;
+}
+
+/** What a promotion is drawn from. */
+export interface PromotionDraft {
+  readonly incident: string;
+  readonly target: TargetId;
+  readonly primary: Place;
+  readonly replica: Place;
+  readonly consumers: readonly Consumer[];
+  /** Since when every vantage point is refused without a gap; bounds what is lost. */
+  readonly endedAtMs: number | null;
+  readonly holdTime: Guards['holdTime'];
+}
+
+/** Every step from the committed section on; the first of them need `after`. */
+export function promotionSteps(draft: PromotionDraft, after: string): readonly StepDraft[] {
+  const { incident, target, primary, replica, consumers, endedAtMs, holdTime } = draft;
+  const epoch = `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
+  const ids = consumers.map(({ application }) => application.id);
+  const secrets = [
+    ...new Set(
+      consumers.flatMap(({ application }) =>
+        application.databaseSecret === undefined ? [] : [application.databaseSecret],
+      ),
+    ),
+  ];
+  const holds = consumers.map(holdStep);
+  const acts: readonly StepDraft[] = [
+    ...holds,
+    {
+      id: 'drain',
+      action: 'drain-replica',
+      input: { primary: primary.instance, replica: replica.instance },
+      title: `Wait until ${replica.instance} has replayed what ${primary.instance} can still send`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(5),
+    },
+    {
+      id: 'stop',
+      action: 'stop-instance',
+      input: { instance: primary.instance },
+      title: `Stop the old primary ${primary.instance}`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: minutes(1),
+      limit: minutes(8),
+      undo: {
+        kind: 'action',
+        action: 'start-instance',
+        input: { instance: primary.instance },
+        title: `Start ${primary.instance} again`,
+      },
+    },
+    {
+      id: 'fence',
+      action: 'prove-fence',
+      input: {
+        instance: primary.instance,
+        address: `${primary.address}:${PORT}`,
+        consumers: ids,
+        control: replica.instance,
+      },
+      title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(10),
+      limit: minutes(5),
+    },
+    {
+      id: 'loss',
+      action: 'check-loss-bound',
+      input: { replica: replica.instance, endedAtMs, fenceStep: 'fence' },
+      title: 'Compute the loss bound again and compare it with what was approved',
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(1),
+      limit: minutes(2),
+    },
+    {
+      id: 'promote',
+      action: 'promote-replica',
+      input: { replica: replica.instance, upstream: primary.instance },
+      title: `Promote ${replica.instance} to primary`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: minutes(4),
+      limit: minutes(20),
+      undo: {
+        kind: 'pointOfNoReturn',
+        because: 'a promoted replica has its own history of writes and can’t follow again',
+      },
+    },
+    {
+      id: 'epoch',
+      action: 'verify-epoch',
+      input: { instance: replica.instance, former: primary.instance, epoch },
+      title: `Write and read an epoch row on ${replica.instance}`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(5),
+    },
+    ...secrets.map(
+      (secret): StepDraft => ({
+        id: `secret-${secret}`,
+        action: 'point-secret',
+        input: { secret, host: replica.address },
+        title: `Point secret ${secret} at ${replica.instance} (${replica.address}); the password stays inside the secret`,
+        target,
+        needs: [],
+        stage: 'execute',
+        estimate: seconds(5),
+        limit: minutes(8),
+      }),
+    ),
+    ...consumers.map(releaseStep),
+  ];
+  const section = acts.map((step): StepDraft => ({ ...step, committed: true, needs: [after] }));
+  const release = section.slice(-consumers.length).map((step) => step.id);
+  const verified = consumers.map(
+    ({ application, kind }): StepDraft => ({
+      id: `verify-${application.id}`,
+      action: 'verify-consumer',
+      input: { application: application.id, kind, epoch, host: replica.address },
+      title: `${application.id} writes and reads on ${replica.instance}`,
+      target,
+      needs: release,
+      stage: 'verify',
+      estimate: seconds(45),
+      limit: minutes(10),
+    }),
+  );
+  const verifyIds = verified.map((step) => step.id);
+  const rest: StepDraft[] = [
+    ...consumers.map(
+      ({ application, kind }): StepDraft => ({
+        id: `hold-well-${application.id}`,
+        action: 'stay-healthy',
+        input: { application: application.id, kind, holdMs: holdTime },
+        title: `${application.id} stays well`,
+        target,
+        needs: verifyIds,
+        stage: 'after',
+        estimate: millis(holdTime + 5_000),
+        limit: minutes(20),
+      }),
+    ),
+    {
+      id: 'backup',
+      action: 'take-backup',
+      input: { instance: replica.instance, description: `first backup after ${incident}` },
+      title: `Take the first backup of ${replica.instance}`,
+      target,
+      needs: verifyIds,
+      stage: 'after',
+      optional: true,
+      estimate: minutes(2),
+      limit: minutes(30),
+    },
+    {
+      id: 'protect',
+      action: 'protect-instance',
+      input: { instance: replica.instance },
+      title: `Turn on HA, backups, point-in-time recovery and deletion protection of ${replica.instance}`,
+      target,
+      needs: ['backup'],
+      stage: 'after',
+      optional: true,
+      estimate: minutes(2),
+      limit: minutes(30),
+    },
+    {
+      id: 'replica',
+      action: 'create-replica',
+      input: {
+        primary: replica.instance,
+        replica: `${replica.instance}-${digestOf(incident).slice(0, 6)}`,
+        region: replica.region,
+      },
+      title: `Ask for a new replica of ${replica.instance} in ${replica.region}`,
+      target,
+      needs: ['protect'],
+      stage: 'after',
+      optional: true,
+      estimate: seconds(10),
+      limit: minutes(30),
+    },
+  ];
+  return [...section, ...verified, ...rest];
+}

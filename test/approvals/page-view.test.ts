@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import { approvalView } from '../../shared/approvals/page-view.ts';
+import { personId } from '../../shared/system/names.ts';
+import { askedStage } from './asked.ts';
+
+// What the page says of a plan that has several ways.
+
+async function view() {
+  const stage = await askedStage(undefined, undefined, ['wait', 'restart', 'promote']);
+  const state = await stage.state();
+  const { run } = state;
+  const [approval] = state.approvals;
+  if (run === undefined || approval === undefined) throw new Error('nothing was asked');
+  const subject = { system: stage.home.system, state, approval, approver: personId('oncall'), plan: run.plan };
+  return approvalView(subject, stage.clock.now());
+}
+
+describe('The page of a plan that begins with a restart', () => {
+  it('says of the restart that the plan goes on without its help, and of what follows that its help makes it unnecessary', async () => {
+    const notes = (await view()).steps.map(({ title, note }) => [title, note] as const);
+
+    expect(notes.slice(1, 5)).toEqual([
+      ['Restart coditect-dms-db', 'if it does not help, the plan goes on'],
+      ['Every consumer writes and reads on coditect-dms-db again', 'if it does not help, the plan goes on'],
+      ['Every consumer stays well on coditect-dms-db', 'if it does not help, the plan goes on'],
+      [
+        'If that did not help, look again whether coditect-dms-db is really failed',
+        'this and what follows is left out if what comes before has helped',
+      ],
+    ]);
+    expect(notes.at(-1)?.[1]).toBe('afterwards; a failure is told and stops nothing');
+  });
+
+  it('counts the restart and the promotion into how long it may take, and shows both ways', async () => {
+    const { situation, alternatives } = await view();
+
+    expect(situation.find(({ name }) => name === 'How long')?.text).toMatch(/^about 1[0-2]m/);
+    expect(alternatives.map(({ text }) => text)).toContain(
+      'This plan: restart coditect-dms-db; if that does not help, promote coditect-dms-db-replica',
+    );
+  });
+});
