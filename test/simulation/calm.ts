@@ -19,6 +19,8 @@ export function calm(happenings: readonly Happening[], more: Partial<Plot> = {})
   return {
     title: 'made by hand',
     mood: 'calm',
+    remedies: undefined,
+    isRegional: false,
     brokenAtMs: BROKEN_AT,
     faultsUntilMs: BROKEN_AT + minutes(15),
     endsAtMs: BROKEN_AT + minutes(60),

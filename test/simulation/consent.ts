@@ -15,9 +15,11 @@ import type { Run } from './run.ts';
 
 // Nothing is done to the protected system that people did not agree to.
 
-/** A decision against a plan that came before its first destructive intent. */
+/** A decision against a plan that came before its committed section, or before all that it would do where it has none. */
 function denialOf(run: Run, { incident, plan, digest }: DrawnPlan): IncidentEvent | undefined {
-  const destructive = new Set(plan.steps.filter(({ risk }) => risk === 'destructive').map(({ id }) => String(id)));
+  const section = plan.steps.filter(({ committed }) => committed);
+  const late = section.length > 0 ? section : plan.steps.filter(({ risk }) => risk === 'destructive');
+  const destructive = new Set(late.map(({ id }) => String(id)));
   const drawnAt = incident.events.find((event) => event.kind === 'planDrawn' && event.data.digest === digest);
   const begun = incident.events.find(
     (event) =>

@@ -1,4 +1,4 @@
-import { ACTIONS } from './draw-plot.ts';
+import { ACTIONS, REMEDY_ACTIONS } from './draw-plot.ts';
 import type { Summary } from './report.ts';
 
 // Which fault met which step, and how that run ended (decisions.md 29). Runs that led to no step don't count.
@@ -24,7 +24,10 @@ const FAULTS = [
 /** Steps that ask nothing at the door of the APIs, so that no fault there can meet them. */
 const BESIDE_THE_DOOR: ReadonlySet<string> = new Set(['drain-replica', 'check-loss-bound', 'verify-epoch']);
 
-/** Counted runs from which on a cell at 0 is a failure; fewer are too few for chance to reach them all. */
+/**
+ * Counted runs from which on a cell at 0 is a failure; fewer are too few for chance to reach them all. Remedies are shown and not
+ * asked for: only a third of the plots list any.
+ */
 export const COVERED_FROM = 3_000;
 
 /** How often each fault met each step, by outcome. */
@@ -57,7 +60,7 @@ export class Coverage {
   /** The tables, for people. */
   show(): string {
     const whats = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[0] ?? ''))].toSorted();
-    const columns = [...ACTIONS.database, 'capture-pod-evidence', 'evict-pod'];
+    const columns = [...ACTIONS.database, ...REMEDY_ACTIONS, 'capture-pod-evidence', 'evict-pod'];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]
       .filter((position) => !columns.some((column) => column === position))
       .toSorted();

@@ -45,6 +45,25 @@ export const ACTIONS = {
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
 } as const;
 
+/** What a database's run begins with where dr.yaml lists a remedy beside the promotion. */
+export const REMEDY_ACTIONS = [
+  'restart-instance',
+  'failover-instance',
+  'verify-primary-serves',
+  'primary-stays-well',
+] as const;
+
+/** What a dr.yaml may list instead of what the reference file does. */
+const REMEDIES: readonly [Listed, ...Listed[]] = [
+  ['wait', 'restart', 'promote'],
+  ['wait', 'restart', 'promote'],
+  ['wait', 'failover', 'restart', 'promote'],
+  ['wait', 'failover', 'promote'],
+  ['wait', 'failover', 'restart'],
+  ['restart'],
+];
+type Listed = NonNullable<Plot['remedies']>;
+
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
@@ -52,7 +71,8 @@ export function drawPlot(seed: number): Plot {
   const scene = pickWeighted(SCENES, chance);
   const brokenAtMs = minutes(chance.between(4, 5)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
-  const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook };
+  const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
+  const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook, hasRemedies: remedies.remedies !== undefined };
   const disaster = scene.play(chance.fork('scene')).map(({ ms, deed }) => at(brokenAtMs + ms, deed));
   const aims = Array.from({ length: aimsOf(mood, chance.fork('aims')) }, (_, index) =>
     aim(chance.fork(`aim ${index}`), about, mood),
@@ -62,6 +82,7 @@ export function drawPlot(seed: number): Plot {
   return {
     title: scene.name,
     mood,
+    ...remedies,
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(45),
@@ -86,6 +107,14 @@ interface About {
   readonly brokenAtMs: number;
   readonly faultsUntilMs: number;
   readonly runbook: 'database' | 'pod';
+  readonly hasRemedies: boolean;
+}
+
+/** What is listed, and whether there is a standby that could take over. */
+function drawRemedies(chance: Chance, runbook: About['runbook']): Pick<Plot, 'remedies' | 'isRegional'> {
+  if (runbook === 'pod' || chance.next() < 0.65) return { remedies: undefined, isRegional: false };
+  const remedies = chance.pick(REMEDIES);
+  return { remedies, isRegional: remedies.includes('failover') && chance.next() < 0.8 };
 }
 
 const at = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 'at', ms }, deed });
@@ -102,8 +131,9 @@ function aimsOf(mood: Plot['mood'], chance: Chance): number {
 }
 
 /** One thing that happens when a step begins. */
-function aim(chance: Chance, { runbook }: About, mood: Plot['mood']): Happening {
-  const action: string = chance.pick(ACTIONS[runbook]);
+function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']): Happening {
+  const isAtRemedy = hasRemedies && chance.fork('remedy').next() < 0.5;
+  const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
   const worker: FunctionName = runbook === 'pod' ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };

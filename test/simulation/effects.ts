@@ -72,8 +72,10 @@ function mayRepeat(run: Run, request: string): boolean {
   // The pod that ends is ended: its uid goes with the request.
   if (request.startsWith('k8s.pods/eviction.create ')) return hadLateRequests(run);
   // Serialised: nothing protects against a request that is later than the late-arrival time.
-  return request.startsWith('secretmanager.versions.add ') && hadLateRequests(run);
+  return SERIALISED.some((permission) => request.startsWith(`${permission} `)) && hadLateRequests(run);
 }
+
+const SERIALISED = ['secretmanager.versions.add', 'cloudsql.instances.restart', 'cloudsql.instances.failover'] as const;
 
 export const EFFECTS: Readonly<Record<string, Invariant>> = {
   'S3 at most one promotion': (run) =>

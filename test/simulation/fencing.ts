@@ -3,6 +3,7 @@ import {
   consentedBy,
   described,
   type DrawnPlan,
+  effectsBy,
   hadLateRequests,
   type Invariant,
   isForged,
@@ -15,6 +16,9 @@ import {
 import type { Run } from './run.ts';
 
 // Never two primaries, and never a greater loss than people accepted.
+
+/** What takes a database down in order to bring it back. */
+const REVIVES: ReadonlySet<string> = new Set(['cloudsql.instances.restart', 'cloudsql.instances.failover']);
 
 export const FENCING: Readonly<Record<string, Invariant>> = {
   'S2 nothing is promoted while another instance takes writes from a consumer’s place': (run) =>
@@ -32,6 +36,13 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
         ? []
         : [`${described(run, effect)} while ${effect.unstopped.join(', ')} was not stopped`];
     }),
+  'S2 nothing that takes writes is restarted or failed over': (run) =>
+    hadLateRequests(run)
+      ? []
+      : effectsBy(run, 'recover')
+          .filter(({ call }) => REVIVES.has(call.permission))
+          .filter(({ call, writers }) => writers.some((name) => call.resource.startsWith(`instances/${name}:`)))
+          .map((effect) => `${described(run, effect)} while it took writes`),
   'S2 two instances never take writes at once through us': (run) => {
     const { witness } = run;
     const [first] = witness.splits;

@@ -8,7 +8,8 @@ import {
 import { minutes, showDuration } from '../../shared/core/time.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
-import { effectsBy, type Invariant, isForged, lastOf, when } from './judged.ts';
+import { effectsBy, type Invariant, isForged, lastOf, promotionsOf, when } from './judged.ts';
+import type { Plot } from './plot.ts';
 import { isWithPeople, type Run, type RunIncident } from './run.ts';
 
 // Nobody is forgotten: every incident ends or reaches a person, nothing ends that is not over, and in a calm world the recovery
@@ -54,15 +55,35 @@ const BY_PEOPLE = /^(cancelled by|test-notification)/;
 
 /** A calm world in which one person approves at once and nothing else goes wrong. */
 function shouldRecover({ stage: { plot } }: Run): boolean {
-  const { title, mood, happenings, habits, assumptions } = plot;
+  const { mood, happenings, habits, assumptions } = plot;
   const isPlain = happenings.every(({ trigger }) => trigger.kind === 'at') && mood === 'calm';
-  const isCurable = title === 'pod hangs' || title === 'primary lost, refuses' || title === 'primary lost, hangs';
   const agrees = habits['oncall-pager'] === 'quick' && habits['eng-lead-pager'] === 'never';
-  return isPlain && isCurable && agrees && assumptions === BELIEVED;
+  return isPlain && isCurable(plot) && agrees && assumptions === BELIEVED;
 }
 
-/** From the break to the last user served again, in a world where nothing else goes wrong. */
+/** Whether something that the plot lists ends its disaster. A standby that takes over by itself leaves nothing to do. */
+function isCurable({ title, remedies, isRegional }: Plot): boolean {
+  const promotes = remedies === undefined || remedies.includes('promote');
+  switch (title) {
+    case 'pod hangs':
+      return true;
+    case 'primary lost, refuses':
+    case 'primary lost, hangs':
+      return promotes && !isRegional;
+    case 'primary crashed':
+      return isRevived({ remedies, isRegional }) || (promotes && !isRegional);
+    default:
+      return false;
+  }
+}
+
+/** Whether a remedy that is listed brings back a server that has crashed. */
+const isRevived = ({ remedies, isRegional }: Pick<Plot, 'remedies' | 'isRegional'>): boolean =>
+  remedies?.includes('restart') === true || (isRegional && remedies?.includes('failover') === true);
+
+/** From the break to the last user served again, in a world where nothing else goes wrong; each remedy may be tried first. */
 const RECOVERED_WITHIN = minutes(15);
+const REMEDIES_TAKE = minutes(8);
 
 export const LIVENESS: Readonly<Record<string, Invariant>> = {
   'L1 every incident has ended or is with people': (run) =>
@@ -113,6 +134,15 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     const isByPeople = run.incidents.some(({ events }) => lastOf(events, 'cancelled') !== undefined);
     return ill.length === 0 || isKnown || isByPeople ? [] : [`${ill.join(', ')} can't be written to, and nobody looks`];
   },
+  'L5 what a remedy brings back is not promoted, and loses nothing': (run) => {
+    const { plot } = run.stage;
+    if (!shouldRecover(run) || plot.title !== 'primary crashed' || !isRevived(plot)) return [];
+    const measured = run.incidents.map(({ state }) => state.measures?.['rpo'] ?? null);
+    return [
+      ...promotionsOf(run).map(({ at }) => `promoted ${when(run, at)}`),
+      ...(measured.includes(0) ? [] : [`the loss was measured as ${measured.join(', ')}`]),
+    ];
+  },
   'L5 in a calm world what can be recovered is recovered': (run) => {
     if (!shouldRecover(run)) return [];
     const ends = run.stage.load.report().flatMap(({ outages }) => outages.map(({ until }) => until ?? run.endedAt));
@@ -120,6 +150,7 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     const acted = [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')].length > 0;
     const isResolved = run.incidents.some(({ state }) => state.phase.kind === 'resolved');
     if (!isResolved || !acted) return ['nothing was resolved'];
-    return took > RECOVERED_WITHIN ? [`users were without service for ${showDuration(took as never)}`] : [];
+    const limit = RECOVERED_WITHIN + (run.stage.plot.remedies === undefined ? 0 : REMEDIES_TAKE);
+    return took > limit ? [`users were without service for ${showDuration(took as never)}`] : [];
   },
 };

@@ -2,6 +2,7 @@ import type { Assumptions } from '../../sandbox/world/assumptions.ts';
 import type { FaultName } from '../../sandbox/world/disasters.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { FunctionName, Mode } from '../../shared/system/names.ts';
+import type { Database } from '../../shared/system/system.ts';
 import type { Blow } from './processes.ts';
 
 // One run's story, as data: what happens to the world, to our processes and to the store, and what people do. A plot says all
@@ -101,6 +102,10 @@ export type Habit = (typeof HABITS)[number];
 export interface Plot {
   readonly title: string;
   readonly mood: 'calm' | 'rough' | 'hostile';
+  /** What dr.yaml lists for the database; `undefined` for what the reference file says. */
+  readonly remedies: Database['remedies'] | undefined;
+  /** Whether the primary has a standby in another zone. */
+  readonly isRegional: boolean;
   readonly brokenAtMs: number;
   /** When the faults that are nobody's disaster have ended. */
   readonly faultsUntilMs: number;

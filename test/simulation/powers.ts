@@ -33,6 +33,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'release-service': () => [SERVICE],
   'stop-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'start-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'restart-instance': (input) => [`cloudsql.instances.restart instances/${text(input, 'instance')}:restart`],
+  'failover-instance': (input) => [`cloudsql.instances.failover instances/${text(input, 'instance')}:failover`],
   'promote-replica': (input) => [
     `cloudsql.instances.promoteReplica instances/${text(input, 'replica')}:promoteReplica`,
   ],

@@ -46,6 +46,7 @@ const REPLICA = 'coditect-dms-db-replica';
 export const SCENES: readonly [Scene, ...Scene[]] = [
   database('primary lost, refuses', 28, () => [breaks(0, 'primary-database', 'refuses')]),
   database('primary lost, hangs', 12, () => [breaks(0, 'primary-database', 'hangs')]),
+  database('primary crashed', 10, () => [breaks(0, 'primary-database', 'crashed')]),
   database('primary lost, comes back', 9, (chance) => [
     breaks(0, 'primary-database', chance.pick(['refuses', 'hangs'] as const)),
     mends(seconds(chance.between(20, 900)), 'primary-database'),

@@ -4,7 +4,7 @@ import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { dataOf } from '../../sandbox/world/broker-message.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
-import { createWorld } from '../../sandbox/world/world.ts';
+import { createWorld, type World } from '../../sandbox/world/world.ts';
 import { SecretText } from '../../shared/core/redact.ts';
 import { after, type Instant, instant, minutes, seconds } from '../../shared/core/time.ts';
 import { parseEvent } from '../../shared/incident/events.ts';
@@ -86,15 +86,14 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     const outcome = pubsub.publish({ principal: monitoringAgent(world.project), from: 'google' }, topic, [draft]);
     if (outcome.kind === 'answer') witness.alerts.push(text);
   };
-  const known = reference();
-  const system: System = { ...known, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
+  if (plot.isRegional) giveStandby(world);
   return {
     seed,
     plot,
     chance,
     clock,
     outside,
-    system,
+    system: systemOf(plot),
     world,
     broker,
     pubsub,
@@ -121,6 +120,19 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     witness,
     keys,
   };
+}
+
+/** The reference system with what the plot says of its database. */
+function systemOf({ remedies }: Plot): System {
+  const known = reference();
+  const databases = known.databases.map((database) => (remedies === undefined ? database : { ...database, remedies }));
+  return { ...known, databases, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
+}
+
+/** Makes the primary REGIONAL, as if it had always been. */
+function giveStandby({ sql }: World): void {
+  for (const instance of sql.fleet.all().filter(({ primary }) => primary === undefined))
+    sql.fleet.put({ ...instance, settings: { ...instance.settings, availabilityType: 'REGIONAL' } });
 }
 
 let known: Promise<{ readonly signer: TokenSigner; readonly verifier: TokenVerifier; readonly stranger: TokenSigner }>;
