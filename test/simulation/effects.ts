@@ -48,11 +48,15 @@ function spans(id: IncidentId, events: readonly IncidentEvent[]) {
 /** Steps whose intent stands in the logs and that may make a request, each counted once per direction. */
 function intentsFor(run: Run, request: string): number {
   const intents = run.incidents.flatMap(({ events }) => {
-    const seen = new Set<string>();
+    const [seen, drawn] = [new Set<string>(), new Set<string>()];
     let plan: DrawnPlan['plan'] | undefined;
     let digest = '';
     for (const event of events) {
-      if (event.kind === 'planDrawn') ({ plan, digest } = event.data);
+      // What is drawn again under a known digest is not the product's (V4 of evolve.ts).
+      if (event.kind === 'planDrawn' && !drawn.has(event.data.digest)) {
+        ({ plan, digest } = event.data);
+        drawn.add(digest);
+      }
       if (event.kind !== 'stepStarted') continue;
       const step = plan?.steps.find(({ id }) => id === event.data.step);
       const call = event.data.direction === 'do' ? step : step?.undo.kind === 'action' ? step.undo : undefined;
