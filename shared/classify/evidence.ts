@@ -263,7 +263,8 @@ function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state }:
       const named = state.targets.includes(targetIdOf({ kind: 'application', id: seen.application }));
       const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
       if (pods.some((condition) => !isFine(condition))) return false;
-      return named ? seen.health.kind === 'serving' : whyFailing(seen) === undefined;
+      if (!named) return whyFailing(seen) === undefined;
+      return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })
   );
 }

@@ -11,6 +11,8 @@ const LOOPING = {
   lastTermination: 'OOMKilled',
 } as const;
 
+const UNREADABLE = { pods: { unreadable: 'timeout' } } as const;
+
 describe('a pod', () => {
   it.each<[string, Partial<PodStatus>, PodCondition]>([
     ['is well while it is ready', {}, 'well'],
@@ -266,6 +268,11 @@ describe('an application', () => {
   it('that is silent and named by nobody does not keep an incident open', () => {
     const silent = (seconds: number) => look(seconds, [wellDatabase(seconds)], [gke('serving'), run('silent')]);
     expect(ask(every20(20, 80, silent), ABOUT_API)).toMatchObject({ conclusion: 'nothing' });
+  });
+
+  it('has not recovered because its pods can’t be read', () => {
+    const rounds = [podLook(20, HUNG), ...every20(1_040, 1_120, (seconds) => podLook(seconds, HUNG, UNREADABLE))];
+    expect(ask(rounds, ABOUT_API)).not.toMatchObject({ conclusion: 'nothing' });
   });
 
   it('has recovered when its pod was replaced', () => {
