@@ -1,6 +1,6 @@
 import type { Instant } from '../../shared/core/time.ts';
 import type { Caller } from './caller.ts';
-import type { Iam } from './kernel.ts';
+import type { Iam, Principal } from './kernel.ts';
 import type { SqlFleet } from './sql-fleet.ts';
 import type { RowContent } from './sql-rows.ts';
 import type { Contact, ReadOutcome, Replication, WriteOutcome } from './sql-servers.ts';
@@ -29,10 +29,16 @@ const LOGIN = 'cloudsql.instances.login';
 export class SqlDataPlane {
   readonly #fleet: SqlFleet;
   readonly #iam: Iam;
+  readonly #listeners: ((principal: Principal) => void)[] = [];
 
   constructor(fleet: SqlFleet, iam: Iam) {
     this.#fleet = fleet;
     this.#iam = iam;
+  }
+
+  /** Tells who asked each time that a server has been asked, before the asker hears of it: these questions are in no audit. */
+  listen(listener: (principal: Principal) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** What a connection from a place meets before anything is asked. */
@@ -85,12 +91,18 @@ export class SqlDataPlane {
     if (contact !== 'ok') return { kind: contact };
     if (!this.#iam.allows(caller.principal, LOGIN)) return { kind: 'forbidden' };
     const outcome: WriteOutcome = this.#fleet.servers.write(caller.from, instance, content);
+    this.#tell(caller);
     return outcome.kind === 'written' ? { kind: 'answer', value: undefined } : outcome;
   }
 
   #read<T>(caller: Caller, ask: () => ReadOutcome<T>): DataOutcome<T> {
     const outcome = ask();
+    this.#tell(caller);
     if (outcome.kind !== 'read') return outcome;
     return this.#iam.allows(caller.principal, LOGIN) ? { kind: 'answer', value: outcome.value } : { kind: 'forbidden' };
+  }
+
+  #tell({ principal }: Caller): void {
+    for (const listener of this.#listeners) listener(principal);
   }
 }
