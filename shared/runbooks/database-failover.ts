@@ -37,7 +37,7 @@ import type { Consumer } from './consumer-steps.ts';
 import { alternatives, deadlineOf } from './database-alternatives.ts';
 import { type Place, promotionSteps } from './promotion-steps.ts';
 import { type ChosenRemedy, chooseFitting, heldBy, remedySteps, remedyTakes } from './remedy-steps.ts';
-import { planSteps, type StepDraft } from './steps.ts';
+import { LIMIT_MIN, planSteps, type StepDraft } from './steps.ts';
 
 /** What the plan rests on. */
 export interface DatabaseFailoverFacts {
@@ -180,7 +180,7 @@ function lookStep(
     needs: [],
     stage: 'prepare',
     estimate: seconds(5),
-    limit: minutes(2),
+    limit: LIMIT_MIN,
   };
 }
 

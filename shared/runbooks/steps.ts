@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json.ts';
-import type { Millis } from '../core/time.ts';
+import { type Millis, millis, minutes } from '../core/time.ts';
 import type { Catalogue } from '../engine/action.ts';
 import { type PlannedStep, type Stage, stepId, type Undo } from '../plan/plan.ts';
 import type { TargetId } from '../system/names.ts';
@@ -18,9 +18,16 @@ export interface StepDraft {
   readonly committed?: boolean;
   readonly optional?: boolean;
   readonly estimate: Millis;
+  /** From the first intent to the outcome, whoever works on it; never less than `LIMIT_MIN`. */
   readonly limit: Millis;
   readonly undo?: Undo;
 }
+
+/**
+ * A step's time runs on while nobody works on it (perform-step.ts, S4). After a worker's death its lease must run out (60 s), the
+ * next tick must find the run (60 s) and a message wake a function; twice that, for a successor that dies as well.
+ */
+export const LIMIT_MIN = minutes(5);
 
 /** Completes the drafts from the catalogue. An action that is not in it is a bug of the runbook. */
 export function planSteps(drafts: readonly StepDraft[], catalogue: Catalogue): readonly PlannedStep[] {
@@ -41,7 +48,7 @@ export function planSteps(drafts: readonly StepDraft[], catalogue: Catalogue): r
       stage: draft.stage,
       optional: draft.optional ?? false,
       estimateMs: draft.estimate,
-      timeLimitMs: draft.limit,
+      timeLimitMs: millis(Math.max(draft.limit, LIMIT_MIN)),
       undo: draft.undo ?? { kind: 'nothing' },
     };
   });

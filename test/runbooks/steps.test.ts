@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { RECOVER_CATALOGUE } from '../../shared/actions/catalogue.ts';
+import { minutes, seconds } from '../../shared/core/time.ts';
+import { planSteps, type StepDraft } from '../../shared/runbooks/steps.ts';
+import { targetId } from '../../shared/system/names.ts';
+
+const draft = (more: Partial<StepDraft>): StepDraft => ({
+  id: 'loss',
+  action: 'check-loss-bound',
+  input: {},
+  title: 'Compute the loss bound again',
+  target: targetId('database/coditect-dms-db'),
+  needs: [],
+  stage: 'execute',
+  estimate: seconds(1),
+  limit: minutes(20),
+  ...more,
+});
+
+const limitOf = (limit: StepDraft['limit']) => planSteps([draft({ limit })], RECOVER_CATALOGUE)[0]?.timeLimitMs;
+
+describe('the steps of a plan', () => {
+  it('give a successor the time to arrive when a worker dies in a short one', () => {
+    expect(limitOf(seconds(10))).toBe(minutes(5));
+  });
+
+  it('keep a longer limit', () => {
+    expect(limitOf(minutes(20))).toBe(minutes(20));
+  });
+});
