@@ -50,6 +50,13 @@ export const ASSUMPTIONS = {
     source: 'The field "may be used to detect modification conflict"; the API guidelines demand ABORTED (AIP-154).',
     ifFalse: 'An update decided on an old state overwrites a newer one; the read-back afterwards must notice.',
   },
+  stoppedInstanceRefusesRestart: {
+    statement: 'An instance that its owner has stopped refuses a restart and an HA failover with 400.',
+    source:
+      'Calls on the data of a stopped instance are answered "Invalid request since instance is not running"; not seen for these.',
+    ifFalse:
+      'A restart that arrives after the stop starts the old primary again; only one later than the late-arrival time can.',
+  },
 } as const satisfies Readonly<Record<string, Assumption>>;
 
 /** The value of each assumption in one world. */
@@ -63,6 +70,7 @@ export const BELIEVED: Assumptions = {
   dnsPatchKeepsTtl: true,
   manualZeroHoldsService: true,
   runEtagChecked: true,
+  stoppedInstanceRefusesRestart: true,
 };
 
 /** Values drawn by chance, each `true` half of the time. */
@@ -75,5 +83,6 @@ export function drawAssumptions(chance: Chance): Assumptions {
     dnsPatchKeepsTtl: draw(),
     manualZeroHoldsService: draw(),
     runEtagChecked: draw(),
+    stoppedInstanceRefusesRestart: draw(),
   };
 }

@@ -77,7 +77,7 @@ export class SqlChanges {
 
   restart(name: string, user: Principal): SqlOperation {
     const fleet = this.#fleet;
-    checkRunning(fleet.instance(name));
+    this.#checkRunning(fleet.instance(name));
     return fleet.operations.submit({ type: 'RESTART', target: name, user, steps: this.#startAgain(name) });
   }
 
@@ -89,7 +89,7 @@ export class SqlChanges {
       const why = 'Failover is only possible for instances that are configured for high availability (REGIONAL).';
       throw new ApiError(400, 'invalidOperation', why);
     }
-    checkRunning(instance);
+    this.#checkRunning(instance);
     if (user !== undefined && settingsVersion !== instance.settings.settingsVersion) throw staleVersion();
     return fleet.operations.submit({
       type: 'FAILOVER',
@@ -164,6 +164,12 @@ export class SqlChanges {
     if (sent !== instance.settings.settingsVersion) throw staleVersion();
   }
 
+  /** Whether anything but its activation policy starts a stopped instance, which takes its fence away. */
+  #checkRunning({ settings }: SqlInstance): void {
+    if (settings.activationPolicy !== 'NEVER' || !this.#fleet.assumptions.stoppedInstanceRefusesRestart) return;
+    throw invalid('Invalid request since instance is not running.');
+  }
+
   #checkPatch(instance: SqlInstance, patch: SettingsPatch): void {
     const isReplica = instance.instanceType === 'READ_REPLICA_INSTANCE';
     const after = patched(instance.settings, patch);
@@ -221,11 +227,6 @@ export class SqlChanges {
 }
 
 const invalid = (message: string): ApiError => new ApiError(400, 'invalidRequest', message);
-
-/** A stopped instance is started by its activation policy alone: nothing else may take its fence away (C2). */
-function checkRunning({ settings }: SqlInstance): void {
-  if (settings.activationPolicy === 'NEVER') throw invalid('Invalid request since instance is not running.');
-}
 
 const staleVersion = (): ApiError =>
   new ApiError(

@@ -98,10 +98,13 @@ function limitsOf(run: Run, drawn: DrawnPlan): readonly (readonly [string, numbe
 
 /**
  * What remains possible and is named in docs/security.md: Cloud SQL says that a stop is done, reads it back, and the server,
- * unreachable at that time, was never stopped and comes back with its zone.
+ * unreachable at that time, was never stopped and comes back with its zone; or a restart that is too late starts it again.
  */
-const isResidual = ({ stage }: Run): boolean =>
-  stage.plot.happenings.some(
+const isResidual = (run: Run): boolean =>
+  run.stage.plot.happenings.some(
     ({ deed }) =>
       deed.kind === 'break' && deed.fault === 'stop-not-carried-out' && deed.variant === 'doneWithoutEffect',
-  );
+  ) ||
+  (!run.stage.plot.assumptions.stoppedInstanceRefusesRestart &&
+    hadLateRequests(run) &&
+    effectsBy(run, 'recover').some(({ call }) => REVIVES.has(call.permission)));

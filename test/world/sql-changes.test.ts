@@ -279,6 +279,18 @@ describe('an HA failover', () => {
     expect(world.write(PRIMARY)).toBeUndefined();
   });
 
+  it('starts it, as a restart does, if that is how Cloud SQL is', () => {
+    for (const start of ['failover', 'restart'] as const) {
+      const world = createSqlWorld({ assumptions: { stoppedInstanceRefusesRestart: false } });
+      world.finish(world.admin.patch(RECOVER, PRIMARY, { availabilityType: 'REGIONAL' }));
+      world.finish(world.admin.patch(RECOVER, PRIMARY, STOP));
+      world.finish(
+        start === 'restart' ? world.admin.restart(RECOVER, PRIMARY) : world.admin.failover(RECOVER, PRIMARY, 9),
+      );
+      expect(world.write(PRIMARY)).toBeDefined();
+    }
+  });
+
   it('needs a REGIONAL instance and the current version', () => {
     const world = createSqlWorld();
     expect(world.admin.failover(RECOVER, PRIMARY, 7)).toMatchObject({ error: { status: 400 } });
