@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
 
 // Google's own emulators as processes of ours, on loopback. They are Java programs of the Cloud SDK: found where `gcloud` lies.
 //
@@ -138,15 +138,6 @@ function besideGcloud(): string | undefined {
 function saidByGcloud(): string | undefined {
   const asked = spawnSync('gcloud', ['info', '--format=value(installation.sdk_root)'], { encoding: 'utf8' });
   return asked.status === 0 ? asked.stdout.trim() : undefined;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  if (address === null || typeof address === 'string') throw new Error('loopback has no free port');
-  return address.port;
 }
 
 /** Waits until it serves or has ended. What it says afterwards is read and forgotten, or its output would fill up. */

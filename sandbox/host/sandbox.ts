@@ -31,6 +31,7 @@ import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { controlRoutes } from './control.ts';
 import { embeddedEngines, startGoogleEngines } from './engines.ts';
+import { freePort } from './free-port.ts';
 import { FunctionCopies } from './function-copies.ts';
 import { type FunctionProcess, type OutputLine, startFunction } from './function-process.ts';
 import { type Messaging, startMessaging } from './messaging.ts';
@@ -254,7 +255,7 @@ async function start(
         name,
         script: SERVE,
         preload: [FUNCTIONS_MODULE],
-        port: name === 'approve' || name === 'status' ? port[name] : 0,
+        port: name === 'approve' || name === 'status' ? port[name] : await freePort(),
         env,
         onLine: (line) => options.onLine?.(name, line),
         onExit: () => undefined,
@@ -360,13 +361,6 @@ function keysFor(name: FunctionName, keys: SandboxKeys): Readonly<Record<string,
     case 'status':
       return {};
   }
-}
-
-/** A port that is free now; links name it before its server listens. */
-async function freePort(): Promise<number> {
-  const server = await startServer({ routes: [], principals: () => undefined });
-  await server.close();
-  return server.port;
 }
 
 /** Whether heartbeats reach every replica, without which nobody could say what a failover loses. */
