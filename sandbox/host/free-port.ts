@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Ports for processes of ours, functions above all, which keep theirs from one process to the next. They lie below those that the system lends to whoever
- * connects (from 32,768 on, Linux's `ip_local_port_range`): there, a connection of a sandbox beside ours can take a port in
- * the second in which nobody listens on it, and the function would never start again.
+ * Ports for processes of ours, functions above all, which keep theirs from one process to the next. They lie below those that
+ * the system lends to whoever connects (from 32,768 on, Linux's `ip_local_port_range`): there, a connection of a sandbox beside
+ * ours can take a port in the second in which nobody listens on it, and the function would never start again.
  */
 const PORTS = { from: 20_000, to: 32_000 } as const;
 
