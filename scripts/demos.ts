@@ -3,13 +3,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { commitNow, measuredAt, writeSection } from './benchmarks-page.ts';
 
 // `npm run demos`: each story with ten seeds of duplicates and reordering, on all cores. Resumable: what has been played is kept in
 // `.dr/demos.json` for the present commit, and `--again` forgets it. Writes the table of docs/benchmarks.md.
 
 const KEPT = '.dr/demos.json';
-const PAGE = 'docs/benchmarks.md';
-const [BEGIN, END] = ['<!-- demos -->', '<!-- /demos -->'];
 
 const resultWire = z.object({
   story: z.string(),
@@ -35,7 +34,7 @@ const { values } = parseArgs({
   },
 });
 const seeds = Array.from({ length: Number(values.seeds) }, (_nothing, index) => Number(values.from) + index);
-const commit = (await output('git', ['rev-parse', '--short', 'HEAD'])).text.trim();
+const commit = commitNow();
 const results = values.again ? [] : known();
 
 const waiting = ['pod-heal', 'database-failover'].flatMap((story) => seeds.map((seed) => ({ story, seed })));
@@ -108,21 +107,11 @@ function writePage(): void {
     (result) =>
       `| ${result.story} | ${result.seed} | ${result.held ? 'all held' : `failed: ${result.failed.join('; ')}`} | ${seconds(result.rtoMs)} | ${seconds(result.wallMs)} |`,
   );
-  const table = [
-    BEGIN,
-    `Commit ${commit}, ${new Date().toISOString().slice(0, 10)}; each row is one run of \`./dr demo\`.`,
+  writeSection('demos', [
+    `${measuredAt(commit)}; each row is one run of \`./dr demo\`.`,
     '',
     '| story | seed | verifications | RTO, clock time | story, wall time |',
     '|---|---|---|---|---|',
     ...rows,
-    END,
-  ].join('\n');
-  let page = '';
-  try {
-    page = readFileSync(PAGE, 'utf8');
-  } catch {
-    page = `# Benchmarks\n\n${BEGIN}\n${END}\n`;
-  }
-  const [before, rest] = page.includes(BEGIN) ? page.split(BEGIN) : [`${page}\n`, `${END}\n`];
-  writeFileSync(PAGE, `${before ?? ''}${table}${(rest ?? '').split(END)[1] ?? '\n'}`);
+  ]);
 }

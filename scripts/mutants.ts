@@ -1,0 +1,121 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Mutant, readMutants } from '../test/mutants/read-mutants.ts';
+import { commitNow, measuredAt, readSection, writeSection } from './benchmarks-page.ts';
+import { type Fate, huntMutant } from './hunt-mutant.ts';
+
+// `npm run mutants`: shows that the simulation bites. Each mutant of test/mutants is played, seed after seed, until an invariant that
+// its patch names does not hold; one that survives or does not apply fails the command. Several are played side by side, one thread
+// each. `--write` rewrites the table of docs/benchmarks.md, and `--quick` plays only those that its last one caught early.
+
+const SECTION = 'mutants';
+
+/** Seeds within which the last table must have caught a mutant for `--quick` to play it. */
+const QUICK_SEEDS = 40;
+
+/** Seeds between two lines of progress. */
+const PROGRESS = 50;
+
+const USAGE = 'usage: npm run mutants -- [--seeds N] [--from SEED] [--only NAME …] [--quick] [--json] [--write]\n';
+
+const { values: options } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '400' },
+    from: { type: 'string', default: '1' },
+    only: { type: 'string', multiple: true, default: [] },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const [seeds, from] = [Number(options.seeds), Number(options.from)];
+  const all = readMutants();
+  const stranger = options.only.find((name) => !all.some((mutant) => mutant.name === name));
+  const isPart = options.quick || options.only.length > 0;
+  if (!Number.isSafeInteger(seeds) || !Number.isSafeInteger(from) || seeds < 1 || (options.write && isPart)) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  if (stranger !== undefined) {
+    process.stderr.write(`there is no mutant ${stranger}; there are ${all.map(({ name }) => name).join(', ')}\n`);
+    return 2;
+  }
+  const known = seedsOfLastTable();
+  const neededBy = ({ name }: Mutant): number => known.get(name) ?? Number.MAX_SAFE_INTEGER;
+  const chosen = all
+    .filter(({ name }) => options.only.length === 0 || options.only.includes(name))
+    .filter((mutant) => !options.quick || neededBy(mutant) <= QUICK_SEEDS)
+    // The longest first, so that no core is left with one of them when the others are done.
+    .toSorted((a, b) => neededBy(b) - neededBy(a));
+  const fates = await huntAll(chosen, { seeds, from });
+  const table = [
+    '| mutant | the fault | caught by | seeds | wall time |',
+    '|---|---|---|---|---|',
+    ...fates.toSorted((a, b) => a.mutant.name.localeCompare(b.mutant.name)).map(rowOf),
+  ];
+  const commit = commitNow();
+  if (options.json) console.log(JSON.stringify({ commit, from, fates }));
+  else console.log(table.join('\n'));
+  if (options.write)
+    writeSection(SECTION, [`${measuredAt(commit)}; seeds from ${from}, one thread for each mutant.`, '', ...table]);
+  const lost = fates.filter(({ outcome }) => outcome.kind !== 'caught');
+  process.stderr.write(`${fates.length - lost.length} of ${fates.length} mutants caught\n`);
+  return lost.length === 0 && fates.length > 0 ? 0 : 1;
+}
+
+async function huntAll(
+  mutants: readonly Mutant[],
+  { seeds, from }: { readonly seeds: number; readonly from: number },
+): Promise<readonly Fate[]> {
+  const waiting = [...mutants];
+  const fates: Fate[] = [];
+  const hunter = async (): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const { name } = mutant;
+      const tell = (played: number): void => {
+        if (played % PROGRESS === 0) process.stderr.write(`${name}: ${played} seeds\n`);
+      };
+      const fate = await huntMutant(mutant, { from, seeds, tell });
+      fates.push(fate);
+      process.stderr.write(`${name}: ${outcomeOf(fate)} (${secondsOf(fate)})\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, hunter));
+  return fates;
+}
+
+function outcomeOf({ outcome, seeds }: Fate): string {
+  switch (outcome.kind) {
+    case 'caught':
+      return `caught by "${outcome.by}", seed ${outcome.seed}`;
+    case 'survived':
+      return `SURVIVED ${seeds} seeds${outcome.others.map((text) => `\n  beside: ${text.slice(0, 200)}`).join('')}`;
+    case 'broken':
+      return `BROKEN: ${outcome.because}`;
+  }
+}
+
+function secondsOf({ wallMs }: Fate): string {
+  return `${Math.round(wallMs / 1_000)} s`;
+}
+
+function rowOf(fate: Fate): string {
+  const { mutant, outcome, seeds } = fate;
+  const by = outcome.kind === 'caught' ? outcome.by : `**${outcome.kind}**`;
+  return `| ${mutant.name} | ${mutant.fault} | ${by} | ${seeds} | ${secondsOf(fate)} |`;
+}
+
+/** How many seeds each caught mutant needed when the table was last written. */
+function seedsOfLastTable(): ReadonlyMap<string, number> {
+  return new Map(
+    readSection(SECTION).flatMap((line): readonly (readonly [string, number])[] => {
+      const [, name, , by, seeds] = line.split('|').map((cell) => cell.trim());
+      return name === undefined || by?.startsWith('**') !== false || !/^\d+$/.test(seeds ?? '')
+        ? []
+        : [[name, Number(seeds)]];
+    }),
+  );
+}
