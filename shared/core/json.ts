@@ -9,6 +9,33 @@ export type JsonObject = { readonly [key: string]: Json };
  * have equal text and digests can be compared. `undefined` members are left out. Throws on NaN, infinities and functions.
  */
 export function canonicalJson(value: unknown): string {
+  // What was read from canonical text is canonical already, which is most of what passes here.
+  if (typeof value === 'object' && value !== null && isInOrder(value)) return JSON.stringify(value);
+  return written(value);
+}
+
+/** Whether `JSON.stringify` writes the value as canonical JSON: keys in order all the way down, and nothing that it would mend. */
+function isInOrder(value: object): boolean {
+  if (Array.isArray(value)) return value.every((item) => isPlain(item));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  const members = value as Readonly<Record<string, unknown>>; // an object's own keys, read below
+  let before = '';
+  for (const key of Object.keys(members)) {
+    if (key < before || key === 'toJSON' || !isPlain(members[key])) return false;
+    before = key;
+  }
+  return true;
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'object') return value === null || isInOrder(value);
+  return (
+    typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+  );
+}
+
+function written(value: unknown): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TypeError(`canonical JSON has no ${value}`);
@@ -18,13 +45,13 @@ export function canonicalJson(value: unknown): string {
   // Built by one text that grows: every event, digest and stored value passes here.
   let text = '';
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item ?? null)}`;
+    for (const item of value) text += `${text === '' ? '' : ','}${written(item ?? null)}`;
     return `[${text}]`;
   }
   const members = value as Readonly<Record<string, unknown>>; // an object's own keys, read below
   for (const key of Object.keys(members).sort()) {
     const member = members[key];
-    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${written(member)}`;
   }
   return `{${text}}`;
 }
