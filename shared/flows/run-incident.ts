@@ -17,7 +17,7 @@ import {
   type RunState,
 } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
-import { opensOf, planDigest } from '../plan/plan.ts';
+import { opensOf, type Plan } from '../plan/plan.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -235,13 +235,14 @@ async function foreignWork(
 
 /** Remembers an answer for as long as the plan and the decisions on it are the same. */
 function remembered(ask: (state: IncidentState, run: RunState) => Promise<Verification>) {
-  let known: { readonly of: string; readonly answer: Verification } | undefined;
+  // The plan is compared by identity, which is cheap: one that was read anew is verified anew.
+  let known: { readonly plan: Plan; readonly of: string; readonly answer: Verification } | undefined;
   return {
     ask: async (state: IncidentState, run: RunState): Promise<Verification> => {
       const approval = currentApproval(state);
-      const of = `${planDigest(run.plan)}/${approval?.id ?? ''}/${approval?.decisions.length ?? 0}/${isBegun(state, run)}`;
-      if (known?.of === of && known.answer.kind === 'approved') return known.answer;
-      known = { of, answer: await ask(state, run) };
+      const of = `${approval?.id ?? ''}/${approval?.decisions.length ?? 0}/${isBegun(state, run)}`;
+      if (known?.plan === run.plan && known.of === of && known.answer.kind === 'approved') return known.answer;
+      known = { plan: run.plan, of, answer: await ask(state, run) };
       return known.answer;
     },
     last: (): Verification | undefined => known?.answer,

@@ -78,11 +78,11 @@ async function watchOne(
   let sequence = roles.sequence;
   for (;;) {
     const began = home.clock.now();
-    const known = await readingOf(roles.primary, home.store.documents);
-    sequence = Math.max(sequence, roles.sequence, known?.lastSequence ?? 0) + 1;
+    const known = await keptOf(roles.primary, home.store.documents);
+    sequence = Math.max(sequence, roles.sequence, known?.reading?.lastSequence ?? 0) + 1;
     const look = await lookAt(database, roles, sequence, home);
-    const reading = await keep(look, home.store.documents);
-    for (const suspicion of suspicions(reading ?? foldWatch(known, look), look.at)) {
+    const reading = await keep(look, known, home.store.documents);
+    for (const suspicion of suspicions(reading ?? foldWatch(known?.reading, look), look.at)) {
       if (told.has(suspicion.dedupeKey)) continue;
       told.set(suspicion.dedupeKey, suspicion);
       await tell(suspicion);
@@ -161,27 +161,45 @@ async function contactFrom({ id, probes }: Application, roles: Roles, home: Watc
   return { ...contact, vantage: id };
 }
 
-/** Folds a look into the stored reading; the reading that was stored, or `undefined` when the store did not take it. */
-async function keep(look: WatchLook, documents: Pick<DocumentStore, 'get' | 'put'>): Promise<WatchReading | undefined> {
+/** A reading as the store has it, as far as we know. */
+interface Kept {
+  /** `undefined`: there is none, or none that can be understood. */
+  readonly reading: WatchReading | undefined;
+  /** 0: there is none. */
+  readonly version: number;
+}
+
+/**
+ * Folds a look into the stored reading; what is stored then, or `undefined` when the store did not take it. What was read before
+ * the look is read again only when another watch has written meanwhile, which makes our write fail.
+ */
+async function keep(
+  look: WatchLook,
+  known: Kept | undefined,
+  documents: Pick<DocumentStore, 'get' | 'put'>,
+): Promise<WatchReading | undefined> {
   const key = watchKey(look.instance);
+  let before = known;
   for (let fold = 0; fold < FOLDS_MAX; fold += 1) {
-    const found = await attempt(() => documents.get(key), null);
-    if (found === null) return undefined;
-    const next = foldWatch(readable(found?.value), look);
-    if (
-      await attempt(() => documents.put(key, { ...next, vantages: { ...next.vantages } }, found?.version ?? 0), false)
-    ) {
-      return next;
-    }
+    before ??= await keptOf(look.instance, documents);
+    if (before === undefined) return undefined;
+    const { version } = before;
+    const reading = foldWatch(before.reading, look);
+    const isStored = await attempt(
+      () => documents.put(key, { ...reading, vantages: { ...reading.vantages } }, version),
+      false,
+    );
+    if (isStored) return reading;
+    before = undefined;
   }
   return undefined;
 }
 
-async function readingOf(
-  instance: InstanceName,
-  documents: Pick<DocumentStore, 'get'>,
-): Promise<WatchReading | undefined> {
-  return readable((await attempt(() => documents.get(watchKey(instance)), undefined))?.value);
+/** The stored reading of an instance; `undefined` when the store can't be read. */
+async function keptOf(instance: InstanceName, documents: Pick<DocumentStore, 'get'>): Promise<Kept | undefined> {
+  const found = await attempt(() => documents.get(watchKey(instance)), null);
+  if (found === null) return undefined;
+  return { reading: readable(found?.value), version: found?.version ?? 0 };
 }
 
 /** A reading that can't be understood is as good as none: the watch begins anew. */
