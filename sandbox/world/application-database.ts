@@ -44,8 +44,16 @@ export interface DatabaseTarget {
   readonly database: string;
 }
 
+/** The URL that was read last: every process reads the same one, again and again. */
+let last: { readonly text: string; readonly target: DatabaseTarget | undefined } | undefined;
+
 /** Reads `postgresql://user:password@host:port/database`; `undefined` for anything else. */
 export function parseDatabaseUrl(text: string): DatabaseTarget | undefined {
+  if (last?.text !== text) last = { text, target: readDatabaseUrl(text) };
+  return last.target;
+}
+
+function readDatabaseUrl(text: string): DatabaseTarget | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (!/^postgres(ql)?(\+\w+)?:$/.test(url.protocol) || url.hostname === '') return undefined;

@@ -1,6 +1,6 @@
 import { after, between, type Instant, type Millis, millis, minutes } from '../../shared/core/time.ts';
 import type { Chance, WorldClock } from './kernel.ts';
-import { type AlignedSeries, aggregate } from './monitoring-align.ts';
+import { type AlignedSeries, aggregate, stepAt } from './monitoring-align.ts';
 import {
   type AlertPolicyDocument,
   autoCloseOf,
@@ -8,7 +8,7 @@ import {
   type ConditionDocument,
   readCondition,
 } from './monitoring-policy.ts';
-import { identityOf, type SeriesIdentity, type SeriesStore } from './monitoring-series.ts';
+import { identityOf, type Series, type SeriesIdentity, type SeriesStore } from './monitoring-series.ts';
 
 // Evaluates alert policies on what is visible of the series, and opens and closes one incident for each series of each
 // condition.
@@ -48,6 +48,14 @@ interface OpenIncident {
   seenAt: Instant;
 }
 
+/** What a condition's series came to, and what it was computed of. Policies are evaluated more often than data comes. */
+interface Aggregated {
+  readonly of: readonly Series[];
+  readonly firstStep: Instant;
+  readonly lastStep: Instant;
+  readonly aligned: readonly AlignedSeries[];
+}
+
 /** What one series says about one condition. */
 interface Verdict {
   readonly series: AlignedSeries;
@@ -65,6 +73,7 @@ export class Alerting {
   /** Series whose incident was closed for want of data, with when they were last heard of: they open none before they speak. */
   readonly #givenUp = new Map<string, Instant>();
   readonly #conditions = new WeakMap<ConditionDocument, Condition>();
+  readonly #aggregated = new WeakMap<Condition, Aggregated>();
 
   constructor(options: {
     readonly clock: WorldClock;
@@ -129,13 +138,28 @@ export class Alerting {
   }
 
   #verdicts(condition: Condition, now: Instant): readonly Verdict[] {
-    const { test, duration, aggregation, filter, step } = condition;
-    const lookBack: Millis = test.kind === 'absent' ? KNOWN_FOR : millis(duration + aggregation.period + LOOK_BACK);
-    const visible = this.#store.visible((series) => filter.matches(series), now, after(now, -lookBack));
-    const from = test.kind === 'absent' ? now : after(now, -(duration + LOOK_BACK));
-    return aggregate(visible, aggregation, { from, to: now, step }).map((series) =>
+    const { test, duration } = condition;
+    return this.#aggregate(condition, now).map((series) =>
       test.kind === 'absent' ? absence(series, duration, now) : threshold(series, condition, test, now),
     );
+  }
+
+  #aggregate(condition: Condition, now: Instant): readonly AlignedSeries[] {
+    const { test, duration, aggregation, filter, step } = condition;
+    const lookBack: Millis = test.kind === 'absent' ? KNOWN_FOR : millis(duration + aggregation.period + LOOK_BACK);
+    const of = this.#store.visible(filter, now, after(now, -lookBack));
+    const from = test.kind === 'absent' ? now : after(now, -(duration + LOOK_BACK));
+    const [firstStep, lastStep] = [stepAt(after(from, step - 1), step), stepAt(now, step)];
+    const known = this.#aggregated.get(condition);
+    const isSame =
+      known?.firstStep === firstStep &&
+      known.lastStep === lastStep &&
+      known.of.length === of.length &&
+      known.of.every((series, index) => series === of[index]);
+    if (isSame) return known.aligned;
+    const aligned = aggregate(of, aggregation, { from, to: now, step });
+    this.#aggregated.set(condition, { of, firstStep, lastStep, aligned });
+    return aligned;
   }
 
   #begin(

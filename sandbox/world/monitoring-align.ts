@@ -1,6 +1,13 @@
 import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, instant, type Millis } from '../../shared/core/time.ts';
-import { type Labels, type Point, type Series, type SeriesIdentity, seriesKey } from './monitoring-series.ts';
+import {
+  firstAfter,
+  type Labels,
+  type Point,
+  type Series,
+  type SeriesIdentity,
+  seriesKey,
+} from './monitoring-series.ts';
 
 // Aligning (one value for each window of each series) and reducing (one series for each group), as Monitoring defines them.
 
@@ -72,13 +79,31 @@ export function aggregate(
   if (how.reducer === 'REDUCE_NONE') return aligned;
   const groups = new Map<string, { readonly identity: SeriesIdentity; readonly members: AlignedSeries[] }>();
   for (const one of aligned) {
-    const identity = groupIdentity(one, how.groupBy);
-    const key = seriesKey(identity);
+    const { key, identity } = groupOf(one, how);
     const group = groups.get(key) ?? { identity, members: [] };
     group.members.push(one);
     groups.set(key, group);
   }
   return [...groups].map(([key, { identity, members }]) => reduceGroup(key, identity, members, how.reducer));
+}
+
+interface Group {
+  readonly key: string;
+  readonly identity: SeriesIdentity;
+}
+
+/** The group of each series under an aggregation: which one it is never changes. */
+const groupsKnown = new WeakMap<Aggregation, Map<string, Group>>();
+
+function groupOf(series: Series | AlignedSeries, how: Aggregation): Group {
+  const known = groupsKnown.get(how) ?? new Map<string, Group>();
+  groupsKnown.set(how, known);
+  const found = known.get(series.key);
+  if (found !== undefined) return found;
+  const identity = groupIdentity(series, how.groupBy);
+  const group = { key: seriesKey(identity), identity };
+  known.set(series.key, group);
+  return group;
 }
 
 function alignSeries(
@@ -106,7 +131,7 @@ function alignWindow(
   aligner: Aligner,
   period: Millis,
 ): number | undefined {
-  const points = series.points.filter(({ at }) => at > start && at <= end);
+  const points = series.points.slice(firstAfter(series.points, start), firstAfter(series.points, end));
   const last = points.at(-1);
   if (last === undefined) return undefined;
   const values = points.map(({ value }) => value);

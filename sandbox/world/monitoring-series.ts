@@ -54,6 +54,15 @@ interface Stored {
   readonly sample: Sample;
   readonly key: string;
   points: StoredPoint[];
+  /** Which selections it belongs to: what it is about never changes. */
+  readonly matched: WeakMap<Selection, boolean>;
+  /** What was shown of it last, by the index of the first point: while nothing new is visible, it is the same object. */
+  shown: { end: number; readonly from: Map<number, Series> };
+}
+
+/** Chooses series by what they are about. One that is kept and asked again is answered faster. */
+export interface Selection {
+  matches(series: SeriesIdentity): boolean;
 }
 
 /** How long points are kept: Google keeps them for weeks; nobody here looks back further than a day. */
@@ -61,7 +70,11 @@ const KEPT: Millis = (26 * 3_600_000) as Millis; // 26 h in milliseconds
 
 /** Names a series by what it is about. */
 export function seriesKey({ resource, metric }: SeriesIdentity): string {
-  return canonicalJson({ resource, metric });
+  // The members in canonical order, so that only labels out of order have to be sorted.
+  return canonicalJson({
+    metric: { labels: metric.labels, type: metric.type },
+    resource: { labels: resource.labels, type: resource.type },
+  });
 }
 
 /** The series of one project. */
@@ -82,6 +95,7 @@ export class SeriesStore {
     const oldest = after(at, -KEPT);
     if (stored.points[0] !== undefined && stored.points[0].at < after(oldest, -KEPT)) {
       stored.points = stored.points.filter((point) => point.at >= oldest);
+      stored.shown = { end: 0, from: new Map() };
     }
   }
 
@@ -92,32 +106,62 @@ export class SeriesStore {
       const last = points.at(-1);
       if (last !== undefined && last.at < oldest) this.#stored.delete(name);
     }
-    const stored = { sample, key, points: [] };
+    const stored: Stored = { sample, key, points: [], matched: new WeakMap(), shown: { end: 0, from: new Map() } };
     this.#stored.set(key, stored);
     return stored;
   }
 
-  /** Series that `matches`, with the points after `since` that are visible at `now`. A series without any is left out. */
-  visible(matches: (series: SeriesIdentity) => boolean, now: Instant, since: Instant): readonly Series[] {
+  /** Selected series, with the points after `since` that are visible at `now`. A series without any is left out. */
+  visible(selection: Selection, now: Instant, since: Instant): readonly Series[] {
     const found: Series[] = [];
-    for (const { sample, key, points } of this.#stored.values()) {
-      if (!matches(sample)) continue;
-      const first = points.findLastIndex((point) => point.at <= since) + 1;
-      const end = points.findLastIndex((point) => point.visibleAt <= now) + 1;
-      const last = points[end - 1];
-      if (first >= end || last === undefined) continue;
-      const { kind, valueType } = sample;
-      found.push({
-        ...identityOf(sample),
-        key,
-        kind,
-        valueType,
-        points: points.slice(first, end),
-        seenAt: last.visibleAt,
-      });
+    for (const stored of this.#stored.values()) {
+      if (!isSelected(stored, selection)) continue;
+      const series = shownOf(stored, now, since);
+      if (series !== undefined) found.push(series);
     }
     return found;
   }
+}
+
+function isSelected({ sample, matched }: Stored, selection: Selection): boolean {
+  const known = matched.get(selection);
+  if (known !== undefined) return known;
+  const matches = selection.matches(sample);
+  matched.set(selection, matches);
+  return matches;
+}
+
+function shownOf(stored: Stored, now: Instant, since: Instant): Series | undefined {
+  const { sample, key, points } = stored;
+  const end = points.findLastIndex((point) => point.visibleAt <= now) + 1;
+  const first = firstAfter(points, since);
+  const last = points[end - 1];
+  if (first >= end || last === undefined) return undefined;
+  if (stored.shown.end !== end) stored.shown = { end, from: new Map() };
+  const known = stored.shown.from.get(first);
+  if (known !== undefined) return known;
+  const { kind, valueType } = sample;
+  const shown = {
+    ...identityOf(sample),
+    key,
+    kind,
+    valueType,
+    points: points.slice(first, end),
+    seenAt: last.visibleAt,
+  };
+  stored.shown.from.set(first, shown);
+  return shown;
+}
+
+/** Index of the first point after a moment; points stand in the order of time. */
+export function firstAfter(points: readonly Point[], since: Instant): number {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((points[middle]?.at ?? since) > since) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** A series' identity without its value. */

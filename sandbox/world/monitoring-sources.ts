@@ -69,7 +69,7 @@ export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
       resource: {
         type: 'cloudsql_database',
         // The label has the region without its number, as real payloads show.
-        labels: { project_id: project.id, database_id: `${project.id}:${name}`, region: region.replace(/\d+$/, '') },
+        labels: { database_id: `${project.id}:${name}`, project_id: project.id, region: region.replace(/\d+$/, '') },
       },
       metadata: { systemLabels: { name, region }, userLabels: instance.settings.userLabels },
     };

@@ -133,7 +133,7 @@ export class Monitoring {
       throw new ApiError(400, 'badRequest', 'Field interval.endTime must not be before interval.startTime.');
     const now = this.#options.kernel.clock.now();
     const lookBack = aggregation?.period ?? millis(0);
-    const found = this.#store.visible((series) => filter.matches(series), now, after(from, -lookBack));
+    const found = this.#store.visible(filter, now, after(from, -lookBack));
     const visible = found.map((series) => ({ ...series, points: series.points.filter(({ at }) => at <= to) }));
     const kept = visible.filter(({ points }) => points.length > 0);
     return aggregation === undefined ? kept : aggregated(kept, aggregation, from, to);

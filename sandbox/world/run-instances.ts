@@ -65,8 +65,10 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
 
   const heard = new WeakSet<object>();
   const hear = ({ id, application }: RunInstance): void => {
-    for (const line of application.log()) {
-      if (heard.has(line)) continue;
+    const lines = application.log();
+    // New lines stand at the end, however many old ones were dropped before them.
+    const news = lines.slice(lines.findLastIndex((line) => heard.has(line)) + 1);
+    for (const line of news) {
       heard.add(line);
       options.log({ instance: id, ...line });
     }
