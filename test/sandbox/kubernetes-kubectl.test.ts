@@ -211,7 +211,7 @@ suite('kubectl', () => {
       );
       const status = await kubectl(`rollout status ${API} -n ${NAMESPACE} --timeout=60s`);
       expect(status.out).toMatch(
-        /Waiting for deployment .*\n(.*\n)*deployment "coditect-dms-api" successfully rolled out\n$/,
+        /^(Waiting for .*\n)*deployment "coditect-dms-api" successfully rolled out\n$/,
       );
       expect(await level()).toBe('DEBUG');
       expect((await kubectl(`rollout restart ${API} -n ${NAMESPACE}`)).code).toBe(0);
