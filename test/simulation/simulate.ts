@@ -54,7 +54,7 @@ export async function simulate(seed: number, plot: Plot = drawPlot(seed)): Promi
   const endedAt = await runUntil(clock, after(START, plot.endsAtMs), outside, () => watchman.mayGo());
   stage.broker.stop();
   load.stop();
-  return await collect(stage, endedAt, watchman.mayGo());
+  return await collect(stage, endedAt, watchman.isQuiet());
 }
 
 interface Cast {
@@ -122,9 +122,12 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
   };
 }
 
+/** The reference file, read once in a process. */
+let known: System | undefined;
+
 /** The reference system with what the plot says of its database. */
 function systemOf({ remedies }: Plot): System {
-  const known = reference();
+  known ??= reference();
   const databases = known.databases.map((database) => (remedies === undefined ? database : { ...database, remedies }));
   return { ...known, databases, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
 }
@@ -135,11 +138,15 @@ function giveStandby({ sql }: World): void {
     sql.fleet.put({ ...instance, settings: { ...instance.settings, availabilityType: 'REGIONAL' } });
 }
 
-let known: Promise<{ readonly signer: TokenSigner; readonly verifier: TokenVerifier; readonly stranger: TokenSigner }>;
+let knownKeys: Promise<{
+  readonly signer: TokenSigner;
+  readonly verifier: TokenVerifier;
+  readonly stranger: TokenSigner;
+}>;
 
 /** Keys are read once in a process; their work is done one after the other, run by run. */
 async function makeKeys(outside: Outside): Promise<Keys> {
-  known ??= (async () => {
+  knownKeys ??= (async () => {
     const [own, other] = [pairOf(7), pairOf(8)];
     const keyId = 'sim';
     return {
@@ -148,7 +155,7 @@ async function makeKeys(outside: Outside): Promise<Keys> {
       stranger: await createTokenSigner({ keyId, privateKey: new SecretText(other.privateKey) }),
     };
   })();
-  const { signer, verifier, stranger } = await known;
+  const { signer, verifier, stranger } = await knownKeys;
   const inTurn = (keyed: TokenSigner): TokenSigner => ({
     keyId: keyed.keyId,
     sign: (claims) => outside.run(() => keyed.sign(claims)),
@@ -171,25 +178,51 @@ class Watchman {
   readonly #stage: Stage;
   readonly #people: People;
   #quietSince: Instant | undefined;
+  /** When the last thing that the plot times has ended. */
+  readonly #lastMoment: Instant;
+  /** When the last request that is still under way arrives. */
+  #landedAt: Instant = START;
 
   constructor(stage: Stage, people: People) {
     this.#stage = stage;
     this.#people = people;
+    this.#lastMoment = lastMomentOf(stage.plot);
+    stage.world.kernel.faults.listen((fault) => {
+      if (fault.kind !== 'arriveLate') return;
+      this.#landedAt = instant(Math.max(this.#landedAt, after(stage.clock.now(), fault.delay)));
+    });
   }
 
   mayGo(): boolean {
     const { clock } = this.#stage;
-    if (!this.#isQuiet()) this.#quietSince = undefined;
+    if (!this.#isCalm()) this.#quietSince = undefined;
     else this.#quietSince ??= instant(clock.now());
-    return this.#quietSince !== undefined && clock.now() - this.#quietSince > QUIET;
+    return this.isQuiet();
   }
 
-  #isQuiet(): boolean {
+  /** Whether everything has been calm for as long as it takes. */
+  isQuiet(): boolean {
+    return this.#quietSince !== undefined && this.#stage.clock.now() - this.#quietSince > QUIET;
+  }
+
+  #isCalm(): boolean {
     const { broker, chronicle, clock, plot } = this.#stage;
-    if (clock.now() < START + plot.faultsUntilMs + minutes(5) || this.#people.isBusy) return false;
-    if (!chronicle.states().every((state) => isAtRest(state))) return false;
+    if (clock.now() < this.#lastMoment || this.#people.isBusy) return false;
+    const states = chronicle.states();
+    // With every incident ended and all that was planned done, nothing is left to happen before the faults end.
+    const isOver = states.length > 0 && states.every((state) => hasEnded(state));
+    const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + minutes(5);
+    if (clock.now() < earliest) return false;
+    if (!states.every((state) => isAtRest(state))) return false;
     return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
   }
+}
+
+function lastMomentOf({ happenings }: Plot): Instant {
+  const ends = happenings.map(({ trigger, deed }) =>
+    trigger.kind === 'at' ? trigger.ms + ('lastsMs' in deed ? deed.lastsMs : 0) : 0,
+  );
+  return after(START, Math.max(0, ...ends));
 }
 
 /** Nothing goes on by itself, and whoever has to know does. */

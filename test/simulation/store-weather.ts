@@ -78,11 +78,13 @@ export class StoreWeather {
     call: () => Promise<T>,
   ): Promise<T> {
     const { chance, latencyMax } = this.#options;
-    if (latencyMax > 0) await clock.sleep(millis(chance.between(1, latencyMax)));
+    // All of the way is gone before the effect or after it: one wait tells both orders apart as well as two.
+    const way = latencyMax > 0 ? chance.between(-latencyMax, latencyMax) : 0;
+    if (way < 0) await clock.sleep(millis(-way));
     const how = this.#failure(clock.now());
     if (how === undefined) {
       const answer = await call();
-      if (latencyMax > 0) await clock.sleep(millis(chance.between(1, latencyMax)));
+      if (way > 0) await clock.sleep(millis(way));
       return answer;
     }
     this.#options.struck(how, of);
