@@ -2,14 +2,16 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
+import { drawPlot } from './draw-plot.ts';
 import { violations } from './invariants.ts';
 import { story, summarise, type Summary } from './report.ts';
+import { invariantOf, shrink } from './shrink.ts';
 import { simulate } from './simulate.ts';
 
 // `npm run simulate -- --seeds N --from SEED [--verbose] [--quiet]`: plays seeds on all cores and exits 1 with the first failing
-// ones, each told in full.
+// ones, each shrunk to what its failure needs and told in full. `--verbose` tells the first seed as it was drawn.
 
-/** Failing seeds that are told in full. */
+/** Failing seeds that are shrunk and told. */
 const TOLD_MAX = 3;
 
 /** Seeds between two lines of progress. */
@@ -53,8 +55,7 @@ async function main(): Promise<void> {
   });
   failing.sort((a, b) => a.seed - b.seed);
   for (const { seed } of failing.filter(({ outcome }) => outcome !== 'error').slice(0, TOLD_MAX)) {
-    const run = await simulate(seed);
-    console.log(`${story(run, violations(run))}\n`);
+    console.log(`${await shrunkStory(seed)}\n`);
   }
   if (!values.quiet) console.log(`${coverage.show()}\n`);
   const missing = coverage.missing();
@@ -67,6 +68,23 @@ async function main(): Promise<void> {
   );
   for (const { seed, violations: found } of failing) console.log(`  ${seed}: ${found[0]?.slice(0, 240) ?? ''}`);
   process.exitCode = failing.length === 0 && missing.length === 0 ? 0 : 1;
+}
+
+/** Shrinks a failing seed and tells what is left of it. */
+async function shrunkStory(seed: number): Promise<string> {
+  const drawn = drawPlot(seed);
+  const whole = await simulate(seed, drawn);
+  const [found] = violations(whole);
+  // It failed in a worker a moment ago; if not here, the seed is not worth its number, which is worse than the failure.
+  if (found === undefined) return `seed ${seed} failed, and does not when it is played again`;
+  process.stderr.write(`shrinking seed ${seed}…\n`);
+  const { plot, played } = await shrink(drawn, invariantOf(found), async (smaller) => {
+    const run = await simulate(seed, smaller);
+    return new Set(violations(run).map(invariantOf));
+  });
+  const run = await simulate(seed, plot);
+  const [before, after] = [drawn.happenings.length, plot.happenings.length];
+  return `${story(run, violations(run))}\nshrunk from ${before} happenings to ${after} in ${played} plays; as drawn: --verbose`;
 }
 
 function rateOf(done: number, began: number): string {
