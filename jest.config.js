@@ -9,6 +9,8 @@ export default {
   transform: { '\\.ts$': '<rootDir>/test/strip-types.js' },
   // A worker that loaded Google's clients keeps about 110 MiB for each; start afresh instead of growing without end.
   workerIdleMemoryLimit: '768MB',
+  // Jest leaves one core to itself by default, which on two cores is half of the machine.
+  maxWorkers: '100%',
   // A hang guard and no measure: five seconds, Jest's own, fail on a machine that has other work.
   testTimeout: 120_000,
   watchman: false,

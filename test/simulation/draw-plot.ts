@@ -69,7 +69,7 @@ export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
   const mood = chance.pick(['calm', 'calm', 'rough', 'rough', 'rough', 'hostile', 'hostile'] as const);
   const scene = pickWeighted(SCENES, chance);
-  const brokenAtMs = minutes(chance.between(4, 5)) + chance.between(0, 59_000);
+  const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
   const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook, hasRemedies: remedies.remedies !== undefined };

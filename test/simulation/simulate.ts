@@ -211,7 +211,9 @@ class Watchman {
     const states = chronicle.states();
     // With every incident ended and all that was planned done, nothing is left to happen before the faults end.
     const isOver = states.length > 0 && states.every((state) => hasEnded(state));
-    const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + minutes(5);
+    const mayExpire = states.some(({ phase }) => phase.kind === 'awaitingApproval');
+    const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);
+    const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + calmFor;
     if (clock.now() < earliest) return false;
     if (!states.every((state) => isAtRest(state))) return false;
     return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
