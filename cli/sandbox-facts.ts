@@ -24,7 +24,7 @@ const wire = z.object({
   operatorToken: z.string(),
   config: z.string(),
   store: z.string(),
-  approve: z.string(),
+  approve: z.array(z.string()).readonly(),
   status: z.string(),
   rate: z.number(),
   startWall: z.number(),

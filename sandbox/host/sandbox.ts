@@ -75,7 +75,8 @@ export interface SandboxFacts {
   readonly operatorToken: string;
   readonly config: string;
   readonly store: string;
-  readonly approve: string;
+  /** `approve` of each control region, the home region's first. */
+  readonly approve: readonly string[];
   readonly status: string;
   readonly rate: number;
   readonly startWall: number;
@@ -317,7 +318,7 @@ async function start(
     operatorToken,
     config,
     store: engines.store,
-    approve: base(home.approve),
+    approve: endpoints.approve,
     status: base(home.status),
     rate: clock.rate,
     startWall: Math.round(clock.wallStart),

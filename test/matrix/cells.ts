@@ -91,8 +91,8 @@ export const cellName = ({ row, point }: Pick<Cell, 'row' | 'point'>): string =>
 const allCells = (): readonly Cell[] =>
   MATRIX.flatMap((story) => story.rows.flatMap((row) => POINTS.map((point) => ({ story, row, point }))));
 
-/** The cells around the point of no return: all of the promotion's, and a lost reply right before and right after it. */
-const QUICK = [...POINTS.map((point) => `promote/${point}`), 'loss/effect-outcome', 'epoch/effect-outcome'];
+/** The cells around the point of no return. */
+const QUICK = POINTS.map((point) => `promote/${point}`);
 
 /** Cells by what the command line says. Throws a sentence when it names something that there is not. */
 export function chosenCells(options: {
