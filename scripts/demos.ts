@@ -7,12 +7,16 @@ import { commitNow, measuredAt, writeSection } from './benchmarks-page.ts';
 
 // `npm run demos`: each story with ten seeds of duplicates and reordering, on all cores. Resumable: what has been played is kept in
 // `.dr/demos.json` for the present commit, and `--again` forgets it. Writes the table of docs/benchmarks.md.
+//
+//   npm run demos -- --engines google    on Google's emulators
+//   npm run demos -- --quick             one seed of each story, one of them on Google's emulators; writes nothing
 
 const KEPT = '.dr/demos.json';
 
 const resultWire = z.object({
   story: z.string(),
   seed: z.number(),
+  engines: z.string(),
   held: z.boolean(),
   wallMs: z.number().nullable(),
   rtoMs: z.number().nullable(),
@@ -30,32 +34,50 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '10' },
     from: { type: 'string', default: '1' },
+    engines: { type: 'string', default: 'embedded' },
     again: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
   },
 });
+
+/** One run of a demo. */
+type Show = Pick<Result, 'story' | 'seed' | 'engines'>;
+
+const QUICK: readonly Show[] = [
+  { story: 'database-failover', seed: 12, engines: 'google' },
+  { story: 'pod-heal', seed: 11, engines: 'embedded' },
+];
+
 const seeds = Array.from({ length: Number(values.seeds) }, (_nothing, index) => Number(values.from) + index);
 const commit = commitNow();
-const results = values.again ? [] : known();
-
-const waiting = ['pod-heal', 'database-failover'].flatMap((story) => seeds.map((seed) => ({ story, seed })));
+const results = values.again || values.quick ? [] : known();
+const waiting: Show[] = values.quick
+  ? [...QUICK]
+  : ['pod-heal', 'database-failover'].flatMap((story) =>
+      seeds.map((seed) => ({ story, seed, engines: values.engines })),
+    );
 await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));
-results.sort((a, b) => b.story.localeCompare(a.story) || a.seed - b.seed);
-writePage();
+results.sort((a, b) => b.story.localeCompare(a.story) || a.engines.localeCompare(b.engines) || a.seed - b.seed);
+if (!values.quick) writePage();
 process.exitCode = results.every((result) => result.held) ? 0 : 1;
 
 /** One core's share: the next story that is waiting and not known, until none is left. */
 async function playWaiting(): Promise<void> {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { story, seed } = next;
-    if (results.some((result) => result.story === story && result.seed === seed)) continue;
-    const result = await playOnce(story, seed);
+    const { story, seed, engines } = next;
+    if (results.some((known) => known.story === story && known.seed === seed && known.engines === engines)) continue;
+    const result = await playOnce(next);
     results.push(result);
-    mkdirSync('.dr', { recursive: true });
-    writeFileSync(KEPT, JSON.stringify({ commit, results }));
+    if (!values.quick) keep();
     console.log(
-      `${story} seed ${seed}: ${result.held ? 'held' : `FAILED: ${result.failed.join('; ')}`}${result.rtoMs === null ? '' : `, RTO ${Math.round(result.rtoMs / 1_000)} s`}`,
+      `${story} seed ${seed}, ${engines} engines: ${result.held ? 'held' : `FAILED: ${result.failed.join('; ')}`}${result.rtoMs === null ? '' : `, RTO ${Math.round(result.rtoMs / 1_000)} s`}`,
     );
   }
+}
+
+function keep(): void {
+  mkdirSync('.dr', { recursive: true });
+  writeFileSync(KEPT, JSON.stringify({ commit, results }));
 }
 
 function known(): Result[] {
@@ -67,8 +89,9 @@ function known(): Result[] {
   }
 }
 
-async function playOnce(story: string, seed: number): Promise<Result> {
-  const { text, exitCode } = await output('./dr', ['demo', story, '--seed', String(seed), '--json']);
+async function playOnce({ story, seed, engines }: Show): Promise<Result> {
+  const args = ['demo', story, '--seed', String(seed), '--engines', engines, '--json'];
+  const { text, exitCode } = await output('./dr', args);
   const events = text.split('\n').flatMap((line) => {
     const read = line.startsWith('{') ? eventWire.safeParse(JSON.parse(line)) : undefined;
     return read?.success === true ? [read.data] : [];
@@ -79,6 +102,7 @@ async function playOnce(story: string, seed: number): Promise<Result> {
   return {
     story,
     seed,
+    engines,
     held: exitCode === 0 && checks.length > 0 && failed.length === 0,
     wallMs: measured?.wallMs ?? null,
     rtoMs: measured?.measures['rto'] ?? null,
@@ -105,13 +129,13 @@ function writePage(): void {
   const seconds = (ms: number | null): string => (ms === null ? '–' : `${Math.round(ms / 1_000)} s`);
   const rows = results.map(
     (result) =>
-      `| ${result.story} | ${result.seed} | ${result.held ? 'all held' : `failed: ${result.failed.join('; ')}`} | ${seconds(result.rtoMs)} | ${seconds(result.wallMs)} |`,
+      `| ${result.story} | ${result.seed} | ${result.engines} | ${result.held ? 'all held' : `failed: ${result.failed.join('; ')}`} | ${seconds(result.rtoMs)} | ${seconds(result.wallMs)} |`,
   );
   writeSection('demos', [
     `${measuredAt(commit)}; each row is one run of \`./dr demo\`.`,
     '',
-    '| story | seed | verifications | RTO, clock time | story, wall time |',
-    '|---|---|---|---|---|',
+    '| story | seed | engines | verifications | RTO, clock time | story, wall time |',
+    '|---|---|---|---|---|---|',
     ...rows,
   ]);
 }
