@@ -1,10 +1,10 @@
 import type { IncidentEvent } from '../../shared/incident/events.ts';
-import { IN_FLIGHT } from './deeds.ts';
 import {
   consentedBy,
   described,
   type DrawnPlan,
   effectsBy,
+  IN_FLIGHT,
   type Invariant,
   plansOf,
   requestOf,
@@ -15,7 +15,10 @@ import type { Run } from './run.ts';
 
 // Nothing is done to the protected system that people did not agree to.
 
-/** A decision against a plan that came before its committed section, or before all that it would do where it has none. */
+/**
+ * A decision against a plan that came before its committed section, or before all that it would do where it has none: what was
+ * pressed counts, not what the log makes of it.
+ */
 function denialOf(run: Run, { incident, plan, digest }: DrawnPlan): IncidentEvent | undefined {
   const section = plan.steps.filter(({ committed }) => committed);
   const late = section.length > 0 ? section : plan.steps.filter(({ risk }) => risk === 'destructive');
@@ -25,14 +28,15 @@ function denialOf(run: Run, { incident, plan, digest }: DrawnPlan): IncidentEven
     (event) =>
       event.kind === 'stepStarted' && destructive.has(event.data.step) && event.sequence > (drawnAt?.sequence ?? 0),
   );
-  const denials = run.witness.votes.filter(
-    (vote) => vote.isGenuine && vote.decision === 'deny' && vote.planDigest === digest,
+  const denials = new Set(
+    run.witness.votes.flatMap(({ isGenuine, decision, planDigest, token }) =>
+      isGenuine && decision === 'deny' && planDigest === digest ? [token] : [],
+    ),
   );
   return incident.events.find(
     (event) =>
       event.kind === 'decided' &&
-      event.data.decision === 'deny' &&
-      denials.some(({ approval }) => approval === event.data.approval) &&
+      denials.has(event.data.token) &&
       (begun === undefined || event.sequence < begun.sequence),
   );
 }

@@ -4,7 +4,7 @@ import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
 import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
-import { after, instant, seconds } from '../../shared/core/time.ts';
+import { after, instant } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
 import { forge } from './forgery.ts';
 import type { People } from './people.ts';
@@ -144,6 +144,3 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
     }
   }
 }
-
-/** Longest that a call of ours may still be under way when its process has lost its right to make it. */
-export const IN_FLIGHT = seconds(30);

@@ -1,8 +1,8 @@
+import { seconds } from '../../shared/core/time.ts';
 import { begin, evolve } from '../../shared/incident/evolve.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
-import { IN_FLIGHT } from './deeds.ts';
 import {
   described,
   type DrawnPlan,
@@ -12,12 +12,11 @@ import {
   isForged,
   promotionsOf,
   requestOf,
-  when,
 } from './judged.ts';
 import { requestsOf } from './powers.ts';
 import type { Run } from './run.ts';
 
-// What is done is done once, by whoever has the right to, and within what budgets and switches allow.
+// What is done is done once, and by whoever has the right to.
 
 /** When each incident's run was under way, and what it held. */
 function spansOf(run: Run) {
@@ -68,6 +67,23 @@ function intentsFor(run: Run, request: string): number {
   return intents.length;
 }
 
+/** The longest that a request of ours may have been on its way: in a process that froze before it, then late on the network. */
+function latestRequest({ stage, witness }: Run): number {
+  const met = new Set(witness.meetings.map(({ what }) => what));
+  const deeds = stage.plot.happenings.map(({ deed }) => deed);
+  const faults = deeds.flatMap((deed) =>
+    deed.kind === 'calls' ? [deed.what] : deed.kind === 'weather' ? deed.rates.map(([what]) => what) : [],
+  );
+  const delays = faults.flatMap((what) => (what.kind === 'arriveLate' ? [what.delay] : []));
+  const freezes = deeds.flatMap((deed) =>
+    deed.kind === 'blow' && deed.blow.when === 'before' ? [deed.blow.lasts ?? 0] : [],
+  );
+  return (
+    (met.has('call arriveLate') ? Math.max(0, ...delays) : 0) +
+    (met.has('frozen before a call') ? Math.max(0, ...freezes) : 0)
+  );
+}
+
 /** Whether a request may take effect once more than it was meant, by its class and by what this world's APIs check. */
 function mayRepeat(run: Run, request: string): boolean {
   const { assumptions } = run.stage.plot;
@@ -75,11 +91,17 @@ function mayRepeat(run: Run, request: string): boolean {
   if (request.startsWith('run.services.update ')) return !assumptions.runEtagChecked;
   // The pod that ends is ended: its uid goes with the request.
   if (request.startsWith('k8s.pods/eviction.create ')) return hadLateRequests(run);
-  // Serialised: nothing protects against a request that is later than the late-arrival time.
-  return SERIALISED.some((permission) => request.startsWith(`${permission} `)) && hadLateRequests(run);
+  // Serialised: nothing protects against a request that is later than the late-arrival time, and a second later at that.
+  const isSerialised = SERIALISED.some((permission) => request.startsWith(`${permission} `));
+  return isSerialised && latestRequest(run) >= run.stage.system.guards.lateArrival - seconds(10);
 }
 
-const SERIALISED = ['secretmanager.versions.add', 'cloudsql.instances.restart', 'cloudsql.instances.failover'] as const;
+const SERIALISED = [
+  'secretmanager.versions.add',
+  'cloudsql.backupRuns.create',
+  'cloudsql.instances.restart',
+  'cloudsql.instances.failover',
+] as const;
 
 export const EFFECTS: Readonly<Record<string, Invariant>> = {
   'S3 at most one promotion': (run) =>
@@ -109,32 +131,8 @@ export const EFFECTS: Readonly<Record<string, Invariant>> = {
         .map(({ id }) => `${one.id} and ${id} ran at once`),
     );
   },
-  'S8 budgets and cooldowns hold': (run) => {
-    const { budgets, cooldown } = run.stage.system.guards;
-    const effects = effectsBy(run, 'heal');
-    const evictions = effects
-      .filter(({ call }, index) => effects.findIndex((other) => other.call.resource === call.resource) === index)
-      .map(({ at }) => at as number);
-    return [
-      ...budgets.flatMap(({ runs, window }) =>
-        evictions.some((at) => evictions.filter((other) => other >= at && other < at + window).length > runs)
-          ? [`more than ${runs} evictions within ${window} ms`]
-          : [],
-      ),
-      ...evictions.flatMap((at, index) => {
-        const before = evictions[index - 1];
-        return before !== undefined && at - before < cooldown ? [`evictions ${at - before} ms apart`] : [];
-      }),
-    ];
-  },
-  'S11 nothing changes while the store is out of reach': (run) =>
-    hadLateRequests(run)
-      ? []
-      : run.stage.weather
-          .outages()
-          .flatMap(({ from, until }) =>
-            [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')]
-              .filter(({ at }) => at > from + IN_FLIGHT && at < until)
-              .map((effect) => `${described(run, effect)} during an outage of the store since ${when(run, from)}`),
-          ),
+  'S4 nothing is changed by whom has lost the right to': (run) =>
+    [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')]
+      .filter(({ asker }) => asker?.mayAct === false)
+      .map((effect) => `${described(run, effect)} by ${effect.asker?.process ?? ''} without the lease`),
 };

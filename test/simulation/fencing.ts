@@ -1,8 +1,9 @@
+import { OPERATOR } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
 import { opensOf } from '../../shared/plan/plan.ts';
 import {
   consentedBy,
   described,
-  type DrawnPlan,
   effectsBy,
   hadLateRequests,
   type Invariant,
@@ -10,10 +11,13 @@ import {
   ON_ITS_WAY,
   plansOf,
   promotionsOf,
+  requestOf,
   votesOn,
   when,
 } from './judged.ts';
-import type { Run } from './run.ts';
+import { requestsIn } from './powers.ts';
+import type { Run, RunIncident } from './run.ts';
+import type { Effect } from './witness.ts';
 
 // Never two primaries, and never a greater loss than people accepted.
 
@@ -50,18 +54,43 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
       ({ what, accepted }) => accepted && what !== 'scaleApi' && what !== 'stopPrimary',
     );
     const isOpened = plansOf(run).some(
-      (drawn) => opensOf(drawn.plan).includes('accept-unfenced-primary') && votesOn(run, drawn).length > 0,
+      (drawn) =>
+        opensOf(drawn.plan).includes('accept-unfenced-primary') &&
+        votesOn(run, drawn).some(({ decision }) => decision === 'approve'),
     );
     return first === undefined || isByOthers || isOpened || isResidual(run)
       ? []
       : [`${first.writers.join(' and ')} took writes ${when(run, first.at)}`];
   },
   'S2 nothing is promoted after somebody else promoted': (run) => {
-    const hand = run.witness.hands.find(({ what, accepted }) => accepted && what.startsWith('promote'));
-    return promotionsOf(run)
-      .filter(({ at }) => hand !== undefined && at > hand.at + ON_ITS_WAY && !hadLateRequests(run))
-      .map((effect) => `${described(run, effect)}, promoted by hand ${when(run, hand?.at ?? 0)}`);
+    const byHand = run.stage.world.sql.fleet.operations
+      .list()
+      .filter(({ type, user }) => type === 'PROMOTE_REPLICA' && user === OPERATOR);
+    return promotionsOf(run).flatMap((effect) => {
+      // One that ended with an error promoted nothing.
+      const before = byHand.find(
+        ({ insertedAt, endedAt, error }) =>
+          effect.at > insertedAt + ON_ITS_WAY && (error === undefined || (endedAt ?? effect.at) >= effect.at),
+      );
+      return before === undefined || hadLateRequests(run)
+        ? []
+        : [`${described(run, effect)}, ${before.target} promoted by hand ${when(run, before.insertedAt)}`];
+    });
   },
+  'S2 the old primary is left alone once another one is promoted': (run) => {
+    const [promotion] = promotionsOf(run);
+    if (promotion === undefined || hadLateRequests(run)) return [];
+    return effectsBy(run, 'recover')
+      .filter(({ at, call }) => at > promotion.at && call.permission === 'cloudsql.instances.update')
+      .filter(({ call }) => !promotion.call.resource.startsWith(`${call.resource}:`))
+      .map((effect) => `${described(run, effect)}, promoted ${when(run, promotion.at)}`);
+  },
+  'S2 nothing is taken away from a database that serves everybody': (run) =>
+    run.incidents
+      .filter((incident) => !isForged(run, incident))
+      .flatMap(firstEffects(run))
+      .filter(({ at }) => servedFor(run, at) > SERVES_FOR_SURE)
+      .map((effect) => `${described(run, effect)}, and everybody had been served for ${servedFor(run, effect.at)} ms`),
   'S9 what was lost is within what was approved, and within what was computed': (run) => {
     const [promotion] = promotionsOf(run);
     const replica = /instances\/([^:]+):/.exec(promotion?.call.resource ?? '')?.[1];
@@ -75,25 +104,61 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
     );
     if (oldestLostAt === undefined || newestLostAt === undefined) return [];
     const span = newestLostAt - oldestLostAt;
-    return consentedBy(run, promotion).flatMap((drawn) =>
-      limitsOf(run, drawn)
-        .filter(([, limit]) => span > limit)
-        .map(([name, limit]) => `lost ${lost} writes over ${span} ms, ${name} ${limit} ms`),
-    );
+    return limitsOf(run, promotion)
+      .filter(([, limit]) => span > limit)
+      .map(([name, limit]) => `lost ${lost} writes over ${span} ms, ${name} ${limit} ms`);
   },
 };
 
-/** What a plan's approvers accepted to lose, and what was computed after the fence. */
-function limitsOf(run: Run, drawn: DrawnPlan): readonly (readonly [string, number])[] {
-  const votes = new Set(votesOn(run, drawn).map(({ approval }) => approval));
-  return drawn.incident.events.flatMap((event): readonly (readonly [string, number])[] => {
-    if (event.kind === 'approvalAsked' && votes.has(event.data.approval))
-      return event.data.lossLimitMs === null ? [] : [['approved', event.data.lossLimitMs]];
-    if (event.kind !== 'stepDone' || event.data.step !== 'loss' || isForged(run, drawn.incident)) return [];
-    const { output } = event.data;
-    const bound = typeof output === 'object' && output !== null && 'boundMs' in output ? output['boundMs'] : null;
-    return typeof bound === 'number' ? [['computed', bound]] : [];
-  });
+/** Longest from the last look before a run's first effect to that effect, over a worker that dies and a lease that ends. */
+const SERVES_FOR_SURE = minutes(3);
+
+/** The first effect of each run of an incident. */
+const firstEffects =
+  (run: Run) =>
+  ({ events }: RunIncident): readonly Effect[] =>
+    events.flatMap((event) => {
+      if (event.kind !== 'planDrawn') return [];
+      const requests = requestsIn(event.data.plan);
+      const first = effectsBy(run, 'recover').find(
+        (effect) => effect.at >= event.at && requests.has(requestOf(effect)),
+      );
+      return first === undefined ? [] : [first];
+    });
+
+/** How long the users of every service had been able to write at a moment. */
+function servedFor({ stage }: Run, at: number): number {
+  const outages = stage.load.report().flatMap((report) => report.outages);
+  const ends = outages.filter(({ from }) => from <= at).map(({ until }) => Math.min(until ?? at, at));
+  return at - Math.max(stage.world.startedAt, ...ends);
+}
+
+/** The most that people had accepted to lose when it was promoted, and what was computed last before it. */
+function limitsOf(run: Run, promotion: Effect): readonly (readonly [string, number])[] {
+  const consented = consentedBy(run, promotion);
+  const votes = new Set(consented.flatMap((drawn) => votesOn(run, drawn).map(({ approval }) => approval)));
+  const incidents = new Set(consented.map(({ incident }) => incident));
+  const approved = [...incidents].flatMap(({ events }) =>
+    events.flatMap((event) =>
+      event.kind === 'approvalAsked' && votes.has(event.data.approval)
+        ? [event.data.lossLimitMs ?? Number.POSITIVE_INFINITY]
+        : [],
+    ),
+  );
+  const computed = [...incidents]
+    .filter((incident) => !isForged(run, incident))
+    .flatMap(({ events }) =>
+      events.flatMap((event): readonly number[] => {
+        if (event.kind !== 'stepDone' || event.data.step !== 'loss' || event.at > promotion.at) return [];
+        const { output } = event.data;
+        const bound = typeof output === 'object' && output !== null && 'boundMs' in output ? output['boundMs'] : null;
+        return typeof bound === 'number' ? [bound] : [];
+      }),
+    );
+  return [
+    ['approved', Math.max(...approved)],
+    ['computed', computed.at(-1) ?? Number.POSITIVE_INFINITY],
+  ];
 }
 
 /**

@@ -4,6 +4,7 @@ import { FENCING } from './fencing.ts';
 import type { Invariant } from './judged.ts';
 import { LIVENESS } from './liveness.ts';
 import { RECORDS } from './records.ts';
+import { RESTRAINT } from './restraint.ts';
 import type { Run } from './run.ts';
 
 // What must hold after every run (design.md section 10), judged from outside wherever there is an outside: the world's audit, the
@@ -14,6 +15,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   ...CONSENT,
   ...FENCING,
   ...EFFECTS,
+  ...RESTRAINT,
   ...LIVENESS,
   ...RECORDS,
 };

@@ -59,13 +59,24 @@ export function votesOn(run: Run, { plan, digest, incident }: DrawnPlan): readon
   );
 }
 
-/** Plans that allow a request and that somebody had approved by then. */
+/** Plans that allow a request and that somebody had approved by then, by an approval that was not void already. */
 export function consentedBy(run: Run, effect: Effect): readonly DrawnPlan[] {
-  return plansOf(run).filter(
-    (drawn) =>
+  return plansOf(run).filter((drawn) => {
+    const voided = new Map(
+      drawn.incident.events.flatMap((event) =>
+        event.kind === 'approvalVoided' ? [[event.data.approval, event.at] as const] : [],
+      ),
+    );
+    return (
       requestsIn(drawn.plan).has(requestOf(effect)) &&
-      votesOn(run, drawn).some(({ decision, at }) => decision === 'approve' && at <= effect.at),
-  );
+      votesOn(run, drawn).some(
+        ({ decision, approval, at }) =>
+          decision === 'approve' &&
+          at <= effect.at &&
+          effect.at <= (voided.get(approval) ?? Number.POSITIVE_INFINITY) + IN_FLIGHT,
+      )
+    );
+  });
 }
 
 /** Whether somebody wrote into that incident's log, so that what it says of itself counts for nothing. */
@@ -77,6 +88,9 @@ export const when = (run: Run, at: number): string => `at ${showDuration(between
 
 /** An effect and when it happened. */
 export const described = (run: Run, effect: Effect): string => `${requestOf(effect)} ${when(run, effect.at)}`;
+
+/** Longest that a call of ours may still be under way when its process has lost its right to make it. */
+export const IN_FLIGHT = seconds(30);
 
 /** Longest that an ordinary request is on its way, after the last look before it. */
 export const ON_ITS_WAY = seconds(3);

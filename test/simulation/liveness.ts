@@ -5,23 +5,24 @@ import {
   insideCommittedSection,
   standing,
 } from '../../shared/incident/state.ts';
-import { minutes, showDuration } from '../../shared/core/time.ts';
+import { minutes, seconds, showDuration } from '../../shared/core/time.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
-import { effectsBy, type Invariant, isForged, lastOf, promotionsOf, when } from './judged.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import { effectsBy, type Invariant, isForged, lastOf, ON_ITS_WAY, promotionsOf, when } from './judged.ts';
 import type { Plot } from './plot.ts';
-import { isWithPeople, type Run, type RunIncident } from './run.ts';
+import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
 
 // Nobody is forgotten: every incident ends or reaches a person, nothing ends that is not over, and in a calm world the recovery
 // succeeds.
 
 const genuine = (run: Run): readonly RunIncident[] => run.incidents.filter((incident) => !isForged(run, incident));
 
-/** How long an expired request may wait for somebody to notice. */
+/** How long an expired request, or a hold that is over, may wait for somebody to notice. */
 const NOTICED_WITHIN = minutes(3);
 
 function whyStuck(run: Run, { state }: RunIncident): string | undefined {
-  if (hasEnded(state) || isWithPeople(state)) return undefined;
+  if (hasEnded(state) || isWithPeople(state) || isHeldBeyond(state, run.endedAt - NOTICED_WITHIN)) return undefined;
   const approval = currentApproval(state);
   if (state.phase.kind !== 'awaitingApproval' || approval === undefined) return `is ${state.phase.kind}`;
   const stands = standing(approval, run.endedAt);
@@ -50,6 +51,18 @@ function halfDone(state: IncidentState): boolean {
   return run.landing?.landed !== true;
 }
 
+/** Longest from the first question of a look, over answers that don't come, to what follows from it. */
+const LOOK_TAKES = seconds(30);
+
+/** Whether the users of a service could not write at a moment, and since before it. */
+const wasIll = ({ stage }: Run, service: string, at: number): boolean =>
+  stage.load
+    .report()
+    .some(
+      (report) =>
+        report.service === service && report.outages.some(({ from, until }) => from <= at && at < (until ?? Infinity)),
+    );
+
 /** Why a dismissal is not our judgement. */
 const BY_PEOPLE = /^(cancelled by|test-notification)/;
 
@@ -60,6 +73,10 @@ function shouldRecover({ stage: { plot } }: Run): boolean {
   const agrees = habits['oncall-pager'] === 'quick' && habits['eng-lead-pager'] === 'never';
   return isPlain && isCurable(plot) && agrees && assumptions === BELIEVED;
 }
+
+/** What a plan does to the world; when writes ended, which becomes known meanwhile, is no part of it. */
+const deedsOf = ({ steps }: Plan): string =>
+  JSON.stringify(steps.filter(({ risk }) => risk !== 'observe').map(({ action, input }) => [action, input]));
 
 /** Whether something that the plot lists ends its disaster. A standby that takes over by itself leaves nothing to do. */
 function isCurable({ title, remedies, isRegional }: Plot): boolean {
@@ -112,12 +129,26 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
         .filter(({ notice }) => notice.approval === null)
         .map(({ notice }) => `${state.id}: ${notice.id}`),
     ),
+  'L3 what counts as delivered has reached somebody': (run) =>
+    genuine(run).flatMap(({ state, events }) =>
+      events.flatMap((event) => {
+        if (event.kind !== 'noticeDelivered') return [];
+        const { notice, destination } = event.data;
+        const page = run.witness.pages.find(
+          (known) => known.incident === state.id && known.notice === notice && known.destination === destination,
+        );
+        return page !== undefined && page.at <= event.at + run.stage.system.guards.clockSkew
+          ? []
+          : [`${state.id}: ${notice} counts as delivered to ${destination}`];
+      }),
+    ),
   'L4 nothing is dismissed that is not over': (run) =>
-    run.witness.endings.flatMap(({ at, incident, how, ill, hungPods }) => {
+    run.witness.endings.flatMap(({ at, incident, how, hungPods, ...seen }) => {
       const found = run.incidents.find(({ state }) => state.id === incident);
       const phase = found?.state.phase;
       if (found === undefined || isForged(run, found)) return [];
       const isOurs = how === 'dismissed' && phase?.kind === 'dismissed' && !BY_PEOPLE.test(phase.because);
+      const ill = seen.ill.filter((service) => wasIll(run, service, at - LOOK_TAKES));
       if (!isOurs || (ill.length === 0 && hungPods === 0)) return [];
       return [`${incident} was dismissed ${when(run, at)} with ${[...ill, `${hungPods} hung pods`].join(', ')}`];
     }),
@@ -152,5 +183,25 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     if (!isResolved || !acted) return ['nothing was resolved'];
     const limit = RECOVERED_WITHIN + (run.stage.plot.remedies === undefined ? 0 : REMEDIES_TAKE);
     return took > limit ? [`users were without service for ${showDuration(took as never)}`] : [];
+  },
+  'L5 what was approved is asked for again only when something else is to be done': (run) =>
+    genuine(run).flatMap(({ state, events }) =>
+      events.flatMap((event, index) => {
+        const [asked, next] = [events[index - 1], event];
+        if (asked?.kind !== 'approvalVoided' || next.kind !== 'planDrawn') return [];
+        const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
+        const wasApproved = run.witness.votes.some(
+          ({ approval, decision, isGenuine, at }) =>
+            approval === asked.data.approval && decision === 'approve' && isGenuine && at < asked.at - ON_ITS_WAY,
+        );
+        return wasApproved && before?.kind === 'planDrawn' && deedsOf(before.data.plan) === deedsOf(next.data.plan)
+          ? [`${state.id}: ${asked.data.approval} was approved, void ${when(run, asked.at)}, and asked for again`]
+          : [];
+      }),
+    ),
+  'L5 in a calm world nobody is asked twice': (run) => {
+    if (!shouldRecover(run)) return [];
+    const asked = run.incidents.flatMap(({ events }) => events.filter(({ kind }) => kind === 'approvalAsked'));
+    return asked.length > 1 ? [`${asked.length} approvals were asked for`] : [];
   },
 };

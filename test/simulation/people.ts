@@ -12,7 +12,7 @@ import { chancePort, clockPort } from './virtual.ts';
 
 // People: those who get links and press buttons, early, late, twice or never, and operators.
 //
-// P1. What somebody pressed is written down when they press it, by what their token says: the judges' only proof of consent.
+// P1. What somebody pressed is written down when they press it: the button is what they meant, whatever the token behind it says.
 // P2. They open the page and post its form as a browser does, and try again when nothing comes back.
 
 /** Tries of one person whose page does not come. */
@@ -60,8 +60,9 @@ const claimsWire = z.object({
   incident: z.string(),
   approval: z.string(),
   planDigest: z.string(),
-  decision: z.enum(['approve', 'deny']),
 });
+
+const aboutWire = z.object({ incident: z.string(), notice: z.string() });
 
 /** Everybody outside. */
 export class People {
@@ -82,11 +83,11 @@ export class People {
   }
 
   /** Brings a notice to its destination, and lets its person do what is their habit. */
-  readonly postman: Postman = async (destination, { subject, link }) => {
+  readonly postman: Postman = async (destination, { subject, link, data }) => {
     const { chance, clock, plot, witness } = this.#stage();
     const isDead = plot.deadDestinations.includes(destination) && clock.now() < this.#calmAt();
     if (isDead) return { delivered: false, detail: 'nobody listens' };
-    witness.pages.push({ at: instant(clock.now()), destination, subject });
+    witness.pages.push({ at: instant(clock.now()), destination, subject, ...aboutWire.parse(data) });
     const habit = plot.habits[destination];
     if (link === undefined || habit === undefined) return { delivered: true, detail: 'ok' };
     this.#letters += 1;
@@ -157,6 +158,7 @@ export class People {
       what === 'forge'
         ? await keys.stranger.sign({
             ...claims,
+            decision: 'approve',
             approver: claims.sub,
             evidenceDigest: '',
             lossBoundMs: null,
@@ -170,7 +172,8 @@ export class People {
       incident: claims.incident,
       approval: claims.approval,
       planDigest: claims.planDigest,
-      decision: claims.decision,
+      decision: what === 'deny' ? 'deny' : 'approve',
+      token,
       isGenuine: what !== 'forge',
     });
     await this.#patiently(async (process) => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { after, type Millis } from '../../shared/core/time.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
@@ -10,6 +11,18 @@ import type { Chance } from '../../sandbox/world/kernel.ts';
 // P2. While it is frozen nothing of it goes on; when it thaws, the call that it was about to make is made, however late.
 // P3. A new delivery goes to a process that is neither dead nor frozen; a new one is started when there is none.
 
+/** Who makes the present call. */
+export interface Asker {
+  readonly process: string;
+  /** Whether it had the right to act when it made the call, however late that call arrives. */
+  readonly mayAct: boolean;
+}
+
+const asking = new AsyncLocalStorage<Asker>();
+
+/** Who makes the call that is under way; `undefined` for one that arrives when nobody waits for it any more. */
+export const askerNow = (): Asker | undefined => asking.getStore();
+
 /** The end of a process, seen by those who called it. */
 export class Death extends Error {}
 
@@ -21,22 +34,31 @@ export interface Blow {
   readonly lasts?: Millis;
 }
 
+/** What a process is made with. */
+interface ProcessOptions {
+  readonly clock: VirtualClock;
+  readonly struck: (blow: Blow) => void;
+  readonly mayAct: () => boolean;
+}
+
 /** One process of one function. */
 export class Process {
   readonly id: string;
   readonly died: Promise<never>;
   readonly #clock: VirtualClock;
   readonly #struck: (blow: Blow) => void;
+  readonly #mayAct: () => boolean;
   #blows: { readonly at: number; readonly blow: Blow }[] = [];
   #calls = 0;
   #dead = false;
   #thaw: Promise<void> | undefined;
   #tell: (death: Death) => void = () => undefined;
 
-  constructor(id: string, clock: VirtualClock, struck: (blow: Blow) => void) {
+  constructor(id: string, { clock, struck, mayAct }: ProcessOptions) {
     this.id = id;
     this.#clock = clock;
     this.#struck = struck;
+    this.#mayAct = mayAct;
     this.died = new Promise<never>((_resolve, reject) => {
       this.#tell = reject;
     });
@@ -60,10 +82,11 @@ export class Process {
   async pass<T>(call: () => Promise<T>): Promise<T> {
     this.#calls += 1;
     const number = this.#calls;
+    const asker = { process: this.id, mayAct: this.#mayAct() };
     const due = this.#blows.filter(({ at }) => at === number).map(({ blow }) => blow);
     await this.#going();
     for (const blow of due) if (blow.when === 'before') await this.#take(blow);
-    const settled = await call().then(
+    const settled = await asking.run(asker, call).then(
       (value) => () => value,
       (error: unknown) => () => {
         throw error;
@@ -130,6 +153,8 @@ export interface ProcessesOptions {
   /** Probability that a new process is killed at one of its first calls; asked when it starts. */
   readonly killRate: () => number;
   readonly struck: (of: FunctionName, blow: Blow) => void;
+  /** Whether a process has the right to act now. */
+  readonly mayAct: (process: string) => boolean;
 }
 
 /** Calls within which a process that is to die by chance dies: about one long delivery. */
@@ -164,9 +189,10 @@ export class Processes {
   }
 
   #start(of: FunctionName): Process {
-    const { clock, chance, killRate, struck } = this.#options;
+    const { clock, chance, killRate, struck, mayAct } = this.#options;
     this.#started += 1;
-    const process = new Process(`${of}/${this.#started}`, clock, (blow) => struck(of, blow));
+    const id = `${of}/${this.#started}`;
+    const process = new Process(id, { clock, struck: (blow) => struck(of, blow), mayAct: () => mayAct(id) });
     if (chance.next() < killRate())
       process.deal({ calls: chance.between(1, LIFE_MAX), when: chance.pick(['before', 'after'] as const) });
     this.#all.set(of, [...(this.#all.get(of) ?? []), process]);

@@ -29,6 +29,13 @@ export const RECORDS: Readonly<Record<string, Invariant>> = {
       return !alert.ok || keys.has(alert.value.dedupeKey) ? [] : [`${alert.value.dedupeKey} is in none`];
     });
   },
+  'R1 a signal stands in one log, and once': ({ incidents }) => {
+    const keys = incidents.flatMap(({ events }) =>
+      events.flatMap((event) => (event.kind === 'signalsAbsorbed' ? event.data.signals.map(({ key }) => key) : [])),
+    );
+    const twice = new Set(keys.filter((key, index) => keys.indexOf(key) !== index));
+    return [...twice].map((key) => `${key} was absorbed ${keys.filter((other) => other === key).length} times`);
+  },
   'R2 chains verify, up to the head and with every anchor': (run) =>
     run.incidents.flatMap(({ state, records, head, anchors }) => {
       const verdict = verifyChain(records, { incident: state.id, head, anchors });

@@ -33,6 +33,10 @@ export interface Run {
   readonly kept: string;
 }
 
-/** Whether the next move is a person's. */
+/** Whether the next move is a person's. What is held until a moment goes on by itself. */
 export const isWithPeople = ({ phase }: IncidentState): boolean =>
-  phase.kind === 'needsPerson' || phase.kind === 'takenOver' || phase.kind === 'held';
+  phase.kind === 'needsPerson' || phase.kind === 'takenOver' || (phase.kind === 'held' && phase.until === undefined);
+
+/** Whether it is held until a moment, and that has not come. */
+export const isHeldBeyond = ({ phase }: IncidentState, at: number): boolean =>
+  phase.kind === 'held' && phase.until !== undefined && phase.until > at;

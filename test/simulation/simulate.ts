@@ -15,6 +15,7 @@ import { createTokenSigner, createTokenVerifier } from '../../shared/providers/j
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
 import type { System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
+import { Books } from './books.ts';
 import { Chronicle } from './chronicle.ts';
 import { openMessaging } from './cloud.ts';
 import { countStrikes, play } from './deeds.ts';
@@ -23,7 +24,7 @@ import { Functions } from './functions.ts';
 import { People } from './people.ts';
 import { labelOfBlow, type Plot } from './plot.ts';
 import { Processes } from './processes.ts';
-import { isWithPeople, type Run, type RunIncident } from './run.ts';
+import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
 import { type Keys, pairOf, type Stage, START } from './stage.ts';
 import { StoreWeather } from './store-weather.ts';
 import { clockPort, Outside, runUntil } from './virtual.ts';
@@ -68,6 +69,7 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
   const clock = createVirtualClock(START);
   const calmAt = after(START, plot.faultsUntilMs);
   const chronicle = new Chronicle();
+  const books = new Books(() => clock.now());
   const witness = newWitness();
   const isRough = (): boolean => clock.now() > START + plot.brokenAtMs && clock.now() < calmAt;
   const met = (what: string): void => {
@@ -98,8 +100,9 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     broker,
     pubsub,
     load: new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun], every: seconds(5) }),
-    store: chronicle.along(createMemoryStore(clockPort(clock))),
+    store: books.along(chronicle.along(createMemoryStore(clockPort(clock)))),
     chronicle,
+    books,
     weather: new StoreWeather({
       chance: chance.fork('store'),
       latencyMax: plot.storeLatencyMs,
@@ -116,6 +119,7 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
       struck: (of, blow) => {
         if (of === 'recover' || of === 'heal') met(labelOfBlow(blow));
       },
+      mayAct: (process) => books.mayAct(process),
     }),
     witness,
     keys,
@@ -200,13 +204,20 @@ class Watchman {
     return this.isQuiet();
   }
 
-  /** Whether everything has been calm for as long as it takes. */
+  /** Whether everything has been calm for as long as it takes, and no signal is on its way. */
   isQuiet(): boolean {
-    return this.#quietSince !== undefined && this.#stage.clock.now() - this.#quietSince > QUIET;
+    const since = this.#quietSince;
+    return since !== undefined && this.#stage.clock.now() - since > QUIET && this.#isIdle();
+  }
+
+  /** No signal is on its way. An alert that opens and closes for ever sends them again and again, and nothing follows from them. */
+  #isIdle(): boolean {
+    const { broker } = this.#stage;
+    return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
   }
 
   #isCalm(): boolean {
-    const { broker, chronicle, clock, plot } = this.#stage;
+    const { chronicle, clock, plot } = this.#stage;
     if (clock.now() < this.#lastMoment || this.#people.isBusy) return false;
     const states = chronicle.states();
     // With every incident ended and all that was planned done, nothing is left to happen before the faults end.
@@ -215,8 +226,7 @@ class Watchman {
     const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);
     const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + calmFor;
     if (clock.now() < earliest) return false;
-    if (!states.every((state) => isAtRest(state))) return false;
-    return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
+    return states.every((state) => isAtRest(state) || isHeldBeyond(state, START + plot.endsAtMs));
   }
 }
 

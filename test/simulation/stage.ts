@@ -9,6 +9,7 @@ import { type Instant, instant } from '../../shared/core/time.ts';
 import type { TokenSigner, TokenVerifier } from '../../shared/ports/signing.ts';
 import type { Store } from '../../shared/ports/store.ts';
 import type { System } from '../../shared/system/system.ts';
+import type { Books } from './books.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { Plot } from './plot.ts';
 import type { Processes } from './processes.ts';
@@ -34,6 +35,7 @@ export interface Stage {
   /** The store itself, read along: without weather, as an attacker or a judge reaches it. */
   readonly store: Store;
   readonly chronicle: Chronicle;
+  readonly books: Books;
   readonly weather: StoreWeather;
   readonly processes: Processes;
   readonly witness: Witness;

@@ -6,6 +6,7 @@ import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import type { World } from '../../sandbox/world/world.ts';
 import type { Chronicle } from './chronicle.ts';
 import { HARMLESS } from './powers.ts';
+import { type Asker, askerNow } from './processes.ts';
 import type { Handiwork } from './plot.ts';
 
 // What was seen from outside while a run went on, for the judges: the world in the moment of each effect, what people really
@@ -15,13 +16,15 @@ import type { Handiwork } from './plot.ts';
 export interface Effect {
   readonly at: Instant;
   readonly call: ApiCall;
+  /** The process that asked for it; `undefined` when the request arrived after everybody had given it up. */
+  readonly asker: Asker | undefined;
   /** Instances that took writes from a consumer's place in that moment. */
   readonly writers: readonly string[];
   /** Primaries that nobody had stopped, whether somebody reached them or not: they may come back as what they were. */
   readonly unstopped: readonly string[];
 }
 
-/** A button that somebody pressed: what the token said that they used. */
+/** A button that somebody pressed: what stood on it, and the token behind it. */
 export interface Vote {
   readonly at: Instant;
   readonly approver: string;
@@ -29,6 +32,7 @@ export interface Vote {
   readonly approval: string;
   readonly planDigest: string;
   readonly decision: 'approve' | 'deny';
+  readonly token: string;
   /** Whether the token was one that we had sent them. */
   readonly isGenuine: boolean;
 }
@@ -67,7 +71,14 @@ export interface Witness {
   readonly hands: Hand[];
   readonly forged: { readonly at: Instant; readonly incident: IncidentId; readonly what: string }[];
   readonly meetings: Meeting[];
-  readonly pages: { readonly at: Instant; readonly destination: string; readonly subject: string }[];
+  /** Notices that reached somebody. */
+  readonly pages: {
+    readonly at: Instant;
+    readonly destination: string;
+    readonly subject: string;
+    readonly incident: string;
+    readonly notice: string;
+  }[];
   /** Texts that Monitoring published on the alerts' topic. */
   readonly alerts: string[];
   /** Flows that ended with something that is no death and no failure of the world. */
@@ -125,7 +136,7 @@ export function watch(witness: Witness, world: World, clock: VirtualClock, chron
   world.kernel.audit.listen(({ at, call, result }) => {
     if (result !== 'effect' || !call.writes || HARMLESS.has(call.permission)) return;
     if (!call.principal.startsWith('dr-')) return;
-    witness.effects.push({ at, call, writers: writersNow(world), unstopped: unstopped(world) });
+    witness.effects.push({ at, call, asker: askerNow(), writers: writersNow(world), unstopped: unstopped(world) });
     if (call.permission !== 'cloudsql.instances.promoteReplica' || isLooking) return;
     isLooking = true;
     look();

@@ -1,0 +1,110 @@
+import {
+  described,
+  effectsBy,
+  hadLateRequests,
+  IN_FLIGHT,
+  type Invariant,
+  isForged,
+  ON_ITS_WAY,
+  requestOf,
+  when,
+} from './judged.ts';
+import { requestsIn } from './powers.ts';
+import type { Run, RunIncident } from './run.ts';
+import type { Effect } from './witness.ts';
+
+// Nothing is done while it must not be: after a landing, under the kill switch, beyond a budget, without a store.
+
+const effectsOfWorkers = (run: Run): readonly Effect[] => [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')];
+
+/** Longest from the last look before an intent to the effect, where the store answers and nothing freezes; else a call's own time. */
+function slackOf(run: Run): number {
+  const { plot, weather } = run.stage;
+  const isSound = plot.storeRate === 0 && weather.outages().length === 0;
+  const freezes = run.witness.meetings.some(({ what }) => what.startsWith('frozen'));
+  return isSound && !freezes && !hadLateRequests(run) ? ON_ITS_WAY : IN_FLIGHT;
+}
+
+/** From when to when the kill switch was on. */
+function stopsOf({ stage }: Run): readonly { readonly from: number; readonly to: number }[] {
+  const { switches } = stage.books;
+  return switches.flatMap(({ at, on }, index) => {
+    if (!on || switches[index - 1]?.on === true) return [];
+    return [{ from: at, to: switches.slice(index).find((later) => !later.on)?.at ?? Number.POSITIVE_INFINITY }];
+  });
+}
+
+/** From when to when a committed section was under way: from its first intent until all of it was done. */
+function sectionsOf({ events }: RunIncident) {
+  const sections: { readonly from: number; to: number }[] = [];
+  let left = new Set<string>();
+  let open: (typeof sections)[number] | undefined;
+  for (const event of events) {
+    if (event.kind === 'planDrawn') {
+      left = new Set(event.data.plan.steps.flatMap(({ id, committed }) => (committed ? [id] : [])));
+      if (open !== undefined) open.to = event.at;
+      open = undefined;
+    }
+    if (event.kind === 'stepStarted' && left.has(event.data.step) && open === undefined) {
+      open = { from: event.at, to: Number.POSITIVE_INFINITY };
+      sections.push(open);
+    }
+    if (event.kind !== 'stepDone' || event.data.direction !== 'do') continue;
+    left.delete(event.data.step);
+    if (left.size === 0 && open !== undefined) open.to = event.at;
+  }
+  return sections;
+}
+
+export const RESTRAINT: Readonly<Record<string, Invariant>> = {
+  'S5 what has landed stays as it is until people hand it back': (run) =>
+    run.incidents.flatMap(({ events }) =>
+      events.flatMap((event, index) => {
+        if (event.kind !== 'landed') return [];
+        const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
+        const next = events.slice(index).find(({ kind }) => kind === 'resumed');
+        const requests = before?.kind === 'planDrawn' ? requestsIn(before.data.plan) : new Set<string>();
+        return effectsBy(run, 'recover')
+          .filter(({ at }) => at > event.at + IN_FLIGHT && at < (next?.at ?? Number.POSITIVE_INFINITY))
+          .filter((effect) => requests.has(requestOf(effect)) && !hadLateRequests(run))
+          .map((effect) => `${described(run, effect)}, landed ${when(run, event.at)}`);
+      }),
+    ),
+  'S8 nothing begins while the kill switch is on': (run) => {
+    if (run.incidents.some((incident) => isForged(run, incident))) return [];
+    const sections = run.incidents.flatMap(sectionsOf);
+    const slack = slackOf(run);
+    return stopsOf(run).flatMap((stop) =>
+      effectsOfWorkers(run)
+        .filter(({ at }) => at > stop.from + slack && at < stop.to)
+        .filter(({ at }) => !sections.some(({ from, to }) => from <= stop.from + slack && at <= to + ON_ITS_WAY))
+        .map((effect) => `${described(run, effect)}, stopped ${when(run, stop.from)}`),
+    );
+  },
+  'S8 budgets and cooldowns hold': (run) => {
+    const { budgets, cooldown } = run.stage.system.guards;
+    const effects = effectsBy(run, 'heal');
+    const evictions = effects
+      .filter(({ call }, index) => effects.findIndex((other) => other.call.resource === call.resource) === index)
+      .map(({ at }) => at as number);
+    return [
+      ...budgets.flatMap(({ runs, window }) =>
+        evictions.some((at) => evictions.filter((other) => other >= at && other < at + window).length > runs)
+          ? [`more than ${runs} evictions within ${window} ms`]
+          : [],
+      ),
+      ...evictions.flatMap((at, index) => {
+        const before = evictions[index - 1];
+        return before !== undefined && at - before < cooldown ? [`evictions ${at - before} ms apart`] : [];
+      }),
+    ];
+  },
+  'S11 nothing changes while the store is out of reach': (run) =>
+    hadLateRequests(run)
+      ? []
+      : run.stage.weather.outages().flatMap(({ from, until }) =>
+          effectsOfWorkers(run)
+            .filter(({ at }) => at > from + IN_FLIGHT && at < until)
+            .map((effect) => `${described(run, effect)} during an outage of the store since ${when(run, from)}`),
+        ),
+};
