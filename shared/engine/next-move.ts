@@ -21,6 +21,7 @@ import type { PlannedStep } from '../plan/plan.ts';
 // M2. Committed steps run one after the other; everything else runs as soon as its needs are done.
 // M3. A stop inside the committed section has a landing: back while nothing is promoted, else people go on.
 // M4. What an earlier step made unnecessary is left out; a run whose rest is left out ends as well as one that did it all.
+// M5. Where somebody else acts nothing further is begun, even if it was a step that the run can do without that met them.
 
 /** Who performs a plan: safe ones `heal`, all others `recover`. */
 export type Role = 'heal' | 'recover';
@@ -124,11 +125,11 @@ function moveOfRun(run: RunState): Move {
   return steps.length > 0 ? { kind: 'perform', role, steps, direction: 'do' } : { kind: 'finish', role };
 }
 
-/** What ends a run: a step that it can't do without has failed, or was taken back, which only a landing does. */
+/** What ends a run: a failure that it can't go on from (M5), or a step that was taken back, which only a landing does. */
 function breakOf(step: PlannedStep, progress: StepProgress | undefined): readonly StepFailure[] {
   switch (progress?.kind) {
     case 'failed':
-      return step.optional ? [] : [progress.failure];
+      return step.optional && progress.failure.kind !== 'foreignWork' ? [] : [progress.failure];
     case 'undone':
     case 'undoFailed': {
       const detail = `${step.title}: it was taken back, so this run can't go on`;

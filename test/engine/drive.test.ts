@@ -189,6 +189,16 @@ describe('driving a run', () => {
     expect(stage.journal.state().phase.kind).toBe('resolved');
   });
 
+  it('stops where somebody else acts, though only an optional step met them', async () => {
+    const found = failure('foreignWork', 'foreignOperation', 'somebody is promoting another replica');
+    const stage = await stageOf([step('a', { optional: true }), step('b', { needs: needs('a') })]);
+
+    await drive(stage.journal, stage.driver({ refusal: async ({ id }) => (id === stepId('a') ? found : undefined) }));
+
+    expect(stage.world.effects).toEqual([]);
+    expect(stage.journal.state().phase.kind).toBe('needsPerson');
+  });
+
   it('ends a step whose time is over, whoever began it', async () => {
     const stage = await stageOf([step('a', { timeLimitMs: minutes(2) })], (world) => [
       settingAction('set', world, {
