@@ -5,10 +5,12 @@ import type { StepFailure } from '../incident/events.ts';
 import { lossBound, showLossBound } from '../plan/loss-bound.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
+import { newestWritten } from './measured-loss.ts';
 
 // The loss bound, computed again after the fence and before the promotion (design.md section 6). The heartbeat is read here and
 // now on the replica. When writes ended is what people approved with the evidence (`endedAtMs`), or, when that was not known,
-// the moment at which the fence was proved in this very run: never anything that a forged event could move.
+// the moment at which the fence was proved in this very run: never anything that a forged event could move. An end that a later
+// row refutes, on the replica or as the watch saw the old primary take it, is none: the proof of the fence is then the first.
 
 /** What the bound is computed from. */
 export const lossInput = z.strictObject({
@@ -36,18 +38,24 @@ export const checkLossBound = define({
 
 /** The bound as it is now: what it comes to, or the wall that it stands before. */
 export async function lossNow(
-  { replica, endedAtMs }: z.infer<typeof lossInput>,
-  context: Pick<ActionContext, 'world' | 'clock' | 'system' | 'lossLimitMs'>,
+  { replica, endedAtMs, fenceStep }: z.infer<typeof lossInput>,
+  context: Pick<ActionContext, 'world' | 'clock' | 'system' | 'lossLimitMs' | 'documents' | 'run'>,
 ): Promise<
   { readonly detail: string; readonly output: { readonly boundMs: number | null } } | { readonly failure: StepFailure }
 > {
   const now = context.clock.now();
-  const heartbeatAt = (await context.world.dataPlane.replication(replica))?.heartbeat?.at;
-  // A row that was written later refutes that end of writes: the old side came back meanwhile.
-  const isRefuted = endedAtMs !== null && heartbeatAt !== undefined && heartbeatAt > endedAtMs;
+  const [status, takenAt] = await Promise.all([
+    context.world.dataPlane.replication(replica),
+    lastTakenAt(fenceStep, context),
+  ]);
+  const heartbeatAt = status?.heartbeat?.at;
+  const { clockSkew } = context.system.guards;
+  // A row that was written later refutes that end of writes: the old side came back meanwhile. What two clocks may differ by is
+  // no proof of that, and part of the bound already.
+  const isRefuted = endedAtMs !== null && Math.max(heartbeatAt ?? 0, takenAt ?? 0) > endedAtMs + clockSkew;
   const bound = lossBound({
     now,
-    skew: context.system.guards.clockSkew,
+    skew: clockSkew,
     heartbeatAt,
     refusedSince: endedAtMs === null || isRefuted ? now : instant(endedAtMs),
     latestFence: now,
@@ -73,4 +81,13 @@ export async function lossNow(
       }),
     };
   return { detail: `at ${toIso(now)}: ${showLossBound(bound)}`, output: { boundMs: ms } };
+}
+
+/** When the primary that is fenced took its newest heartbeat, as far as the watch knows. */
+async function lastTakenAt(
+  fenceStep: string,
+  context: Pick<ActionContext, 'documents' | 'run'>,
+): Promise<number | null> {
+  const fenced = context.run.plan.steps.find(({ id }) => id === fenceStep)?.input['instance'];
+  return typeof fenced === 'string' ? await newestWritten(instanceName(fenced), context) : null;
 }
