@@ -34,14 +34,15 @@ export const pointSecret = define({
           failure: failure('refused', 'noPrimary', `${host} is ${named?.role ?? 'no instance of ours'}, not a primary`),
         };
   },
-  start: async ({ secret, host }, version, { world }) => {
-    const moved = withHost(await world.secrets.read(secret, version), host);
+  start: async ({ secret, host }, version, context) => {
+    const moved = withHost(await context.world.secrets.read(secret, version), host);
     if (moved === undefined)
       return {
         kind: 'failed',
         failure: failure('permanent', 'notAUrl', `version ${version} of ${secret} is no database URL`),
       };
-    const added = await world.secrets.add(secret, moved);
+    await context.stillOurs();
+    const added = await context.world.secrets.add(secret, moved);
     return { kind: 'done', detail: `${secret} names ${host} since version ${added}`, output: { version: added } };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'reading the secret back' }),

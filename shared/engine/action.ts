@@ -25,6 +25,8 @@ export interface ActionContext {
   readonly intentAt: Instant | undefined;
   /** Keeps a redacted text as evidence of this incident. */
   keep(what: string, text: string): Promise<void>;
+  /** For a `start` that asks before it changes: looks at the lease once more (L1 of leases.ts), and rejects when it is lost. */
+  stillOurs(): Promise<void>;
 }
 
 /** What looking first found. `version` goes with the write; `inProgress` adopts work of ours whose reply was lost. */
@@ -45,7 +47,8 @@ export type Progress =
  * in the plan, as an action of its own. Every method may reject with `PortError`, which the engine alone handles.
  *
  * A1. `observe` changes nothing and says `already` when the wanted state holds.
- * A2. `start` makes at most one change, with the version that `observe` saw.
+ * A2. `start` makes at most one change, with the version that `observe` saw; the lease is looked at right before that call, by the
+ *     engine where it is the first of `start`, else by `stillOurs`.
  * A3. `verify` looks at the world, not at what `start` answered.
  */
 export interface Action {

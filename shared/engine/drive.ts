@@ -6,6 +6,7 @@ import type { IncidentState, RunState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
+import { PortError } from '../ports/port-error.ts';
 import type { LeaseStore } from '../ports/store.ts';
 import type { Guards } from '../system/system.ts';
 import type { ActionContext, Catalogue } from './action.ts';
@@ -43,7 +44,7 @@ export interface Driver {
   readonly catalogue: Catalogue;
   /** Clock time that this invocation may use. */
   readonly budget: Millis;
-  context(state: IncidentState, run: RunState, intentAt: Instant | undefined): ActionContext;
+  context(state: IncidentState, run: RunState, intentAt: Instant | undefined): Omit<ActionContext, 'stillOurs'>;
   /** Whether the run may begin now: approval verified, guards asked, bounds still true. Events say why not. */
   mayStart(
     state: IncidentState,
@@ -211,15 +212,19 @@ class Drive {
 
   #worker(): Worker {
     const { clock, chance, catalogue, guards } = this.#driver;
+    const ready = (): Promise<boolean> => this.#holding.ready(this.#deadline);
+    const stillOurs = async (): Promise<void> => {
+      if (!(await ready())) throw new PortError('retryable', 'leaseLost', 'looking whether we may still act');
+    };
     return {
       clock,
       chance,
       catalogue,
       lateArrival: guards.lateArrival,
       deadline: this.#deadline,
-      ready: () => this.#holding.ready(this.#deadline),
+      ready,
       spent: () => this.#spentNow || clock.monotonic() >= this.#stopAt,
-      context: (state, run, intentAt) => this.#driver.context(state, run, intentAt),
+      context: (state, run, intentAt) => ({ ...this.#driver.context(state, run, intentAt), stillOurs }),
       refusal: (step, state, run) => this.#driver.refusal(step, state, run),
     };
   }

@@ -176,7 +176,7 @@ function context(
   home: RunHome,
   approval: Verification | undefined,
   at: Pick<ActionContext, 'state' | 'run' | 'intentAt'>,
-): ActionContext {
+): Omit<ActionContext, 'stillOurs'> {
   const { system, world, clock, chance, store } = home;
   return {
     ...at,

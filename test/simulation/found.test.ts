@@ -84,6 +84,12 @@ describe('What the simulation found', () => {
     },
   );
 
+  it('a worker that froze while it read the secret writes it only if it still may', async () => {
+    const freezes = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'before', lasts: minutes(4) } } as const;
+    const run = await played(calm([atStep('point-secret', freezes)], { storeLatencyMs: 60 }));
+    expect(phases(run)).toEqual(['resolved']);
+  });
+
   it('a plan that stands in the log under another one’s digest is not performed: the one that was approved goes on', async () => {
     const run = await played(calm([atStep('hold-workload', { kind: 'forge', what: 'planUnderFalseDigest' })]));
     expect(run.witness.forged).toHaveLength(1);
