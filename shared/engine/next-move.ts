@@ -69,6 +69,10 @@ export function nextMove(state: IncidentState, now: Instant): Move {
     case 'ready':
       return run === undefined ? { kind: 'look' } : { kind: 'startRun', role: roleOf(run) };
     case 'held': {
+      const approval = currentApproval(state);
+      // Nobody would act on the deny once it is released: people get it now.
+      if (approval !== undefined && standing(approval, now) === 'denied')
+        return { kind: 'closeApproval', standing: 'denied' };
       const until = phase.until ?? after(state.lastAt, LOOK_AGAIN);
       return now >= until || state.unseen > 0 ? { kind: 'look' } : { kind: 'wait', until };
     }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { nextMove } from '../../shared/engine/next-move.ts';
 import { decide } from '../../shared/flows/approve.ts';
+import { event } from '../../shared/incident/events.ts';
 import { decideClosedApproval, decideResume } from '../../shared/incident/decide.ts';
 import { type AskedStage, askedStage } from '../approvals/asked.ts';
 import { opened, post } from '../approvals/links.ts';
@@ -33,6 +35,20 @@ describe('a plan that was denied', () => {
     await stage.look();
 
     expect((await stage.state()).approvals).toHaveLength(1);
+  });
+
+  it('goes to people at once, though the kill switch holds it back', async () => {
+    const stage = await askedStage();
+    const form = await opened(stage);
+    const stop = { guard: 'killSwitch', kind: 'wall', code: 'killSwitch', observed: 'on', limit: 'off' } as const;
+    await (await stage.journal()).append(() => [
+      event('held', { blocks: [{ ...stop, clearsAtMs: null, openedBy: null }], until: null }),
+    ]);
+    await decide(post(form, form.deny), stage.home);
+
+    const state = await stage.state();
+    expect(state.phase.kind).toBe('held');
+    expect(nextMove(state, stage.clock.now())).toEqual({ kind: 'closeApproval', standing: 'denied' });
   });
 
   it('is asked for again when people resume', async () => {
