@@ -104,7 +104,9 @@ export class History {
         this.#canaries.add(content.token);
         return;
       case 'heartbeat':
-        this.#heartbeat = { sequence: content.sequence, at: content.heartbeatAt };
+        // The newest counts: of two writers, the later may be the first to arrive.
+        if (this.#heartbeat === undefined || content.heartbeatAt >= this.#heartbeat.at)
+          this.#heartbeat = { sequence: content.sequence, at: content.heartbeatAt };
         return;
       case 'epoch':
         this.#epoch = content.epoch;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { millis, minutes, seconds } from '../../shared/core/time.ts';
+import { after, millis, minutes, seconds } from '../../shared/core/time.ts';
 import type { Row } from '../../sandbox/world/sql-rows.ts';
 import { answered, createSqlWorld, EAST, PERSON, PRIMARY, RECOVER, REPLICA, START } from './sql-world.ts';
 
@@ -46,6 +46,14 @@ function happen(world: World, what: string, step: number): void {
 }
 
 describe('replication', () => {
+  it('shows the newest heartbeat, whichever of two writers arrived last', () => {
+    const world = createSqlWorld();
+    const now = world.clock.now();
+    world.servers.write('functions', PRIMARY, { kind: 'heartbeat', sequence: 2, heartbeatAt: now });
+    world.servers.write('functions', PRIMARY, { kind: 'heartbeat', sequence: 1, heartbeatAt: after(now, millis(-8)) });
+    expect(world.servers.server(PRIMARY)?.history.heartbeat()).toEqual({ sequence: 2, at: now });
+  });
+
   it('arrives within a second when nothing is wrong, and not before its time', () => {
     const world = createSqlWorld();
     const id = world.write(PRIMARY) ?? '';
