@@ -1,5 +1,6 @@
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
 import { minutes } from '../../shared/core/time.ts';
+import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
 
 /** When the disaster of a plot made here strikes, in milliseconds from the start. */
@@ -11,6 +12,12 @@ export const later = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 
 /** Something that happens when a step begins. */
 export const atStep = (action: string, deed: Deed, ms = 0): Happening => ({
   trigger: { kind: 'step', action, ms },
+  deed,
+});
+
+/** Something that happens when the log first gets such an event. */
+export const atEvent = (event: IncidentEvent['kind'], deed: Deed, ms = 0): Happening => ({
+  trigger: { kind: 'event', event, ms },
   deed,
 });
 

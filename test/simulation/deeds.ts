@@ -6,9 +6,10 @@ import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/refe
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { after, instant } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
+import type { Chronicled } from './chronicle.ts';
 import { forge } from './forgery.ts';
 import type { People } from './people.ts';
-import { type Deed, type Handiwork, labelOf } from './plot.ts';
+import { type Deed, type Handiwork, labelOf, type Trigger } from './plot.ts';
 import type { Stage } from './stage.ts';
 
 // Makes things happen. Each is written down with where the run stood, which is what the coverage table counts.
@@ -22,16 +23,22 @@ export function play(stage: Stage, people: People): void {
       continue;
     }
     let isDone = false;
-    chronicle.listen(({ event, state }) => {
-      if (isDone || event.kind !== 'stepStarted' || clock.now() > world.startedAt + plot.faultsUntilMs) return;
-      const step = state.run?.plan.steps.find(({ id }) => id === event.data.step);
-      const begun = event.data.direction === 'do' ? step?.action : step?.undo.kind === 'action' ? step.undo.action : '';
-      if (begun !== trigger.action) return;
+    chronicle.listen((entry) => {
+      if (isDone || !isMoment(trigger, entry) || clock.now() > world.startedAt + plot.faultsUntilMs) return;
       isDone = true;
       clock.schedule(after(clock.now(), trigger.ms), () => perform(deed, stage, people));
     });
   }
   clock.schedule(after(world.startedAt, plot.faultsUntilMs), () => calm(stage));
+}
+
+/** Whether this event is what the trigger waits for. */
+function isMoment(trigger: Exclude<Trigger, { readonly kind: 'at' }>, { event, state }: Chronicled): boolean {
+  if (trigger.kind === 'event') return event.kind === trigger.event;
+  if (event.kind !== 'stepStarted') return false;
+  const step = state.run?.plan.steps.find(({ id }) => id === event.data.step);
+  const begun = event.data.direction === 'do' ? step?.action : step?.undo.kind === 'action' ? step.undo.action : '';
+  return begun === trigger.action;
 }
 
 /** Faults that are nobody's disaster end. */

@@ -15,6 +15,7 @@ import {
   type Plot,
   type Trigger,
 } from './plot.ts';
+import { drawDangers } from './draw-dangers.ts';
 import { SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
@@ -78,6 +79,7 @@ export function drawPlot(seed: number): Plot {
     aim(chance.fork(`aim ${index}`), about, mood),
   );
   const beside = mood === 'calm' ? [] : disturbances(chance.fork('beside'), about);
+  const dangers = drawDangers(chance.fork('dangers'), { mood, runbook: scene.runbook });
   const rough = chance.fork('rates');
   return {
     title: scene.name,
@@ -86,7 +88,7 @@ export function drawPlot(seed: number): Plot {
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(45),
-    happenings: [...disaster, ...aims, ...beside],
+    happenings: [...disaster, ...aims, ...beside, ...dangers],
     habits: drawHabits(chance.fork('habits'), mood),
     assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,
     duplicates: rough.next() * 0.4,
@@ -255,6 +257,9 @@ function disturbances(chance: Chance, { brokenAtMs, faultsUntilMs }: About): rea
   ];
 }
 
+/** What people are told of, and may act on at once. */
+const NEWS = ['approvalAsked', 'decided', 'runStarted', 'landed', 'needsPerson'] as const;
+
 /** An operator's wish, and for half of those that hold things back the one that lets them go. */
 function operated(ms: number, chance: Chance): readonly Happening[] {
   const operation = drawOperation(chance);
@@ -263,7 +268,12 @@ function operated(ms: number, chance: Chance): readonly Happening[] {
     operation: { by: 'wish', verb: operation.verb === 'takeover' ? 'resume' : 'release' },
   });
   const isReversed = (operation.verb === 'stop' || operation.verb === 'takeover') && chance.next() < 0.5;
-  return [at(ms, { kind: 'operate', operation }), ...(isReversed ? [later] : [])];
+  const news: Trigger = { kind: 'event', event: chance.pick(NEWS), ms: chance.between(0, 10_000) };
+  const first: Happening =
+    chance.next() < 0.5
+      ? at(ms, { kind: 'operate', operation })
+      : { trigger: news, deed: { kind: 'operate', operation } };
+  return [first, ...(isReversed ? [later] : [])];
 }
 
 const GARBAGE = [

@@ -71,6 +71,8 @@ async function eventsOf(what: Forgery, state: IncidentState, stage: Stage): Prom
       const plan = withoutFence(run.plan);
       return plan === undefined ? [] : [drawn(run, plan, run.digest)];
     }
+    case 'planAgain':
+      return [drawn(run, run.plan, run.digest)];
     case 'denyForgotten': {
       const asked = state.approvals.at(-1);
       const [first] = asked?.decisions.filter(({ decision }) => decision === 'approve') ?? [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes, seconds } from '../../shared/core/time.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atEvent, atStep, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Plot } from './plot.ts';
 import type { Run } from './run.ts';
@@ -84,6 +84,15 @@ describe('What the simulation found', () => {
     },
   );
 
+  it('a primary that takes writes after the end that was approved is not replaced beyond the approved loss', async () => {
+    const frozen = ['coditect-dms-db-replica', 'coditect-dms-db-east'].map((target) =>
+      later(-seconds(32), { kind: 'break', fault: 'frozen-replica', variant: 'receiver', target }),
+    );
+    const run = await played(calm([...frozen, atEvent('decided', { kind: 'mend', fault: 'primary-database' })]));
+    expect(promotions(run)).toBe(0);
+    expect(eventsOf(run, 'landed')).toBe(1);
+  });
+
   it('a worker that froze while it read the secret writes it only if it still may', async () => {
     const freezes = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'before', lasts: minutes(4) } } as const;
     const run = await played(calm([atStep('point-secret', freezes)], { storeLatencyMs: 60 }));
@@ -95,6 +104,22 @@ describe('What the simulation found', () => {
     expect(run.witness.forged).toHaveLength(1);
     expect(run.stage.world.kernel.audit.effects('cloudsql.instances.update').length).toBeGreaterThan(0);
     expect(phases(run)).toEqual(['resolved']);
+  });
+
+  it('people who took over keep the run, though its approval is asked for again in the log', async () => {
+    const takeover = { kind: 'operate', operation: { by: 'wish', verb: 'takeover' } } as const;
+    const again = atEvent('takenOver', { kind: 'forge', what: 'denyForgotten' }, 2_000);
+    const run = await played(calm([atStep('stop-instance', takeover, 4_000), again]));
+    expect(phases(run)).toEqual(['takenOver']);
+    expect(promotions(run)).toBe(0);
+  });
+
+  it('what has landed is not begun anew, though its plan is drawn again in the log', async () => {
+    const plot = calm([atEvent('landed', { kind: 'forge', what: 'planAgain' }, seconds(60))]);
+    const refuses = { stopPrimaryWithReplicas: false };
+    const run = await played({ ...plot, assumptions: { ...plot.assumptions, ...refuses } });
+    expect(run.witness.forged).toHaveLength(1);
+    expect(eventsOf(run, 'runStarted')).toBe(1);
   });
 
   it('a request that somebody else puts into the log is not taken for the one that was approved', async () => {

@@ -1,6 +1,7 @@
 import type { Assumptions } from '../../sandbox/world/assumptions.ts';
 import type { FaultName } from '../../sandbox/world/disasters.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
+import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { FunctionName, Mode } from '../../shared/system/names.ts';
 import type { Database } from '../../shared/system/system.ts';
 import type { Blow } from './processes.ts';
@@ -8,10 +9,11 @@ import type { Blow } from './processes.ts';
 // One run's story, as data: what happens to the world, to our processes and to the store, and what people do. A plot says all
 // that chance decided, so that it can be printed, and made shorter until only what matters is left.
 
-/** When something happens: at a moment, or when a run first begins an action. `ms` counts from there. */
+/** When something happens: at a moment, when a run first begins an action, or when a log first gets such an event. `ms` counts from there. */
 export type Trigger =
   | { readonly kind: 'at'; readonly ms: number }
-  | { readonly kind: 'step'; readonly action: string; readonly ms: number };
+  | { readonly kind: 'step'; readonly action: string; readonly ms: number }
+  | { readonly kind: 'event'; readonly event: IncidentEvent['kind']; readonly ms: number };
 
 /** What a person with gcloud or kubectl does beside us. */
 export const HANDIWORK = [
@@ -35,6 +37,7 @@ export const FORGERIES = [
   'promotionDone',
   'planWithoutFence',
   'planUnderFalseDigest',
+  'planAgain',
   'denyForgotten',
   'lossAccepted',
   'resolved',
@@ -157,10 +160,8 @@ export const labelOfBlow = ({ lasts, when }: Blow): string =>
 
 /** The same, with when it happens: a line of a printed plot. */
 export function showHappening({ trigger, deed }: Happening): string {
-  const when =
-    trigger.kind === 'at'
-      ? `${(trigger.ms / 1_000).toFixed(1)} s`
-      : `${trigger.action} + ${(trigger.ms / 1_000).toFixed(1)} s`;
+  const after = trigger.kind === 'at' ? '' : `${trigger.kind === 'step' ? trigger.action : trigger.event} + `;
+  const when = `${after}${(trigger.ms / 1_000).toFixed(1)} s`;
   const { kind, ...rest } = deed;
   return `${when.padEnd(24)} ${kind} ${JSON.stringify(rest)}`;
 }

@@ -42,6 +42,12 @@ const database = (name: string, weight: number, play: Scene['play']): Scene => (
 
 const REPLICA = 'coditect-dms-db-replica';
 
+/** No replica gets anything new, so that whatever is written from then on is lost with the primary. */
+function frozen(ms: number, chance: Chance) {
+  const variant = chance.pick(['replay', 'receiver'] as const);
+  return [REPLICA, 'coditect-dms-db-east'].map((replica) => breaks(ms, 'frozen-replica', variant, replica));
+}
+
 /** All disasters. */
 export const SCENES: readonly [Scene, ...Scene[]] = [
   database('primary lost, refuses', 28, () => [breaks(0, 'primary-database', 'refuses')]),
@@ -89,6 +95,28 @@ export const SCENES: readonly [Scene, ...Scene[]] = [
     breaks(-minutes(chance.between(1, 3)), 'frozen-replica', chance.pick(['replay', 'receiver'] as const)),
     breaks(0, 'primary-database', 'refuses'),
   ]),
+  database('all replicas frozen, then primary lost', 4, (chance) => [
+    ...frozen(-minutes(chance.between(1, 3)), chance),
+    breaks(0, 'primary-database', chance.pick(['refuses', 'hangs'] as const)),
+  ]),
+  database('all replicas frozen, primary lost, back, lost again', 8, (chance) => {
+    const back = seconds(chance.between(20, 90));
+    return [
+      ...frozen(-seconds(chance.between(5, 60)), chance),
+      breaks(0, 'primary-database', 'refuses'),
+      mends(back, 'primary-database'),
+      breaks(
+        back + seconds(chance.between(80, 300)),
+        'primary-database',
+        chance.pick(['refuses', 'hangs', 'hangs'] as const),
+      ),
+    ];
+  }),
+  database('primary lost, stop without effect, comes back', 4, (chance) => [
+    breaks(0, 'stop-not-carried-out', 'doneWithoutEffect'),
+    breaks(0, 'primary-database', 'refuses'),
+    mends(seconds(chance.between(100, 400)), 'primary-database'),
+  ]),
   database('primary and replica lost', 2, () => [
     breaks(0, 'primary-database', 'refuses'),
     breaks(0, 'primary-database', 'refuses', REPLICA),
@@ -103,9 +131,13 @@ export const SCENES: readonly [Scene, ...Scene[]] = [
   { name: 'pod hangs', weight: 9, runbook: 'pod', play: () => [breaks(0, 'pod')] },
   {
     name: 'pods hang again and again',
-    weight: 3,
+    weight: 5,
     runbook: 'pod',
-    play: (chance) => Array.from({ length: 6 }, (_, index) => breaks(index * seconds(chance.between(60, 400)), 'pod')),
+    // Near each other they are several pods; far enough apart each would be healed, if it were not for budget and cooldown.
+    play: (chance) => {
+      const apart = seconds(chance.between(60, 700));
+      return Array.from({ length: 5 }, (_, index) => breaks(index * apart, 'pod'));
+    },
   },
   { name: 'containers crash', weight: 2, runbook: 'pod', play: () => [breaks(0, 'crash-loop', 'this')] },
 ];
