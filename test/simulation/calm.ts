@@ -40,6 +40,7 @@ export function calm(happenings: readonly Happening[], more: Partial<Plot> = {})
     storeRate: 0,
     storeLatencyMs: 0,
     copies: 1,
+    regions: 1,
     skewMs: {},
     deadDestinations: [],
     ...more,

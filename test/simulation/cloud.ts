@@ -10,12 +10,20 @@ import { monitoringAgent, schedulerAgent } from '../../sandbox/world/service-age
 import type { World } from '../../sandbox/world/world.ts';
 import { millis, seconds } from '../../shared/core/time.ts';
 import { TOPICS, type Topic } from '../../shared/system/names.ts';
-import type { Plot } from './plot.ts';
+import { type Plot, type Region, REGIONS } from './plot.ts';
 
 // The messages between the functions, set up as the sandbox sets them up.
 
 /** Attempts after which a message is a dead letter. */
 const ATTEMPTS_MAX = 20;
+
+/** The subscription of a function in a region. */
+export const subscriptionOf = (topic: Topic, region: Region): string =>
+  region === 'east' ? topic : `${topic}-${region}`;
+
+/** The region whose functions a subscription pushes to. */
+export const regionOf = (subscription: string): Region =>
+  REGIONS.find((region) => subscription.endsWith(`-${region}`)) ?? 'east';
 
 /** Topics, subscriptions and their publishers, and Cloud Scheduler's minute. */
 export function openMessaging(
@@ -41,13 +49,14 @@ export function openMessaging(
     const dead = `${topic}-dead`;
     broker.createSubscription({ ...base, name: dead, topic: dead, delivery: { kind: 'pull' }, deadLetter: undefined });
     const oidc = { email: 'push@test', audience: 'http://127.0.0.1' };
-    broker.createSubscription({
-      ...base,
-      name: topic,
-      topic,
-      delivery: { kind: 'push', endpoint: 'http://127.0.0.1/', oidc, outstandingMax: 40 },
-      deadLetter: { topic: dead, attemptsMax: ATTEMPTS_MAX },
-    });
+    for (const region of REGIONS.slice(0, plot.regions))
+      broker.createSubscription({
+        ...base,
+        name: subscriptionOf(topic, region),
+        topic,
+        delivery: { kind: 'push', endpoint: 'http://127.0.0.1/', oidc, outstandingMax: 40 },
+        deadLetter: { topic: dead, attemptsMax: ATTEMPTS_MAX },
+      });
   }
   for (const principal of new Set(Object.values(publishers).flat()))
     world.kernel.iam.grant(principal, ['pubsub.topics.publish']);

@@ -87,6 +87,11 @@ function perform(deed: Deed, stage: Stage, people: People): void {
     case 'blow':
       processes.deal(deed.of, deed.blow);
       return;
+    case 'regionLost':
+      met();
+      processes.lose(deed.region);
+      clock.schedule(after(clock.now(), deed.lastsMs), () => processes.giveBack(deed.region));
+      return;
     case 'storeOutage': {
       const from = instant(clock.now());
       weather.breakOff({ from, until: after(from, deed.lastsMs), how: deed.how });

@@ -13,6 +13,7 @@ import {
   type Happening,
   type Operation,
   type Plot,
+  REGIONS,
   type Trigger,
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
@@ -79,6 +80,7 @@ export function drawPlot(seed: number): Plot {
     aim(chance.fork(`aim ${index}`), about, mood),
   );
   const beside = mood === 'calm' ? [] : disturbances(chance.fork('beside'), about);
+  const control = drawRegions(chance.fork('regions'), about);
   const dangers = drawDangers(chance.fork('dangers'), { mood, runbook: scene.runbook });
   const rough = chance.fork('rates');
   return {
@@ -88,7 +90,7 @@ export function drawPlot(seed: number): Plot {
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(45),
-    happenings: [...disaster, ...aims, ...beside, ...dangers],
+    happenings: [...disaster, ...aims, ...beside, ...dangers, ...control.happenings],
     habits: drawHabits(chance.fork('habits'), mood),
     assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,
     duplicates: rough.next() * 0.4,
@@ -97,6 +99,7 @@ export function drawPlot(seed: number): Plot {
     storeRate: mood === 'hostile' ? rough.next() * 0.02 : 0,
     storeLatencyMs: rough.pick([0, 0, 20, 60] as const),
     copies: rough.pick([1, 1, 2] as const),
+    regions: control.regions,
     skewMs: rough.next() < 0.5 ? {} : Object.fromEntries(FUNCTIONS.map((name) => [name, rough.between(-2_000, 2_000)])),
     deadDestinations:
       mood === 'calm' || rough.next() < 0.6
@@ -117,6 +120,23 @@ function drawRemedies(chance: Chance, runbook: About['runbook']): Pick<Plot, 're
   if (runbook === 'pod' || chance.next() < 0.65) return { remedies: undefined, isRegional: false };
   const remedies = chance.pick(REMEDIES);
   return { remedies, isRegional: remedies.includes('failover') && chance.next() < 0.8 };
+}
+
+/** Whether there is a second region, and which of the two is lost, when and for how long; it may not come back in time. */
+function drawRegions(
+  chance: Chance,
+  { brokenAtMs, faultsUntilMs, runbook }: About,
+): { readonly regions: 1 | 2; readonly happenings: readonly Happening[] } {
+  if (chance.next() < 0.82) return { regions: 1, happenings: [] };
+  const deed: Deed = {
+    kind: 'regionLost',
+    region: chance.pick(REGIONS),
+    lastsMs: minutes(chance.pick([1, 4, 10, 60] as const)),
+  };
+  const isAimed = chance.next() < 0.6;
+  const ms = isAimed ? chance.between(0, 8_000) : chance.between(brokenAtMs - 60_000, faultsUntilMs - 60_000);
+  const trigger: Trigger = isAimed ? { kind: 'step', action: chance.pick(ACTIONS[runbook]), ms } : { kind: 'at', ms };
+  return { regions: 2, happenings: [{ trigger, deed }] };
 }
 
 const at = (ms: number, deed: Deed): Happening => ({ trigger: { kind: 'at', ms }, deed });

@@ -16,6 +16,8 @@ import { tick } from '../../shared/flows/tick.ts';
 import type { Delivery } from '../../shared/ports/messages.ts';
 import { isPortError } from '../../shared/ports/port-error.ts';
 import { type FunctionName, TOPICS, type Topic } from '../../shared/system/names.ts';
+import { regionOf } from './cloud.ts';
+import type { Region } from './plot.ts';
 import { Death, type Process } from './processes.ts';
 import type { Stage } from './stage.ts';
 import { chancePort, clockPort } from './virtual.ts';
@@ -54,16 +56,23 @@ export class Functions {
   readonly deliver: Deliver = async ({ subscription, message }) => {
     const topic = TOPICS.find((name) => subscription.topic === name);
     if (topic === undefined) return 'ack';
-    const ended = await this.call(SUBSCRIBER[topic], (process) =>
-      this.#handle(SUBSCRIBER[topic], topic, message, process),
+    const ended = await this.call(
+      SUBSCRIBER[topic],
+      (process) => this.#handle(SUBSCRIBER[topic], topic, message, process),
+      regionOf(subscription.name),
     );
     return ended ? 'ack' : 'nack';
   };
 
-  /** Runs a piece of work in a process of a function; `false` when it failed, died or took too long. Bugs are written down. */
-  async call(of: FunctionName, work: (process: Process) => Promise<unknown>): Promise<boolean> {
+  /**
+   * Runs a piece of work in a process of a function, in that region or in one that is there; `false` when there is none, or when
+   * it failed, died or took too long. Bugs are written down.
+   */
+  async call(of: FunctionName, work: (process: Process) => Promise<unknown>, where?: Region): Promise<boolean> {
     const { processes, witness, clock } = this.#stage();
-    const process = processes.pick(of);
+    const region = where ?? processes.regionUp();
+    const process = region === undefined ? undefined : processes.pick(of, region);
+    if (process === undefined) return false;
     let isLate = false;
     const limit = clockPort(clock)
       .sleep(FUNCTION_LIMIT)

@@ -55,6 +55,10 @@ export type Operation =
     }
   | { readonly by: 'wish'; readonly verb: 'mode'; readonly mode: Mode };
 
+/** The control regions. With one, it is the first. */
+export const REGIONS = ['east', 'west'] as const;
+export type Region = (typeof REGIONS)[number];
+
 /** Something that happens. */
 export type Deed =
   | { readonly kind: 'break'; readonly fault: FaultName; readonly target?: string; readonly variant?: string }
@@ -76,6 +80,8 @@ export type Deed =
       readonly lastsMs: number;
     }
   | { readonly kind: 'blow'; readonly of: FunctionName; readonly blow: Blow }
+  /** Everything of ours in one region ends, and nothing starts there for a while. */
+  | { readonly kind: 'regionLost'; readonly region: Region; readonly lastsMs: number }
   | { readonly kind: 'storeOutage'; readonly how: 'refuses' | 'hangs'; readonly lastsMs: number }
   | { readonly kind: 'forge'; readonly what: Forgery }
   /** A message that can't be read, or that nobody expects. */
@@ -122,7 +128,10 @@ export interface Plot {
   readonly killRate: number;
   readonly storeRate: number;
   readonly storeLatencyMs: number;
+  /** Processes of one function that take deliveries side by side, in each region. */
   readonly copies: number;
+  /** Control regions, each with every function; both hear of everything (design.md section 3). */
+  readonly regions: 1 | 2;
   /** How far each function's clock is ahead of the world's. */
   readonly skewMs: Readonly<Partial<Record<FunctionName, number>>>;
   readonly deadDestinations: readonly string[];
@@ -145,6 +154,8 @@ export function labelOf(deed: Deed): string {
       return 'weather';
     case 'blow':
       return labelOfBlow(deed.blow);
+    case 'regionLost':
+      return 'region lost';
     case 'storeOutage':
       return `store outage ${deed.how}`;
     case 'forge':

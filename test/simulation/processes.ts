@@ -4,12 +4,14 @@ import type { Clock } from '../../shared/ports/clock.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
 import type { VirtualClock } from '../../sandbox/world/clock.ts';
 import type { Chance } from '../../sandbox/world/kernel.ts';
+import { type Region, REGIONS } from './plot.ts';
 
 // Processes that can die and freeze. Everything that one of them asks of the outside passes it, and so do its timers.
 //
 // P1. After its death no call does anything, and no call of before is ever answered: what is killed just stops.
 // P2. While it is frozen nothing of it goes on; when it thaws, the call that it was about to make is made, however late.
 // P3. A new delivery goes to a process that is neither dead nor frozen; a new one is started when there is none.
+// P4. When a region is lost, all of its processes die at once, and none starts there until it is back.
 
 /** Who makes the present call. */
 export interface Asker {
@@ -73,6 +75,12 @@ export class Process {
     return this.#thaw !== undefined;
   }
 
+  /** Ends it at once, wherever it stands (P1). */
+  kill(): void {
+    this.#dead = true;
+    this.#tell(new Death());
+  }
+
   /** Deals a blow at one of its next calls. */
   deal(blow: Blow): void {
     this.#blows.push({ at: this.#calls + blow.calls, blow });
@@ -126,8 +134,7 @@ export class Process {
   async #take(blow: Blow): Promise<void> {
     this.#struck(blow);
     if (blow.lasts === undefined) {
-      this.#dead = true;
-      this.#tell(new Death());
+      this.kill();
       await never();
       return;
     }
@@ -148,7 +155,7 @@ const never = (): Promise<never> => new Promise(() => undefined);
 export interface ProcessesOptions {
   readonly clock: VirtualClock;
   readonly chance: Chance;
-  /** Processes of one function that take deliveries side by side. */
+  /** Processes of one function that take deliveries side by side in one region. */
   readonly copies: number;
   /** Probability that a new process is killed at one of its first calls; asked when it starts. */
   readonly killRate: () => number;
@@ -163,7 +170,8 @@ const LIFE_MAX = 250;
 /** All processes of all functions. */
 export class Processes {
   readonly #options: ProcessesOptions;
-  readonly #all = new Map<FunctionName, Process[]>();
+  readonly #all = new Map<Region, Map<FunctionName, Process[]>>();
+  readonly #lost = new Set<Region>();
   #started = 0;
 
   constructor(options: ProcessesOptions) {
@@ -175,27 +183,56 @@ export class Processes {
     return this.#started;
   }
 
-  /** The process that takes the next delivery (P3). */
-  pick(of: FunctionName): Process {
+  /** A region in which a delivery can be taken; `undefined` when there is none. */
+  regionUp(): Region | undefined {
+    return REGIONS.find((region) => !this.#lost.has(region));
+  }
+
+  isLost(region: Region): boolean {
+    return this.#lost.has(region);
+  }
+
+  /** A region goes with all that runs in it (P4). */
+  lose(region: Region): void {
+    this.#lost.add(region);
+    for (const process of [...this.#of(region).values()].flat()) if (!process.isDead) process.kill();
+  }
+
+  /** A lost region is back; what ran there is not. */
+  giveBack(region: Region): void {
+    this.#lost.delete(region);
+  }
+
+  /** The process that takes the next delivery in a region (P3); `undefined` while the region is lost. */
+  pick(of: FunctionName, region: Region): Process | undefined {
+    if (this.#lost.has(region)) return undefined;
     const { copies, chance } = this.#options;
-    const ready = (this.#all.get(of) ?? []).filter((process) => !process.isDead && !process.isFrozen);
-    if (ready.length < copies) ready.push(this.#start(of));
-    return ready[chance.between(0, ready.length - 1)] ?? this.#start(of);
+    const ready = (this.#of(region).get(of) ?? []).filter((process) => !process.isDead && !process.isFrozen);
+    if (ready.length < copies) ready.push(this.#start(of, region));
+    return ready[chance.between(0, ready.length - 1)] ?? this.#start(of, region);
   }
 
   /** Deals a blow to every process of a function that is alive. */
   deal(of: FunctionName, blow: Blow): void {
-    for (const process of this.#all.get(of) ?? []) if (!process.isDead) process.deal(blow);
+    for (const region of REGIONS)
+      for (const process of this.#of(region).get(of) ?? []) if (!process.isDead) process.deal(blow);
   }
 
-  #start(of: FunctionName): Process {
+  #of(region: Region): Map<FunctionName, Process[]> {
+    const found = this.#all.get(region) ?? new Map<FunctionName, Process[]>();
+    this.#all.set(region, found);
+    return found;
+  }
+
+  #start(of: FunctionName, region: Region): Process {
     const { clock, chance, killRate, struck, mayAct } = this.#options;
     this.#started += 1;
     const id = `${of}/${this.#started}`;
     const process = new Process(id, { clock, struck: (blow) => struck(of, blow), mayAct: () => mayAct(id) });
     if (chance.next() < killRate())
       process.deal({ calls: chance.between(1, LIFE_MAX), when: chance.pick(['before', 'after'] as const) });
-    this.#all.set(of, [...(this.#all.get(of) ?? []), process]);
+    const those = this.#of(region);
+    those.set(of, [...(those.get(of) ?? []), process]);
     return process;
   }
 }

@@ -91,7 +91,7 @@ export function story(run: Run, violations: readonly string[]): string {
       Object.entries(plot.assumptions)
         .flatMap(([name, holds]) => (holds ? [] : [name]))
         .join(', ') || 'none'
-    }; copies ${plot.copies}; duplicates ${plot.duplicates.toFixed(2)}; store ${plot.storeRate.toFixed(3)}, ${plot.storeLatencyMs} ms; kills ${plot.killRate.toFixed(2)}; dead: ${plot.deadDestinations.join(', ') || 'none'}`,
+    }; regions ${plot.regions}, copies ${plot.copies}; duplicates ${plot.duplicates.toFixed(2)}; store ${plot.storeRate.toFixed(3)}, ${plot.storeLatencyMs} ms; kills ${plot.killRate.toFixed(2)}; dead: ${plot.deadDestinations.join(', ') || 'none'}`,
     ...plot.happenings.map((happening) => `  plot: ${showHappening(happening)}`),
     ...told,
     ...violations.map((text) => `VIOLATED ${text}`),

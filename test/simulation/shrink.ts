@@ -64,6 +64,7 @@ const SIMPLER: readonly ((plot: Plot) => Plot | undefined)[] = [
   (plot) => (plot.duplicates === 0 ? undefined : { ...plot, duplicates: 0 }),
   (plot) => (plot.delayMaxMs === 0 ? undefined : { ...plot, delayMaxMs: 0 }),
   (plot) => (plot.copies === 1 ? undefined : { ...plot, copies: 1 }),
+  (plot) => (plot.regions === 1 ? undefined : { ...plot, regions: 1 }),
   (plot) => (Object.keys(plot.skewMs).length === 0 ? undefined : { ...plot, skewMs: {} }),
   (plot) => (plot.deadDestinations.length === 0 ? undefined : { ...plot, deadDestinations: [] }),
   (plot) => (plot.assumptions === BELIEVED ? undefined : { ...plot, assumptions: BELIEVED }),
@@ -80,7 +81,7 @@ const SIMPLER: readonly ((plot: Plot) => Plot | undefined)[] = [
 async function soften(index: number, now: () => Plot, accepts: Accepts): Promise<void> {
   const softer: readonly ((happening: Happening) => Happening | undefined)[] = [
     ({ trigger, deed }) =>
-      trigger.kind === 'step' && trigger.ms > 0 ? { trigger: { ...trigger, ms: 0 }, deed } : undefined,
+      trigger.kind !== 'at' && trigger.ms > 0 ? { trigger: { ...trigger, ms: 0 }, deed } : undefined,
     ({ trigger, deed }) => withDeed(trigger, softened(deed)),
   ];
   for (const make of softer) {
@@ -101,6 +102,7 @@ function softened(deed: Deed): Deed | undefined {
       return deed.count > 1 ? { ...deed, count: 1 } : undefined;
     case 'blow':
       return deed.blow.calls > 1 ? { ...deed, blow: { ...deed.blow, calls: 1 } } : undefined;
+    case 'regionLost':
     case 'storeOutage':
     case 'weather':
       return deed.lastsMs > SHORT ? { ...deed, lastsMs: SHORT } : undefined;

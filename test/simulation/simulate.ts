@@ -17,12 +17,12 @@ import type { System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { Books } from './books.ts';
 import { Chronicle } from './chronicle.ts';
-import { openMessaging } from './cloud.ts';
+import { openMessaging, subscriptionOf } from './cloud.ts';
 import { countStrikes, play } from './deeds.ts';
 import { drawPlot } from './draw-plot.ts';
 import { Functions } from './functions.ts';
 import { People } from './people.ts';
-import { labelOfBlow, type Plot } from './plot.ts';
+import { labelOfBlow, type Plot, REGIONS } from './plot.ts';
 import { Processes } from './processes.ts';
 import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
 import { type Keys, pairOf, type Stage, START } from './stage.ts';
@@ -171,8 +171,10 @@ async function makeKeys(outside: Outside): Promise<Keys> {
   };
 }
 
-/** Subscriptions of what others tell us. */
-const SIGNALS: ReadonlySet<string> = new Set(['dr-alerts', 'dr-commands']);
+/** Subscriptions of what others tell us, in every region. */
+const SIGNALS = REGIONS.flatMap((region) =>
+  (['dr-alerts', 'dr-commands'] as const).map((topic) => ({ region, subscription: subscriptionOf(topic, region) })),
+);
 
 /** How long everything must have been quiet before a run is over. */
 const QUIET = minutes(3);
@@ -212,8 +214,11 @@ class Watchman {
 
   /** No signal is on its way. An alert that opens and closes for ever sends them again and again, and nothing follows from them. */
   #isIdle(): boolean {
-    const { broker } = this.#stage;
-    return broker.ledger().every(({ subscription, waiting }) => waiting === 0 || !SIGNALS.has(subscription));
+    const { broker, processes } = this.#stage;
+    const waiting = new Map(broker.ledger().map((row) => [row.subscription, row.waiting]));
+    return SIGNALS.every(
+      ({ region, subscription }) => (waiting.get(subscription) ?? 0) === 0 || processes.isLost(region),
+    );
   }
 
   #isCalm(): boolean {
@@ -230,11 +235,11 @@ class Watchman {
   }
 }
 
-function lastMomentOf({ happenings }: Plot): Instant {
-  const ends = happenings.map(({ trigger, deed }) =>
+function lastMomentOf(plot: Plot): Instant {
+  const ends = plot.happenings.map(({ trigger, deed }) =>
     trigger.kind === 'at' ? trigger.ms + ('lastsMs' in deed ? deed.lastsMs : 0) : 0,
   );
-  return after(START, Math.max(0, ...ends));
+  return after(START, Math.min(plot.faultsUntilMs, Math.max(0, ...ends)));
 }
 
 /** Nothing goes on by itself, and whoever has to know does. */
