@@ -3,7 +3,7 @@ import { violations } from './invariants.ts';
 import { story, traceOf } from './report.ts';
 import { simulate } from './simulate.ts';
 
-// Two hundred seeds are a gate of their own in .ci/run (`npm run simulate -- --seeds 200`), on all cores. Here: that a seed is
+// Two thousand seeds are a gate of their own in .ci/run (`npm run simulate -- --seeds 2000`), on all cores. Here: that a seed is
 // worth its number, and one run of each kind.
 
 describe('A simulated run', () => {
