@@ -6,7 +6,7 @@ import { approveWhenAsked, onStage, type Stage } from '../test/stories/story.ts'
 
 // How much longer a database failover takes than the cloud's own operations in it: the makespan from the start of the run to the
 // last verified consumer, divided by the sum of what the simulated cloud itself took, step after step, as the committed section
-// orders it. Goal: at most 1.10. `node bench/recovery-overhead.ts [--rate 5] [--runs 1]`.
+// orders it. Goal: at most 1.10. `npm run bench -- recovery-overhead [--rate 5] [--runs 1]`.
 //
 // Operations are timed by the world: requests by its audit, Cloud SQL by its operations, pods and instances by when they were
 // gone, ready or serving. Only the two ends of the makespan are the log's.
@@ -137,17 +137,20 @@ function report(
   };
 }
 
-const { values } = parseArgs({
-  options: { rate: { type: 'string', default: '5' }, runs: { type: 'string', default: '1' } },
-});
-const ratios: number[] = [];
-for (let run = 0; run < Number(values.runs); run += 1) {
-  const { ratio, text } = await measure(Number(values.rate));
-  ratios.push(ratio);
-  console.log(`${text}\n`);
+/** Plays as many stories as asked for, one after the other. */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rate: { type: 'string', default: '5' }, runs: { type: 'string', default: '1' } },
+  });
+  const ratios: number[] = [];
+  for (let run = 0; run < Number(values.runs); run += 1) {
+    const { ratio, text } = await measure(Number(values.rate));
+    ratios.push(ratio);
+    console.log(`${text}\n`);
+  }
+  if (ratios.length > 1)
+    console.log(
+      `${ratios.length} runs at rate ${values.rate}: ${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`,
+    );
 }
-if (ratios.length > 1)
-  console.log(
-    `${ratios.length} runs at rate ${values.rate}: ${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`,
-  );
-process.exit(0);
