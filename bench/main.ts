@@ -8,6 +8,7 @@ interface Bench {
 
 /** Every bench: what it measures, and its file, loaded only when it runs. */
 const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => Promise<Bench>]>> = {
+  'durable-step': ['what a durable step costs, beside DBOS and Restate', () => import('./durable-step.ts')],
   'recovery-overhead': ["a recovery's makespan beside its critical path", () => import('./recovery-overhead.ts')],
 };
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
 
 // The page of figures: what a script measured stands between two markers of its own, with commit and date.
 
@@ -19,8 +20,9 @@ export function writeSection(section: string, lines: readonly string[]): void {
   writeFileSync(PAGE, `${before}${begin}\n${lines.join('\n')}\n${end}${behind}`);
 }
 
-/** `Commit 1a2b3c4, 2026-11-23`: what was measured, and when. */
-export const measuredAt = (commit: string): string => `Commit ${commit}, ${new Date().toISOString().slice(0, 10)}`;
+/** `Commit 1a2b3c4, 2026-11-23, 2 cores, …`: what was measured, when, and on which machine. */
+export const measuredAt = (commit: string): string =>
+  `Commit ${commit}, ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}`;
 
 /** The commit of the present working tree, in short. */
 export const commitNow = (): string =>
