@@ -1,5 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -79,16 +89,32 @@ interface Measured {
   readonly medians: number[];
 }
 
+/** How long this disk takes to make a page durable, as often as a run has steps: each write of each engine waits for one. */
+function flushes(file: number, count: number): readonly number[] {
+  return Array.from({ length: count }, () => {
+    writeSync(file, Buffer.alloc(4_096));
+    const from = performance.now();
+    fdatasyncSync(file);
+    return performance.now() - from;
+  });
+}
+
 let runs = 0;
 const freshRun = (): string => incidentIdOf(`durable step ${process.pid} ${(runs += 1)}`);
 
-/** All engines in turn, round after round. */
-async function measure(engines: readonly StepEngine[], steps: number, rounds: number): Promise<readonly Measured[]> {
+/** All engines in turn, round after round, and the bare disk with them. */
+async function measure(
+  engines: readonly StepEngine[],
+  { steps, rounds, folder }: { readonly steps: number; readonly rounds: number; readonly folder: string },
+): Promise<{ readonly measured: readonly Measured[]; readonly flushed: readonly number[] }> {
+  const file = openSync(join(folder, 'flushed'), 'w');
+  const flushed: number[] = [];
   const players = await Promise.all(
     engines.map(async (engine) => ({ engine, player: await Player.start(engine), gaps: [], medians: [] })),
   );
   const measured: readonly (Measured & { readonly player: Player })[] = players;
   for (let round = -WARM_UP; round < rounds; round += 1) {
+    flushed.push(...flushes(file, steps));
     for (const { player, gaps, medians } of measured) {
       const moments = await player.play({ run: freshRun(), steps });
       if (moments.length !== steps) throw new Error(`${moments.length} effects in a run of ${steps} steps`);
@@ -99,7 +125,8 @@ async function measure(engines: readonly StepEngine[], steps: number, rounds: nu
     }
   }
   for (const { player } of measured) await player.kill();
-  return measured;
+  closeSync(file);
+  return { measured, flushed };
 }
 
 /** What became of a run whose process was killed in a step. */
@@ -171,13 +198,15 @@ export async function bench(args: readonly string[]): Promise<void> {
   ];
   let allRight = true;
   try {
-    const measured = await measure(engines, steps, rounds);
+    const { measured, flushed } = await measure(engines, { steps, rounds, folder });
     const dbos = measured.find(({ engine }) => engine.name.startsWith('DBOS'));
     for (const each of measured) {
       const resumed = await killOnce(each.engine, steps, folder);
       allRight &&= resumed.ok;
       lines.push(rowOf(each, dbos, resumed));
     }
+    const [p50, p99] = [quantile(flushed, 0.5), quantile(flushed, 0.99)].map((ms) => `${ms.toFixed(1)} ms`);
+    lines.push(`| one flush of this disk, bare | on the disk | ${p50} | ${p99} | | |`);
   } finally {
     for (const engine of engines) await engine.end();
     rmSync(folder, { recursive: true, force: true });
