@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commitNow, measuredAt, writeSection } from '../scripts/benchmarks-page.ts';
 import { incidentIdOf } from '../shared/system/names.ts';
+import { quantile } from './quantile.ts';
 import { findEngines, type StepEngine } from './step-engines.ts';
 import { endProcess, startPlayer } from './started-process.ts';
 import type { Play, Told } from './step-player.ts';
@@ -157,11 +158,6 @@ async function killOnce(engine: StepEngine, steps: number, folder: string): Prom
   return wrong.length === 0
     ? { ok: true, text: `resumed in ${seconds} s; ${again}` }
     : { ok: false, text: `WRONG: ${wrong.map((step) => `step ${step} ${times(step)} times`).join(', ')}` };
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 /** One engine's row of the table. */

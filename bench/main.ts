@@ -8,6 +8,10 @@ interface Bench {
 
 /** Every bench: what it measures, and its file, loaded only when it runs. */
 const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => Promise<Bench>]>> = {
+  'approval-click': [
+    'from an approval click until the next step, beside a bare message',
+    () => import('./approval-click.ts'),
+  ],
   'durable-step': ['what a durable step costs, beside DBOS and Restate', () => import('./durable-step.ts')],
   'recovery-overhead': ["a recovery's makespan beside its critical path", () => import('./recovery-overhead.ts')],
 };

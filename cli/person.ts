@@ -40,10 +40,7 @@ export async function notices(facts: Facts, after: number): Promise<readonly Pag
 }
 
 /** Decides on the first of the links whose host answers. Rejects when none does. */
-export async function decideByLinks(
-  links: readonly string[],
-  decision: 'approve' | 'deny',
-): Promise<{ readonly status: number; readonly said: string }> {
+export async function decideByLinks(links: readonly string[], decision: 'approve' | 'deny'): Promise<Decided> {
   const [link, ...others] = links;
   if (link === undefined) throw new Error('no host of the link answers');
   return await decideByLink(link, decision).catch((error: unknown) => {
@@ -53,10 +50,21 @@ export async function decideByLinks(
 }
 
 /** Opens the link and decides as a browser would. Returns the page's answer in words. */
-async function decideByLink(
+async function decideByLink(link: string, decision: 'approve' | 'deny'): Promise<Decided> {
+  return await (await openPage(link, decision)).click();
+}
+
+/** What a page said to a decision. */
+export interface Decided {
+  readonly status: number;
+  readonly said: string;
+}
+
+/** Opens the link as a browser would, and fills in the form of that decision; `click` posts it. */
+export async function openPage(
   link: string,
   decision: 'approve' | 'deny',
-): Promise<{ readonly status: number; readonly said: string }> {
+): Promise<{ readonly click: () => Promise<Decided> }> {
   const url = new URL(link);
   const tokens = new URLSearchParams(url.hash.slice(1));
   const address = url.origin + url.pathname;
@@ -64,16 +72,19 @@ async function decideByLink(
   const form = new RegExp(`<form id="${decision}"[\\s\\S]*?</form>`).exec(page)?.[0] ?? '';
   const nonce = /name="nonce" value="([^"]*)"/.exec(form)?.[1] ?? '';
   const token = tokens.get(decision === 'approve' ? 'a' : 'd') ?? '';
-  const answer = await fetch(address, {
-    method: 'POST',
-    redirect: 'manual',
-    headers: {
-      origin: url.origin,
-      'sec-fetch-site': 'same-origin',
-      'content-type': 'application/x-www-form-urlencoded',
-    },
-    body: new URLSearchParams({ nonce, decision, token }),
-  });
-  const text = await answer.text();
-  return { status: answer.status, said: /<p class="first">([^<]*)/.exec(text)?.[1] ?? '' };
+  const click = async (): Promise<Decided> => {
+    const answer = await fetch(address, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: {
+        origin: url.origin,
+        'sec-fetch-site': 'same-origin',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: new URLSearchParams({ nonce, decision, token }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, said: /<p class="first">([^<]*)/.exec(text)?.[1] ?? '' };
+  };
+  return { click };
 }

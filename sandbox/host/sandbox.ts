@@ -23,6 +23,7 @@ import { type RunningServer, startServer } from '../http/server.ts';
 import { sqlRoutes } from '../http/sql.ts';
 import { issueToken, principalOf } from '../http/tokens.ts';
 import { Load } from '../load/load.ts';
+import type { Disorder } from '../world/broker-delivery.ts';
 import { dataOf } from '../world/broker-message.ts';
 import { createScaledClock, type ScaledClock } from '../world/clock.ts';
 import { OPERATOR, REFERENCE, REFERENCE_FLEET } from '../world/reference-system.ts';
@@ -58,6 +59,8 @@ export interface SandboxOptions {
   readonly engines?: 'embedded' | 'google';
   /** How many control regions run a copy of every function: 1 unless given. */
   readonly regions?: 1 | 2;
+  /** How late and how often messages come, where it is not as Pub/Sub is on a bad day. */
+  readonly disorder?: Disorder;
   /** Lines that functions write, for whoever wants to see them. */
   readonly onLine?: (name: FunctionName, line: OutputLine) => void;
 }
@@ -179,7 +182,7 @@ async function start(
     clock,
     project,
     tokenKey,
-    disorder: DISORDER,
+    disorder: options.disorder ?? DISORDER,
     ...(engines.pubsub === undefined ? {} : { emulator: engines.pubsub }),
   });
   stops.push(() => messaging.stop());

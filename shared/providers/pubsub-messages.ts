@@ -9,14 +9,21 @@ import type { GoogleAccess } from './google-call.ts';
 
 const wire = z.object({ messageIds: z.array(z.string().min(1)).length(1) });
 
+/** Messages whose client can be loaded before the first one has to be sent. */
+export interface PubSubMessages extends Messages {
+  /** Loads the client and its credentials; rejects as a publish would. Nothing is sent. */
+  load(): Promise<void>;
+}
+
 /** The topics of one project. Data is JSON text in UTF-8. */
-export function createPubSubMessages(access: GoogleAccess): Messages {
+export function createPubSubMessages(access: GoogleAccess): PubSubMessages {
   const client = lazyClient(access, 'pubsub', async (options): Promise<v1.PublisherClient> => {
     const pubsub = await import('@google-cloud/pubsub');
     return new pubsub.v1.PublisherClient(options);
   });
 
   return {
+    load: async () => void (await client()),
     publish: (topic, data, attributes = {}) =>
       callGoogle(access, { doing: `publishing to ${topic}`, effect: 'writes' }, client, async (ready, options) => {
         const message = { data: Buffer.from(JSON.stringify(data), 'utf8'), attributes: { ...attributes } };

@@ -23,7 +23,7 @@ import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens
 import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
 import { createIapIdentity, createOidcIdentity } from '../providers/oidc-identity.ts';
-import { createPubSubMessages } from '../providers/pubsub-messages.ts';
+import { createPubSubMessages, type PubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
 import { createSystemChance } from '../providers/system-chance.ts';
 import { createSystemClock } from '../providers/system-clock.ts';
@@ -40,6 +40,7 @@ interface Base {
   readonly home: FlowHome;
   readonly identity: GoogleIdentity;
   readonly access: GoogleAccess;
+  readonly messages: PubSubMessages;
 }
 
 let known: Base | undefined;
@@ -62,17 +63,21 @@ function make(name: FunctionName): Base {
     limits: { reads: limit, writes: limit },
   };
   const log = createCloudLog({ service: name });
+  const messages = createPubSubMessages(access);
   const home: FlowHome = {
     system,
     clock,
     chance: createSystemChance(),
     store: openStore(environment, clock, access),
-    messages: createPubSubMessages(access),
+    messages,
     instance: `${name}/${environment.instance}`,
     note: (message, fields) => log.info(message, fields),
   };
-  return { environment, home, identity, access };
+  return { environment, home, identity, access, messages };
 }
+
+/** Loads what a function wakes the others by, before it has to. */
+export const loadPublisher = (name: FunctionName): Promise<void> => base(name).messages.load();
 
 let knownWorld: World | undefined;
 

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Document, parseDocument } from 'yaml';
 import { decideByLinks, notices, type PagedNotice } from '../../cli/person.ts';
 import { openForReading, type OpenedStore, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/host/sandbox.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/host/sandbox.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import type { Chance } from '../../sandbox/world/kernel.ts';
 import {
@@ -37,6 +37,8 @@ export interface Opening {
   readonly regions?: 1 | 2;
   /** What holds state and messages; the embedded engines unless given, or `DR_STORY_ENGINES`. */
   readonly engines?: 'embedded' | 'google';
+  /** How late and how often messages come, where the sandbox's own disorder is not wanted. */
+  readonly disorder?: SandboxOptions['disorder'];
   /** Changes the reference `dr.yaml` before the sandbox starts. */
   readonly config?: (document: Document) => void;
 }
@@ -72,6 +74,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     seed: SEED,
     regions: opening.regions ?? 1,
     engines: opening.engines ?? ENGINES,
+    ...(opening.disorder === undefined ? {} : { disorder: opening.disorder }),
     onLine: (name, { text }) => output.push(`${name}: ${text}`),
   });
   const stage = new Stage(sandbox, folder, output, createChance(`${opening.name}/${SEED}`));
