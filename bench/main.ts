@@ -13,7 +13,10 @@ const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => P
     () => import('./approval-click.ts'),
   ],
   'durable-step': ['what a durable step costs, beside DBOS and Restate', () => import('./durable-step.ts')],
-  'recovery-overhead': ["a recovery's makespan beside its critical path", () => import('./recovery-overhead.ts')],
+  makespan: [
+    'a recovery beside its critical path and the runbook by gcloud and kubectl',
+    () => import('./makespan.ts'),
+  ],
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { seconds } from '../core/time.ts';
+import type { Progress } from '../engine/action.ts';
+import type { World } from '../ports/ports.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 
@@ -23,41 +24,38 @@ export const drainReplica = define({
   version: z.null(),
   handle: z.strictObject({ polls: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({
-    kind: 'running',
-    handle: { polls: 0 },
-    detail: 'asking the old primary for its final position',
-    again: seconds(1),
-  }),
-  poll: async ({ polls }, { primary, replica }, { world }) => {
-    const [last, reached] = await Promise.all([
-      world.dataPlane.replication(primary),
-      world.dataPlane.replication(replica),
-    ]);
-    if (last === undefined)
-      return {
-        kind: 'done',
-        detail: `${primary} does not answer: what it had not sent is on its disk`,
-        output: { answered: false },
-      };
-    if (reached !== undefined && reached.position >= last.position)
-      return {
-        kind: 'done',
-        detail: `${replica} has replayed everything up to ${last.position}`,
-        output: { answered: true, behindBytes: 0 },
-      };
-    const behind = reached === undefined ? undefined : last.position - reached.position;
-    if (polls + 1 >= PATIENCE)
-      return {
-        kind: 'done',
-        detail: `${replica} is still ${behind ?? 'an unknown number of'} bytes behind`,
-        output: { answered: true, behindBytes: behind ?? null },
-      };
-    return {
-      kind: 'running',
-      handle: { polls: polls + 1 },
-      detail: `${behind ?? 'an unknown number of'} bytes behind`,
-    };
-  },
+  start: (request, _version, { world }) => askBoth(0, request, world),
+  poll: ({ polls }, request, { world }) => askBoth(polls, request, world),
   verify: verifiedByPolling,
 });
+
+async function askBoth(polls: number, { primary, replica }: z.infer<typeof input>, world: World): Promise<Progress> {
+  const [last, reached] = await Promise.all([
+    world.dataPlane.replication(primary),
+    world.dataPlane.replication(replica),
+  ]);
+  if (last === undefined)
+    return {
+      kind: 'done',
+      detail: `${primary} does not answer: what it had not sent is on its disk`,
+      output: { answered: false },
+    };
+  if (reached !== undefined && reached.position >= last.position)
+    return {
+      kind: 'done',
+      detail: `${replica} has replayed everything up to ${last.position}`,
+      output: { answered: true, behindBytes: 0 },
+    };
+  const behind = reached === undefined ? undefined : last.position - reached.position;
+  if (polls + 1 >= PATIENCE)
+    return {
+      kind: 'done',
+      detail: `${replica} is still ${behind ?? 'an unknown number of'} bytes behind`,
+      output: { answered: true, behindBytes: behind ?? null },
+    };
+  return {
+    kind: 'running',
+    handle: { polls: polls + 1 },
+    detail: `${behind ?? 'an unknown number of'} bytes behind`,
+  };
+}

@@ -9,8 +9,8 @@ import { define } from './define.ts';
 // H1. What it was before stands in the plan, so that giving back needs no memory of the worker.
 // H2. Both writes carry the version that was looked at.
 
-/** Between two looks at a Deployment or a service that is changing: its API server takes far more than one a second. */
-const SOON = seconds(2);
+/** Between two looks at a Deployment or a service that is changing: users wait for it, and its API takes far more than that. */
+const SOON = seconds(1);
 
 const workload = z.strictObject({ application: z.string(), replicas: z.number().int().min(0) });
 const scaling = z.discriminatedUnion('kind', [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ActionContext } from '../engine/action.ts';
+import type { ActionContext, Progress } from '../engine/action.ts';
 import { seconds } from '../core/time.ts';
 import { isPortError } from '../ports/port-error.ts';
 import { instanceName } from '../system/names.ts';
@@ -32,41 +32,43 @@ export const proveFence = define({
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int(), rounds: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({
-    kind: 'running',
-    handle: { agreed: 0, rounds: 0 },
-    detail: 'asking every consumer’s place',
-    again: NEXT_ROUND,
-  }),
-  poll: async ({ agreed, rounds }, request, context) => {
-    const verdict = await lookAtFence(request, context);
-    if (verdict.kind === 'proved') {
-      if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
-      return {
-        kind: 'running',
-        handle: { agreed: agreed + 1, rounds: rounds + 1 },
-        detail: verdict.how,
-        again: NEXT_ROUND,
-      };
-    }
-    const because = fenceFailure(verdict);
-    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary'))
-      return {
-        kind: 'done',
-        detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`,
-        output: { proved: false },
-      };
-    if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE))
-      return { kind: 'failed', failure: because };
-    return {
-      kind: 'running',
-      handle: { agreed: 0, rounds: rounds + 1 },
-      detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail,
-      again: NEXT_ROUND,
-    };
-  },
+  start: (request, _version, context) => round({ agreed: 0, rounds: 0 }, request, context),
+  poll: round,
   verify: verifiedByPolling,
 });
+
+/** One round: every consumer's place is asked, and what it says is weighed with the rounds before. */
+async function round(
+  { agreed, rounds }: { readonly agreed: number; readonly rounds: number },
+  request: z.infer<typeof fenceInput>,
+  context: ActionContext,
+): Promise<Progress> {
+  const verdict = await lookAtFence(request, context);
+  if (verdict.kind === 'proved') {
+    if (agreed + 1 >= ROUNDS) return { kind: 'done', detail: verdict.how, output: { proved: true } };
+    return {
+      kind: 'running',
+      handle: { agreed: agreed + 1, rounds: rounds + 1 },
+      detail: verdict.how,
+      again: NEXT_ROUND,
+    };
+  }
+  const because = fenceFailure(verdict);
+  if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary'))
+    return {
+      kind: 'done',
+      detail: `unproved, accepted by the approval: ${verdict.missing.join('; ')}`,
+      output: { proved: false },
+    };
+  if (because !== undefined && (verdict.kind === 'alive' || rounds + 1 >= PATIENCE))
+    return { kind: 'failed', failure: because };
+  return {
+    kind: 'running',
+    handle: { agreed: 0, rounds: rounds + 1 },
+    detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail,
+    again: NEXT_ROUND,
+  };
+}
 
 /** One look at the old primary from every place; asked anew for each round. */
 export async function lookAtFence(

@@ -1,14 +1,17 @@
 import { z } from 'zod';
-import { seconds } from '../core/time.ts';
-import type { ActionContext } from '../engine/action.ts';
+import { millis, seconds } from '../core/time.ts';
+import type { ActionContext, Progress } from '../engine/action.ts';
 import { doubtAbout } from './consumer-doubt.ts';
 import { define, verifiedByPolling } from './define.ts';
 
 /** Agreeing answers in a row: a load balancer may hand each request to another copy. */
 const ANSWERS = 3;
 
-/** Between two questions. */
+/** Between two questions while it is not yet as it should be. */
 const SOON = seconds(1);
+
+/** Between two answers that agree; a request to an application's own health is cheap. */
+const NEXT_ANSWER = millis(500);
 
 const input = z.strictObject({
   application: z.string(),
@@ -29,28 +32,30 @@ export const verifyConsumer = define({
   version: z.null(),
   handle: z.strictObject({ agreed: z.number().int() }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { agreed: 0 }, detail: 'asking its deep health', again: SOON }),
-  poll: async ({ agreed }, request, context) => {
-    const { application } = request;
-    const doubt = (await doubtAboutCopies(request, context)) ?? (await doubtAbout(application, request, context.world));
-    if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt, again: SOON };
-    if (agreed + 1 < ANSWERS)
-      return {
-        kind: 'running',
-        handle: { agreed: agreed + 1 },
-        detail: `${agreed + 1} of ${ANSWERS} answers agree`,
-        again: SOON,
-      };
-    const canary = await context.world.applications.writeAndRead(application, context.chance.uuid());
-    if (!canary.written || !canary.read)
-      return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
-    return {
-      kind: 'done',
-      detail: `${request.application} writes and reads on ${request.host}, epoch ${request.epoch}`,
-    };
-  },
+  start: (request, _version, context) => ask(0, request, context),
+  poll: ({ agreed }, request, context) => ask(agreed, request, context),
   verify: verifiedByPolling,
 });
+
+async function ask(agreed: number, request: z.infer<typeof input>, context: ActionContext): Promise<Progress> {
+  const { application } = request;
+  const doubt = (await doubtAboutCopies(request, context)) ?? (await doubtAbout(application, request, context.world));
+  if (doubt !== undefined) return { kind: 'running', handle: { agreed: 0 }, detail: doubt, again: SOON };
+  if (agreed + 1 < ANSWERS)
+    return {
+      kind: 'running',
+      handle: { agreed: agreed + 1 },
+      detail: `${agreed + 1} of ${ANSWERS} answers agree`,
+      again: NEXT_ANSWER,
+    };
+  const canary = await context.world.applications.writeAndRead(application, context.chance.uuid());
+  if (!canary.written || !canary.read)
+    return { kind: 'running', handle: { agreed: 0 }, detail: `its canary failed: ${canary.detail}`, again: SOON };
+  return {
+    kind: 'done',
+    detail: `${request.application} writes and reads on ${request.host}, epoch ${request.epoch}`,
+  };
+}
 
 async function doubtAboutCopies(
   { application, kind }: z.infer<typeof input>,
