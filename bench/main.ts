@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => P
     'a recovery beside its critical path and the runbook by gcloud and kubectl',
     () => import('./makespan.ts'),
   ],
+  simulation: ['simulated disasters per second, by one worker and by two', () => import('./simulation.ts')],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
