@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
+import type { Document } from 'yaml';
 import { operateCommand } from '../cli/commands.ts';
 import { openPage } from '../cli/person.ts';
 import { ORDERLY } from '../sandbox/world/broker-delivery.ts';
@@ -131,6 +132,11 @@ async function clicks(engines: Engines, count: number): Promise<readonly Click[]
     name: `clicks-${engines}`,
     engines,
     disorder: ORDERLY,
+    // The primary stays lost for as long as it takes; what could be lost by then is not what is measured.
+    config: (document: Document) => {
+      document.setIn(['objectives', 'rpo'], '24h');
+      document.setIn(['databases', 0, 'lossBudget'], '24h');
+    },
   };
   await onStage(opening, async (stage) => {
     const subscriber = new BareSubscriber();

@@ -11,14 +11,14 @@ import { seconds } from '../shared/core/time.ts';
 import { approveWhenAsked, onStage, type Stage } from '../test/stories/story.ts';
 import { type Leg, legsOfRun, legsOfRunbook, Watched } from './cloud-time.ts';
 
-// A recovery's makespan beside its critical path, which is what the simulated cloud itself took, one thing after the other, and
-// beside the runbook of chapter 3.1 followed by the real gcloud and kubectl (runbook-3-1.sh), each on a sandbox of its own of one
-// seed, side by side, so that both have the same cloud and the same machine. Ours lasts from the start of its run to the last verified
-// consumer, the script from its start to its end; nobody's thinking is in either.
+// A recovery's makespan beside its critical path, which is what the simulated cloud itself took, one thing after the other, and beside
+// people with the real gcloud and kubectl, each on a sandbox of its own of one seed, side by side, so that all have the same cloud
+// and the same machine. Ours lasts from the start of its run to the last verified consumer, a script from its start to its end;
+// nobody's thinking is in any.
 //
-// The script does less: it stops and fences nothing, holds nobody back, and moves one consumer of two. So each is measured against its
-// own critical path, and what is compared is the time that is added to it. Goals: ours at most 1.05 of its path, and at most a fifth
-// of what the script adds.
+// Two scripts: failover-by-hand.sh does what ours does, in its order, so that both have one critical path; runbook-3-1.sh is the chapter
+// as it stands, which stops and fences nothing, holds nobody back and moves one consumer of two, and so has a shorter path of its own.
+// What is compared is the time that is added to a path. Goals: ours at most 1.05 of its path, and at most a fifth of what a script adds.
 //
 //   npm run bench -- makespan [--rate 1] [--write]
 //
@@ -64,31 +64,38 @@ async function verified(stage: Stage): Promise<readonly [started: number, ended:
   }
 }
 
-/** The runbook, by hand. Our functions look on, ask for an approval, and get none. */
-async function byRunbook(rate: number): Promise<Recovery> {
+/** By a script. Our functions look on, ask for an approval, and get none. */
+async function byScript(
+  rate: number,
+  script: string,
+  legs: (stage: Stage, watched: Watched) => readonly Leg[],
+): Promise<Recovery> {
   let recovery: Recovery | undefined;
   await onStage({ name: 'makespan', rate }, async (stage) => {
     const watched = new Watched(stage);
     stage.break('primary-database');
     const started = stage.now();
-    await followRunbook(stage);
-    recovery = { started, ended: stage.now(), path: legsOfRunbook(stage, watched) };
+    await follow(script, stage);
+    recovery = { started, ended: stage.now(), path: legs(stage, watched) };
   });
   return there(recovery);
 }
 
-async function followRunbook({ sandbox: { facts } }: Stage): Promise<void> {
+async function follow(name: string, { sandbox: { facts } }: Stage): Promise<void> {
   const { stdout } = sandboxEnv(facts);
   const tools = [...stdout.matchAll(/^export (\w+)='([^']*)'$/gm)].map(([, name = '', value = '']) => [name, value]);
   const { endpoints } = parse(readFileSync(facts.config, 'utf8')) as {
     readonly endpoints: { readonly hosts: Readonly<Record<string, string>> };
   }; // the sandbox wrote it
-  const script = spawn(fileURLToPath(new URL('./runbook-3-1.sh', import.meta.url)), {
+  const script = spawn(fileURLToPath(new URL(name, import.meta.url)), {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       ...Object.fromEntries(tools),
       HEALTH: `${endpoints.hosts[REFERENCE.publicHost]}/dr/health`,
+      HEALTH_RUN: `${endpoints.hosts['coditect-dms-api-run.coditect.ai']}/dr/health`,
+      SERVICE: REFERENCE.api,
+      REGION: REFERENCE.region,
       DEPLOYMENT: REFERENCE.api,
       NAMESPACE: REFERENCE.namespace,
       PRIMARY: 'coditect-dms-db',
@@ -100,7 +107,7 @@ async function followRunbook({ sandbox: { facts } }: Stage): Promise<void> {
   let said = '';
   for (const stream of [script.stdout, script.stderr]) stream.on('data', (part: Buffer) => (said += part.toString()));
   const [code] = await once(script, 'close');
-  if (code !== 0) throw new Error(`the runbook's script ended with ${String(code)}:\n${said}`);
+  if (code !== 0) throw new Error(`${name} ended with ${String(code)}:\n${said}`);
 }
 
 function there(recovery: Recovery | undefined): Recovery {
@@ -123,9 +130,9 @@ function account({ started, ended, path }: Recovery): string {
   ].join('\n');
 }
 
-function rowOf(name: string, recovery: Recovery): string {
+function rowOf(name: string, recovery: Recovery, share: string): string {
   const [makespan, path] = [recovery.ended - recovery.started, tookOf(recovery.path)];
-  return `| ${name} | ${inSeconds(makespan)} | ${inSeconds(path)} | ${inSeconds(addedBy(recovery))} | ${(makespan / path).toFixed(3)} |`;
+  return `| ${name} | ${inSeconds(makespan)} | ${inSeconds(path)} | ${inSeconds(addedBy(recovery))} | ${(makespan / path).toFixed(3)} | ${share} |`;
 }
 
 /** Recovers in both ways at once and prints; `--write` puts the table into the page. */
@@ -135,17 +142,22 @@ export async function bench(args: readonly string[]): Promise<void> {
     options: { rate: { type: 'string', default: '1' }, write: { type: 'boolean', default: false } },
   });
   const rate = Number(values.rate);
-  const [ours, script] = await Promise.all([byRun(rate), byRunbook(rate)]);
-  console.log(`dr-autopilot\n${account(ours)}\n\nthe runbook by gcloud and kubectl\n${account(script)}\n`);
+  const [ours, byHand, runbook] = await Promise.all([
+    byRun(rate),
+    byScript(rate, './failover-by-hand.sh', legsOfRun),
+    byScript(rate, './runbook-3-1.sh', legsOfRunbook),
+  ]);
+  for (const [name, recovery] of Object.entries({ ours, byHand, runbook }))
+    console.log(`${name}\n${account(recovery)}\n`);
+  const share = (script: Recovery): string => (addedBy(ours) / addedBy(script)).toFixed(2);
   const lines = [
-    `${measuredAt(commitNow())}; rate ${rate}, both at once; clock time.`,
+    `${measuredAt(commitNow())}; rate ${rate}, all at once; clock time.`,
     '',
-    '| | makespan | its critical path | added to it | ratio |',
-    '|---|---|---|---|---|',
-    rowOf('dr-autopilot: hold, stop, fence, promote, move both consumers, verify', ours),
-    rowOf('runbook 3.1 by gcloud and kubectl: promote, move one consumer, verify', script),
-    '',
-    `Added by dr-autopilot over added by the script: ${(addedBy(ours) / addedBy(script)).toFixed(2)}.`,
+    '| | makespan | its critical path | added to it | ratio | ours adds, of that |',
+    '|---|---|---|---|---|---|',
+    rowOf('dr-autopilot', ours, ''),
+    rowOf('the same order by gcloud and kubectl', byHand, share(byHand)),
+    rowOf('runbook 3.1 as it stands, by gcloud and kubectl', runbook, share(runbook)),
   ];
   console.log(lines.join('\n'));
   if (values.write) writeSection('makespan', lines);
