@@ -36,7 +36,11 @@ const home: JournalHome = {
   store,
   clock,
   chance: systemChance,
-  summarise: (state, now) => ({ dueAt: dueAt(state, now, LEASE), summary: { phase: state.phase.kind } }),
+  summarise: (state, now) => ({
+    dueAt: dueAt(state, now, LEASE),
+    targets: [state.target],
+    summary: { phase: state.phase.kind },
+  }),
 };
 
 const catalogue: Catalogue = {

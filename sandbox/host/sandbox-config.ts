@@ -15,10 +15,15 @@ export interface SandboxEndpoints {
  */
 const LEASE = '180s';
 
-/** The given `dr.yaml` with the sandbox's addresses and a lease that fits its rate; everything else stays as it was written. */
+/**
+ * The given `dr.yaml` with the sandbox's addresses and a lease that fits its rate; everything else stays as it was written, hosts
+ * included that the sandbox does not serve: a story may bring applications of its own.
+ */
 export function sandboxConfig(text: string, endpoints: SandboxEndpoints): string {
   const document = parseDocument(text);
-  document.setIn(['endpoints'], document.createNode(endpoints));
+  const { endpoints: written } = document.toJS() as { endpoints?: { hosts?: object } }; // checked by whoever reads the file
+  const hosts = { ...written?.hosts, ...endpoints.hosts };
+  document.setIn(['endpoints'], document.createNode({ ...endpoints, hosts }));
   document.setIn(['guards', 'lease'], LEASE);
   return document.toString();
 }

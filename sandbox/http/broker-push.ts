@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import type { DeliveryConfig, SubscriptionConfig } from '../world/broker-message.ts';
 import type { Deliver, Delivery, DeliveryAnswer } from '../world/broker-delivery.ts';
 import type { Network } from '../world/kernel.ts';
@@ -19,17 +19,27 @@ const ACKNOWLEDGING: readonly number[] = [200, 201, 202, 204];
 type PushConfig = Extract<DeliveryConfig, { kind: 'push' }>;
 
 /**
- * Pushes over HTTP as Pub/Sub does. Every push is a connection of its own, so that a function that was restarted loses only
- * what it had in hand. A function that can't be reached (refused, reset) nacks; one that the network is cut from is silent.
+ * How long an idle connection is kept, wall milliseconds: less than the 5 s after which Node's server would close it under a push
+ * that is being sent.
+ */
+const IDLE_MS = 2_000;
+
+/**
+ * Pushes over HTTP as Pub/Sub does, over connections that are used again: Node's server accepts one new connection in each turn of
+ * its event loop, and a storm would queue there. A function that ended takes its idle connections along. A function that can't be reached (refused, reset) nacks; one that the network is cut from is silent.
  */
 export function httpPusher({ project, network, idToken }: PusherOptions): Deliver {
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   return async (delivery) => {
     const { delivery: target } = delivery.subscription;
     if (target.kind !== 'push') return 'nack';
     if (!network.reaches('google', 'functions')) return untilAborted(delivery.signal);
     const body = JSON.stringify(pushBody(project, delivery));
     const authorization = target.oidc ? `Bearer ${await idToken(target.oidc)}` : undefined;
-    return post(addressOf(project, delivery.subscription, target), body, authorization, delivery.signal);
+    return post(addressOf(project, delivery.subscription, target), body, authorization, {
+      agent,
+      signal: delivery.signal,
+    });
   };
 }
 
@@ -52,7 +62,7 @@ function post(
   address: string,
   body: string,
   authorization: string | undefined,
-  signal: AbortSignal,
+  { agent, signal }: { readonly agent: Agent; readonly signal: AbortSignal },
 ): Promise<DeliveryAnswer> {
   return new Promise((resolve) => {
     const headers = {
@@ -61,7 +71,7 @@ function post(
       'user-agent': 'APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)',
       ...(authorization === undefined ? {} : { authorization }),
     };
-    const push = request(address, { method: 'POST', headers, agent: false, signal }, (response) => {
+    const push = request(address, { method: 'POST', headers, agent, signal }, (response) => {
       const answer = ACKNOWLEDGING.includes(response.statusCode ?? 0) ? 'ack' : 'nack';
       response.resume();
       response.on('end', () => resolve(answer));

@@ -52,6 +52,12 @@ export type Move =
  */
 const LOOK_AGAIN = seconds(25);
 
+/**
+ * From one look at an incident to the next that a signal asks for. A storm brings one every second, and a look asks half a dozen
+ * APIs: it would spend their quota, and what it saw is as good as new for a twelfth of the confirmation window.
+ */
+const LOOK_PACE = seconds(5);
+
 /** Open, but due only when something arrives: the end of RFC 3339's years. */
 const FAR = instant(253_402_300_799_000);
 
@@ -65,7 +71,7 @@ export function nextMove(state: IncidentState, now: Instant): Move {
   switch (phase.kind) {
     case 'suspected':
     case 'waiting':
-      return state.unseen > 0 || now >= phase.lookAt ? { kind: 'look' } : { kind: 'wait', until: phase.lookAt };
+      return lookFrom(earlier(phase.lookAt, afterSignal(state)), now);
     case 'ready':
       return run === undefined ? { kind: 'look' } : { kind: 'startRun', role: roleOf(run) };
     case 'held': {
@@ -73,8 +79,7 @@ export function nextMove(state: IncidentState, now: Instant): Move {
       // Nobody would act on the deny once it is released: people get it now.
       if (approval !== undefined && standing(approval, now) === 'denied')
         return { kind: 'closeApproval', standing: 'denied' };
-      const until = phase.until ?? after(state.lastAt, LOOK_AGAIN);
-      return now >= until || state.unseen > 0 ? { kind: 'look' } : { kind: 'wait', until };
+      return lookFrom(earlier(phase.until ?? after(state.lastAt, LOOK_AGAIN), afterSignal(state)), now);
     }
     case 'awaitingApproval': {
       const approval = currentApproval(state);
@@ -102,9 +107,19 @@ export function nextMove(state: IncidentState, now: Instant): Move {
 }
 
 function lookOrWait(state: IncidentState, now: Instant, until: Instant): Move {
-  const next = after(state.lookedAt ?? state.openedAt, LOOK_AGAIN);
-  return state.unseen > 0 || now >= next ? { kind: 'look' } : { kind: 'wait', until: next < until ? next : until };
+  const next = earlier(after(state.lookedAt ?? state.openedAt, LOOK_AGAIN), afterSignal(state));
+  return now >= next ? { kind: 'look' } : { kind: 'wait', until: earlier(next, until) };
 }
+
+/** A new signal brings the next look forward, as near to the last one as looks may be. */
+function afterSignal(state: IncidentState): Instant {
+  if (state.unseen === 0) return FAR;
+  return state.lookedAt === undefined ? state.openedAt : after(state.lookedAt, LOOK_PACE);
+}
+
+const lookFrom = (at: Instant, now: Instant): Move => (now >= at ? { kind: 'look' } : { kind: 'wait', until: at });
+
+const earlier = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
 /** When somebody must look at this incident again if no message does: the index that `tick` sweeps (decisions.md 8). */
 export function dueAt(state: IncidentState, now: Instant, lease: number): Instant | undefined {

@@ -4,6 +4,7 @@ import { dueAt } from '../engine/next-move.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { type Journal, openJournal } from '../log/journal.ts';
 import type { Home, World } from '../ports/ports.ts';
+import type { Head } from '../ports/store.ts';
 import type { IncidentId, Topic } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 
@@ -24,18 +25,19 @@ export interface WorldHome extends FlowHome {
 /** What the head of a log shows in listings and when it is due. */
 export function summarise(
   home: FlowHome,
-): (state: IncidentState, now: Instant) => { readonly dueAt: Instant | undefined; readonly summary: JsonObject } {
+): (state: IncidentState, now: Instant) => Pick<Head, 'dueAt' | 'targets' | 'summary'> {
   return (state, now) => ({
     dueAt: dueAt(state, now, home.system.guards.lease),
+    // What was named by a look and what a run holds is as much its own as what signals named.
+    targets: [...new Set([...state.targets, state.target, ...(state.run?.plan.holds ?? [])])],
     summary: {
       headline: state.headline,
       phase: state.phase.kind,
       scenario: state.diagnosis?.scenario ?? null,
       runbook: state.run?.plan.runbook ?? state.requested,
       target: state.target,
-      // What was named by a look and what a run holds is as much its own as what signals named.
-      targets: [...new Set([...state.targets, state.target, ...(state.run?.plan.holds ?? [])])],
       openedAtMs: state.openedAt,
+      absorbedAtMs: state.absorbedAt ?? null,
     },
   });
 }

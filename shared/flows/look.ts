@@ -4,11 +4,11 @@ import { parseFacts } from '../classify/stored-facts.ts';
 import { z } from 'zod';
 import { after, type Instant, minutes, millis } from '../core/time.ts';
 import { nextMove } from '../engine/next-move.ts';
-import type { FailingTarget } from '../guards/brakes.ts';
 import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
-import { decideLook } from '../incident/decide.ts';
+import { type Conclusion, decideLook } from '../incident/decide.ts';
+import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
@@ -19,7 +19,9 @@ import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
 import { gatherFacts } from './gather.ts';
+import { deskOf, Looker } from './desk.ts';
 import { journalOf, type WorldHome } from './flow-home.ts';
+import { togetherWith } from './mass-failure.ts';
 
 // Looks at the world for an incident until it is named, and says what follows: a plan, an approval, a wait, or a person.
 //
@@ -30,36 +32,86 @@ import { journalOf, type WorldHome } from './flow-home.ts';
 /** Clock time that one invocation looks before it leaves the rest to `tick`. */
 const LOOK_BUDGET = minutes(6);
 
+/** How long a delivery that waits for looks takes on those of others: with their own time it is still below the 9 minutes. */
+const ADOPTS_FOR = minutes(1);
+
 /** Rounds that one invocation makes at the most. */
 const ROUNDS_MAX = 40;
 
 /** Former rounds that are read back: a trickle of signals makes many of them within one confirmation window. */
 const ROUNDS_READ = 40;
 
-/** Looks at the incident as often as it asks for, and goes on waiting between rounds while the next one is near. */
+/**
+ * Looks at the incident as often as it asks for, and goes on waiting between rounds while the next one is near. One delivery of a
+ * process does; others that come for the same incident make it look again and leave.
+ */
 export async function lookAt(id: IncidentId, home: WorldHome): Promise<void> {
+  const desk = deskOf(home.store);
+  if (!desk.watch(id)) return;
+  try {
+    const stopAt = after(home.clock.now(), LOOK_BUDGET);
+    do await lookUntil(stopAt, id, home);
+    while (!desk.leave(id) && home.clock.now() < stopAt);
+  } finally {
+    desk.drop(id);
+  }
+}
+
+async function lookUntil(stopAt: Instant, id: IncidentId, home: WorldHome): Promise<void> {
   const journal = await journalOf(id, home);
   if (journal === undefined) return;
-  const { store, clock, chance, system } = home;
-  const stopAt = after(clock.now(), LOOK_BUDGET);
+  const { store, clock, chance } = home;
+  const desk = deskOf(store);
   const holder = `${home.instance}/${chance.uuid()}`;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const state = await journal.refresh();
     const move = nextMove(state, clock.now());
     if (move.kind === 'wait' && isNear(state, move.until, stopAt)) {
-      await clock.sleep(millis(Math.max(1, move.until - clock.now())));
+      await desk.sleepOn(id, () => clock.sleep(millis(Math.max(1, move.until - clock.now()))));
       continue;
     }
     if (move.kind !== 'look') return;
-    const lease = await store.leases.acquire(`look/${id}`, holder, system.guards.lease);
-    if (lease.kind === 'taken') return;
-    try {
-      await lookOnce(journal, home);
-    } finally {
-      await store.leases.release(lease.lease);
-    }
+    if (!(await desk.look(() => lookUnderLease(journal, holder, home)))) return;
     await afterAppend(journal.state(), home);
   }
+}
+
+/** One round, unless another process is at it: then `false`. */
+async function lookUnderLease(journal: Journal, holder: string, home: WorldHome): Promise<boolean> {
+  const { leases } = home.store;
+  const lease = await leases.acquire(`look/${journal.id}`, holder, home.system.guards.lease);
+  if (lease.kind === 'taken') return false;
+  try {
+    // What another one has seen meanwhile may have answered the question.
+    if (nextMove(await journal.refresh(), home.clock.now()).kind === 'look') await lookOnce(journal, home);
+    return true;
+  } finally {
+    await leases.release(lease.lease);
+  }
+}
+
+/**
+ * Does `work`, which may begin looks that go on beside it, and waits for their end: nothing is left running behind. Rejects with the
+ * first failure. Of the deliveries of one process one waits for the looks of all, or a storm would fill it with deliveries that wait.
+ */
+export async function withLooks(
+  home: WorldHome,
+  work: (look: (incidents: readonly IncidentId[]) => void) => Promise<unknown>,
+): Promise<void> {
+  const desk = deskOf(home.store);
+  const own = new Looker(after(home.clock.now(), ADOPTS_FOR));
+  const look = (incidents: readonly IncidentId[]): void => {
+    const looker = desk.lookerAt(home.clock.now()) ?? own;
+    if (looker === own) desk.looker = own;
+    for (const id of incidents) looker.take(lookAt(id, home));
+  };
+  try {
+    await work(look);
+  } finally {
+    await own.ended();
+    if (desk.looker === own) desk.looker = undefined;
+  }
+  own.tell();
 }
 
 /** Waiting for the next round is worth while only while nothing but looking has to happen. */
@@ -87,7 +139,9 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     runbook === null || ledger === undefined
       ? undefined
       : { system, runbook, target: targetId(diagnosis.target), ledger, now, incident: state.id };
-  const brakes = asked === undefined ? [] : brakesFor({ ...asked, failing: await failingNow(home) });
+  const together = await togetherWith(state, home);
+  const frozen = state.thawed ? [] : together.targets;
+  const brakes = asked === undefined ? [] : brakesFor({ ...asked, together: frozen });
   const opens = await acceptedVerbs(state.id, home);
   const drawn =
     diagnosis.conclusion === 'act'
@@ -99,31 +153,28 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   );
   if (drawn?.kind === 'none') home.note('no plan can be drawn', { incident: state.id, because: drawn.because });
   const mode = runbook === null ? 'approve' : await modeNow(runbook, home);
-  await journal.append((current, at) =>
-    decideLook(
-      current,
-      {
-        round,
-        facts: digest,
-        summary: diagnosis.reasons.map((reason) => reason.text),
-        diagnosis:
-          drawn?.kind === 'none'
-            ? {
-                ...diagnosis,
-                conclusion: 'person',
-                reasons: [...diagnosis.reasons, { code: 'noPlan', text: drawn.because }],
-              }
-            : diagnosis,
-        plan: drawn?.kind === 'plan' ? drawn.plan : undefined,
-        mode,
-        brakes,
-        walls,
-        policy: runbook === null ? undefined : system.approvals.perRunbook[runbook],
-        approval: approvalId(`apr-${digestOf({ incident: state.id, digest, round }).slice(0, 12)}`),
-      },
-      at,
-    ),
-  );
+  await journal.append((current, at) => {
+    const conclusion: Conclusion = {
+      round,
+      facts: digest,
+      summary: diagnosis.reasons.map((reason) => reason.text),
+      diagnosis:
+        drawn?.kind === 'none'
+          ? {
+              ...diagnosis,
+              conclusion: 'person',
+              reasons: [...diagnosis.reasons, { code: 'noPlan', text: drawn.because }],
+            }
+          : diagnosis,
+      plan: drawn?.kind === 'plan' ? drawn.plan : undefined,
+      mode,
+      brakes,
+      walls,
+      policy: runbook === null ? undefined : system.approvals.perRunbook[runbook],
+      approval: approvalId(`apr-${digestOf({ incident: state.id, digest, round }).slice(0, 12)}`),
+    };
+    return amidst(together.mass, decideLook(current, conclusion, at), current);
+  });
 }
 
 /** What the walls ask of a plan that promotes; `undefined` for one that doesn't. */
@@ -145,17 +196,6 @@ const acceptedWire = z.object({ verbs: z.array(z.string()) });
 async function acceptedVerbs(incident: IncidentId, { store }: WorldHome): Promise<readonly string[]> {
   const read = acceptedWire.safeParse((await store.documents.get(`accept/${incident}`))?.value);
   return read.success ? read.data.verbs : [];
-}
-
-/** Targets of all open incidents, for the mass-failure freeze. */
-async function failingNow({ store }: WorldHome): Promise<readonly FailingTarget[]> {
-  const heads = await store.log.heads('open', 100);
-  return heads.flatMap((head) => {
-    const { target, openedAtMs } = head.summary;
-    return typeof target === 'string' && typeof openedAtMs === 'number'
-      ? [{ target: targetId(target), sinceMs: openedAtMs }]
-      : [];
-  });
 }
 
 /** The mode in force: an operator's change through an authenticated request, else the file's. */

@@ -1,7 +1,8 @@
 import { parsePush } from '../signals/push-envelope.ts';
 import type { WorldHome } from './flow-home.ts';
-import { absorb, receiveAlert, receiveCommand, refuse } from './intake.ts';
-import { lookAt } from './look.ts';
+import { absorb } from './absorb.ts';
+import { receiveAlert, receiveCommand, refuse } from './intake.ts';
+import { withLooks } from './look.ts';
 
 /** A delivery as the function gets it: `source` names the topic, `data` is Pub/Sub's envelope, unread. */
 export interface SignalEvent {
@@ -28,6 +29,5 @@ export async function onSignal(event: SignalEvent, home: WorldHome): Promise<voi
   await (topic === 'dr-commands'
     ? receiveCommand(data.value, messageId, home)
     : receiveAlert(data.value, messageId, home));
-  const touched = await absorb(home);
-  await Promise.all(touched.map((id) => lookAt(id, home)));
+  await withLooks(home, (look) => absorb(home, look));
 }

@@ -116,6 +116,7 @@ function eventsFor(
         policy: state.run === undefined ? undefined : system.approvals.perRunbook[state.run.plan.runbook],
         approval: `apr-${digestOf({ incident: state.id, sequence: state.sequence }).slice(0, 12)}`,
         now: clock.now(),
+        authenticated: true,
       });
   }
 }

@@ -4,8 +4,9 @@ import { anchorKey } from '../log/verify.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
 import { journalOf, type WorldHome } from './flow-home.ts';
-import { absorb, receiveSuspicion } from './intake.ts';
-import { lookAt } from './look.ts';
+import { absorb } from './absorb.ts';
+import { receiveSuspicion } from './intake.ts';
+import { lookAt, withLooks } from './look.ts';
 import { watchDatabases } from './watch.ts';
 
 // Owns time: finds what is due because a message was lost, a worker died or a moment has come, and wakes whoever goes on. It
@@ -66,18 +67,13 @@ async function anchorLogs({ store }: WorldHome): Promise<void> {
 }
 
 async function watch(home: WorldHome): Promise<void> {
-  // The watch must not stop to look, and a look that fails early must wait to be told of.
-  const looks: Promise<PromiseSettledResult<void>>[] = [];
-  await watchDatabases(home, WATCH_FOR, async (suspicion) => {
-    await receiveSuspicion(suspicion, home);
-    for (const id of await absorb(home)) looks.push(settled(lookAt(id, home)));
-  });
-  for (const look of await Promise.all(looks)) if (look.status === 'rejected') throw look.reason;
-}
-
-async function settled<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [result] = await Promise.allSettled([work]);
-  return result;
+  // The watch must not stop to look.
+  await withLooks(home, (look) =>
+    watchDatabases(home, WATCH_FOR, async (suspicion) => {
+      await receiveSuspicion(suspicion, home);
+      await absorb(home, look);
+    }),
+  );
 }
 
 /** Does what is due for one incident: a look of our own, or waking the function whose move it is. */

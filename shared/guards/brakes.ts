@@ -93,16 +93,36 @@ export interface FailingTarget {
   readonly sinceMs: number;
 }
 
+/** Names of failing targets that are said at the most; the rest is counted. */
+const NAMED_MAX = 20;
+
+/**
+ * Targets whose incidents are open and began within the window of one another, one that began at `sinceMs` among them: what fails
+ * together is one failure until all but a few have ended, however long that takes.
+ */
+export function failingTogether(
+  { window }: Guards['massFailure'],
+  failing: readonly FailingTarget[],
+  sinceMs: number,
+): readonly TargetId[] {
+  const together = failing.filter((other) => Math.abs(other.sinceMs - sinceMs) < window);
+  return [...new Set(together.map(({ target }) => target))].toSorted();
+}
+
+/** Some of the targets by name, and how many others. */
+export function showTargets(targets: readonly TargetId[]): string {
+  const others = targets.length - NAMED_MAX;
+  return `${targets.slice(0, NAMED_MAX).join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
+}
+
 /** Many targets at once usually mean the observer, the network or the provider: freeze, and let people resume. */
 export function massFailureGuard(
   { targets, window }: Guards['massFailure'],
-  failing: readonly FailingTarget[],
-  now: Instant,
+  together: readonly TargetId[],
 ): GuardBlock | undefined {
-  const recent = new Set(failing.filter(({ sinceMs }) => sinceMs > now - window).map(({ target }) => target));
-  if (recent.size <= targets) return undefined;
+  if (together.length <= targets) return undefined;
   return brake('massFailure', 'massFailure', {
-    observed: `${recent.size} targets failed within ${showDuration(window)}: ${[...recent].toSorted().join(', ')}`,
+    observed: `${together.length} targets failed within ${showDuration(window)}: ${showTargets(together)}`,
     limit: `${targets} targets within ${showDuration(window)}`,
     clearsAtMs: null,
     openedBy: 'dr resume',

@@ -4,15 +4,7 @@ import type { GuardBlock } from '../plan/plan.ts';
 import { RUNBOOK_ESTIMATE } from '../system/limits.ts';
 import type { IncidentId, Mode, RunbookName, TargetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
-import {
-  budgetGuard,
-  cooldownGuard,
-  type DowntimeMark,
-  downtimeGuard,
-  type FailingTarget,
-  massFailureGuard,
-  modeGuard,
-} from './brakes.ts';
+import { budgetGuard, cooldownGuard, type DowntimeMark, downtimeGuard, massFailureGuard, modeGuard } from './brakes.ts';
 import { type KillSwitch, killSwitchGuard } from './kill-switch.ts';
 import type { LedgerReading } from './run-ledger.ts';
 import { lossBudgetWall, lossKnownWall, type ReplicaFitness, replicaFitWall } from './walls.ts';
@@ -27,8 +19,8 @@ export interface BrakeQuestion {
   readonly now: Instant;
   /** The mode in force; not asked when missing, for callers that judge it themselves. */
   readonly mode?: Mode;
-  /** Every target that fails now, over all open incidents. */
-  readonly failing?: readonly FailingTarget[];
+  /** Every target that began to fail together with this one and still does; none once people have resumed it. */
+  readonly together?: readonly TargetId[];
   readonly downtime?: readonly DowntimeMark[];
 }
 
@@ -40,7 +32,7 @@ export function brakesFor(question: BrakeQuestion): readonly GuardBlock[] {
     question.mode === undefined ? undefined : modeGuard(question.mode, runbook),
     budgetGuard(budgets, ledger, incident, now),
     cooldownGuard(cooldown, RUNBOOK_ESTIMATE[runbook], ledger, incident, now),
-    massFailureGuard(massFailure, question.failing ?? [], now),
+    massFailureGuard(massFailure, question.together ?? []),
     downtimeGuard(question.downtime ?? [], target, now),
   ].filter((block) => block !== undefined);
 }

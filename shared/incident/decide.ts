@@ -336,6 +336,8 @@ export interface Resumption {
   readonly policy: ApprovalPolicy | undefined;
   readonly approval: string;
   readonly now: Instant;
+  /** Who resumes is known, and not only named in a message: what is held back may then act. */
+  readonly authenticated: boolean;
 }
 
 /**
@@ -343,6 +345,7 @@ export interface Resumption {
  * plan goes on, with a fresh approval (design.md section 8).
  */
 export function decideResume(state: IncidentState, by: string, resumption: Resumption): readonly NewEvent[] {
+  if (state.phase.kind === 'held') return resumption.authenticated ? [event('resumed', { by })] : [];
   if (state.phase.kind !== 'takenOver' && state.phase.kind !== 'needsPerson') return [];
   const { run } = state;
   const resumed = [...voidOpen(state, `resumed by ${by}`), event('resumed', { by })];

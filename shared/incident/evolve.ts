@@ -40,6 +40,8 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     requested: event.data.runbook,
     signals: 0,
     unseen: 0,
+    thawed: false,
+    absorbedAt: undefined,
     firstSignalAt: undefined,
     rounds: 0,
     lookedAt: undefined,
@@ -81,6 +83,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         requested: signals.findLast((signal) => signal.runbook !== null)?.runbook ?? state.requested,
         signals: state.signals + signals.length,
         unseen: state.unseen + signals.length,
+        absorbedAt: at,
         targets: [...new Set([...state.targets, ...named])],
         firstSignalAt: Number.isFinite(first) ? instant(first) : undefined,
       };
@@ -263,6 +266,8 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       const { run } = state;
       // What can't be taken back is gone on with: the same plan, its failed steps open again, and a new approval for it.
       const turn = state.turn + 1;
+      if (state.phase.kind === 'held')
+        return { ...state, turn, thawed: true, run: undefined, phase: { kind: 'suspected', lookAt: at } };
       if (run !== undefined && passedNoReturn(run)) {
         const steps = withoutFailures(run);
         return { ...state, turn, run: { ...run, landing: undefined, steps }, phase: { kind: 'ready' } };

@@ -138,6 +138,10 @@ export interface IncidentState {
   readonly signals: number;
   /** Signals since the last look: a reason to look again. */
   readonly unseen: number;
+  /** A person let it act although many targets fail at once. */
+  readonly thawed: boolean;
+  /** When signals were last given to it. */
+  readonly absorbedAt: Instant | undefined;
   /** Since when failure was signalled, by the earliest signal. */
   readonly firstSignalAt: Instant | undefined;
   readonly rounds: number;

@@ -47,7 +47,7 @@ export interface JournalHome {
   readonly clock: Clock;
   readonly chance: Chance;
   /** When somebody must look again, and what listings show, for the head. */
-  summarise(state: IncidentState, now: Instant): { readonly dueAt: Instant | undefined; readonly summary: JsonObject };
+  summarise(state: IncidentState, now: Instant): Pick<Head, 'dueAt' | 'targets' | 'summary'>;
 }
 
 /** Opens an existing log; `undefined` when there is none. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Instant, Millis } from '../core/time.ts';
-import type { IncidentId } from '../system/names.ts';
+import type { IncidentId, TargetId } from '../system/names.ts';
 
 // The store's shape is the same for every adapter (decisions.md 8-10): receiving and deciding are two writes; head and events
 // commit together; effects are not stored beside the log; due incidents are found by an index, not by a scan.
@@ -28,7 +28,9 @@ export interface Head {
   readonly hash: Digest | '';
   /** When the incident next needs attention; `undefined` when it has ended. */
   readonly dueAt: Instant | undefined;
-  /** Small and for listing only: phase, scenario, targets. Never trusted for a decision. */
+  /** What the incident is about: while it is open it is found by each of them. */
+  readonly targets: readonly TargetId[];
+  /** Small and for listing only: phase, scenario, since when. Never trusted for a decision. */
   readonly summary: JsonObject;
 }
 
@@ -76,6 +78,11 @@ export interface LogStore {
   head(incident: IncidentId): Promise<Head | undefined>;
   /** Heads that are due at or before `at`, the most overdue first, at most `limit`. */
   due(at: Instant, limit: number): Promise<readonly Head[]>;
+  /**
+   * Open incidents about any of these targets, the newest first; found by an index, so that it costs the same however many others
+   * are open or have been. At most `limit` for each target.
+   */
+  openAbout(targets: readonly TargetId[], limit: number): Promise<readonly Head[]>;
   /** Newest first, at most `limit`; `open` only those that have a due time. */
   heads(filter: 'open' | 'all', limit: number): Promise<readonly Head[]>;
 }
@@ -115,6 +122,8 @@ export interface EvidenceStore {
 
 /** Everything that keeps state. `now` is the store's own time, from which expiries are judged. */
 export interface Store {
+  /** How often one and the same thing may be written for long: from one write to the next. Zero where it does not matter. */
+  readonly pace: Millis;
   readonly log: LogStore;
   readonly leases: LeaseStore;
   readonly documents: DocumentStore;

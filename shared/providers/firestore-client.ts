@@ -12,7 +12,7 @@ import type { GoogleIdentity } from './google-auth.ts';
 //     up.
 
 /** What a document holds, in values that Firestore has too. A `Date` is for TTL policies alone. */
-export type Fields = Readonly<Record<string, string | number | boolean | Date | undefined>>;
+export type Fields = Readonly<Record<string, string | number | boolean | Date | readonly string[] | undefined>>;
 
 /** A document as it was found, unparsed. */
 export interface Found {
@@ -40,10 +40,20 @@ export interface Write {
 }
 
 /**
- * Documents of one collection in one order. A single-field index, which Firestore keeps by itself, is enough for any of
- * them.
+ * Documents of one collection, in one order or in none. A single-field index, which Firestore keeps by itself, is enough for any
+ * of them.
  */
-export interface Listing {
+export type Listing = Ordered | Having;
+
+/** Documents whose field, a list, has any of these texts: at most 30 of them. */
+export interface Having {
+  readonly collection: string;
+  readonly having: { readonly field: string; readonly anyOf: readonly string[] };
+  readonly limit: number;
+}
+
+/** Documents in the order of a field or of their ids. */
+export interface Ordered {
   readonly collection: string;
   /** `id`, or a field; documents without that field are left out. Equal values are in the order of their ids. */
   readonly by: 'id' | { readonly field: string };
@@ -149,10 +159,17 @@ export async function committed(
 }
 
 /** Lists documents in one request. */
-export async function listed(
-  firestore: Firestore,
-  { collection, by, order, limit, ...range }: Listing,
-): Promise<readonly Found[]> {
+export async function listed(firestore: Firestore, listing: Listing): Promise<readonly Found[]> {
+  const query = 'having' in listing ? havingQuery(firestore, listing) : await orderedQuery(firestore, listing);
+  const { docs } = await query.limit(listing.limit).get();
+  return docs.map((document) => ({ id: document.id, fields: document.data() }));
+}
+
+function havingQuery(firestore: Firestore, { collection, having }: Having): Query {
+  return firestore.collection(collection).where(having.field, 'array-contains-any', having.anyOf);
+}
+
+async function orderedQuery(firestore: Firestore, { collection, by, order, ...range }: Ordered): Promise<Query> {
   const { FieldPath } = await import('@google-cloud/firestore');
   const key = by === 'id' ? FieldPath.documentId() : by.field;
   const bounds = [
@@ -160,13 +177,10 @@ export async function listed(
     ['<', range.below],
     ['<=', range.upTo],
   ] as const;
-  const { docs } = await bounds
+  return bounds
     .reduce<Query>(
       (query, [operator, value]) => (value === undefined ? query : query.where(key, operator, value)),
       firestore.collection(collection),
     )
-    .orderBy(key, order === 'ascending' ? 'asc' : 'desc')
-    .limit(limit)
-    .get();
-  return docs.map((document) => ({ id: document.id, fields: document.data() }));
+    .orderBy(key, order === 'ascending' ? 'asc' : 'desc');
 }

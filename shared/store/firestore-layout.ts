@@ -3,7 +3,7 @@ import type { IncidentId } from '../system/names.ts';
 
 // Where everything lies in Firestore, and under which names.
 //
-//   dr-heads/INCIDENT                     sequence, hash, summary, dueAt and openSince while open, openedAt
+//   dr-heads/INCIDENT                     sequence, hash, targets, summary, openedAt; dueAt, openSince, openAbout while open
 //   dr-heads/INCIDENT/dr-events/SEQUENCE  one event
 //   dr-inbox/KEY                          one signal; `turn` while it waits, `absorbedBy` and `expireAt` afterwards
 //   dr-leases/KEY                         the last lease, for ever: its token must go on growing

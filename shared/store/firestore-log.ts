@@ -27,7 +27,10 @@ import {
 export const ABSORBED_KEPT = millis(35 * 86_400_000);
 
 /** What an append asks of the documents that it rests on; the signals themselves may be large. */
-const APPEND_FIELDS = ['incident', 'sequence', 'hash', 'dueAt', 'summary', 'openedAt', 'absorbedBy'];
+const APPEND_FIELDS = ['incident', 'sequence', 'hash', 'dueAt', 'targets', 'summary', 'openedAt', 'absorbedBy'];
+
+/** Targets that one query finds incidents by: Firestore's own bound for `array-contains-any`. */
+const QUERY_TARGETS_MAX = 30;
 
 /** Logs and inbox: head, events and absorbed signals of one append are one commit. */
 export function firestoreLog(connection: FirestoreConnection): LogStore {
@@ -78,6 +81,27 @@ export function firestoreLog(connection: FirestoreConnection): LogStore {
       return found.map((head) => headOf(head, doing));
     },
 
+    async openAbout(targets, limit) {
+      checkLimit(limit);
+      const doing = 'finding open incidents by their targets';
+      const asked = Array.from({ length: Math.ceil(targets.length / QUERY_TARGETS_MAX) }, (_, index) =>
+        targets.slice(index * QUERY_TARGETS_MAX, (index + 1) * QUERY_TARGETS_MAX),
+      );
+      const found = await Promise.all(
+        asked.map((anyOf) =>
+          connection.list(doing, {
+            collection: HEADS,
+            having: { field: 'openAbout', anyOf },
+            limit: limit * anyOf.length,
+          }),
+        ),
+      );
+      const byId = new Map(found.flat().map((head) => [head.id, head]));
+      return [...byId.values()]
+        .toSorted((a, b) => Number(b.fields['openedAt']) - Number(a.fields['openedAt']))
+        .map((head) => headOf(head, doing));
+    },
+
     async heads(filter, limit) {
       checkLimit(limit);
       const doing = 'listing incidents';
@@ -125,9 +149,14 @@ const absorption = (key: string, incident: IncidentId, at: Instant): Write => ({
   },
 });
 
-function headFields({ incident, sequence, hash, dueAt, summary }: Head, openedAt: number, doing: string): Fields {
-  const openSince = dueAt === undefined ? undefined : openedAt;
-  return { incident, sequence, hash, dueAt, summary: storedText(summary, doing), openedAt, openSince };
+function headFields(
+  { incident, sequence, hash, dueAt, targets, summary }: Head,
+  openedAt: number,
+  doing: string,
+): Fields {
+  const open = dueAt === undefined ? {} : { openSince: openedAt, openAbout: [...targets] };
+  const text = { targets: storedText([...targets], doing), summary: storedText(summary, doing) };
+  return { incident, sequence, hash, dueAt, openedAt, openSince: undefined, openAbout: undefined, ...open, ...text };
 }
 
 /** Without its incident, which is in the path. */
@@ -136,8 +165,11 @@ function eventFields({ version, sequence, id, at, kind, data, prevHash, hash }: 
 }
 
 function headOf({ fields }: Found, doing: string): Head {
-  const { incident, sequence, hash, dueAt = null, summary } = fields;
-  return parsed(doing, () => parseHead({ incident, sequence, hash, dueAt, summary: JSON.parse(String(summary)) }));
+  const { incident, sequence, hash, dueAt = null, targets = '[]', summary } = fields;
+  return parsed(doing, () => {
+    const texts = { targets: JSON.parse(String(targets)) as unknown, summary: JSON.parse(String(summary)) as unknown };
+    return parseHead({ incident, sequence, hash, dueAt, ...texts });
+  });
 }
 
 function entryOf({ fields }: Found): InboxEntry {

@@ -1,3 +1,4 @@
+import { seconds } from '../core/time.ts';
 import type { Store } from '../ports/store.ts';
 import type { FirestoreAccess } from '../providers/firestore-client.ts';
 import { connectFirestore } from '../providers/firestore-connection.ts';
@@ -45,6 +46,7 @@ export function openFirestoreStore(access: FirestoreAccess): FirestoreStore {
     leases: firestoreLeases(connection),
     documents: firestoreDocuments(connection),
     evidence: firestoreEvidence(connection),
+    pace: seconds(1),
     now: async () => (await connection.look('asking the time', [NOW])).at,
     close: () => connection.close(),
   };

@@ -1,6 +1,6 @@
 import { sha256, type Digest } from '../core/digest.ts';
 import type { Json } from '../core/json.ts';
-import type { Instant } from '../core/time.ts';
+import { type Instant, seconds } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
   DocumentStore,
@@ -37,6 +37,7 @@ export function createMemoryStore(clock: Pick<Clock, 'now'>): Store {
     documents: memoryDocuments(),
     evidence: memoryEvidence(),
     now: async () => clock.now(),
+    pace: seconds(1), // the slowest store's: what is tested here holds there
   };
 }
 
@@ -100,6 +101,18 @@ function memoryLog(): LogStore {
         .filter(isDue)
         .toSorted((a, b) => a.dueAt - b.dueAt || inKeyOrder(a.incident, b.incident))
         .slice(0, limit);
+    },
+
+    async openAbout(targets, limit) {
+      checkLimit(limit);
+      const open = [...logs.values()].map((log) => log.head).filter((head) => head.dueAt !== undefined);
+      const about = targets.flatMap((target) =>
+        open
+          .filter((head) => head.targets.includes(target))
+          .toReversed()
+          .slice(0, limit),
+      );
+      return open.filter((head) => about.includes(head)).toReversed();
     },
 
     async heads(filter, limit) {

@@ -28,7 +28,7 @@ export function sqliteDocuments(connection: Connection): DocumentStore {
       checkKey(key);
       const doing = `writing ${key}`;
       const text = storedText(value, doing);
-      const changed = connection.write(doing, () =>
+      const changed = await connection.write(doing, () =>
         expected === 0 ? insert.run(key, text) : update.run(text, key, expected),
       );
       return changed === 1;
@@ -62,7 +62,7 @@ export function sqliteEvidence(connection: Connection): EvidenceStore {
       const digest = sha256(content);
       const doing = `keeping evidence ${digest}`;
       checkSize(content, EVIDENCE_BYTES_MAX, doing);
-      connection.write(doing, () => insert.run(digest, content.toWellFormed()));
+      await connection.write(doing, () => insert.run(digest, content.toWellFormed()));
       return digest;
     },
 

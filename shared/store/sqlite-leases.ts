@@ -45,7 +45,7 @@ export function sqliteLeases(connection: Connection, clock: Pick<Clock, 'now'>):
     },
 
     async release(lease) {
-      connection.write(`releasing lease ${lease.key}`, () => {
+      await connection.write(`releasing lease ${lease.key}`, () => {
         if (isReleasable(kept(lease.key), lease)) markReleased.run(lease.key);
       });
     },

@@ -27,7 +27,7 @@ export function sqliteLog(connection: Connection, clock: Pick<Clock, 'now'>): Lo
       const { key, incident, receivedAt, signal } = checkedEntry(entry);
       const doing = `receiving signal ${key}`;
       const text = storedText(signal, doing);
-      const added = connection.write(doing, () => statements.receive.run(key, incident, receivedAt, text));
+      const added = await connection.write(doing, () => statements.receive.run(key, incident, receivedAt, text));
       return added === 1 ? 'received' : 'duplicate';
     },
 
@@ -61,6 +61,19 @@ export function sqliteLog(connection: Connection, clock: Pick<Clock, 'now'>): Lo
       return connection.read('reading what is due', () => statements.due.all(at, limit).map(parsedHead));
     },
 
+    async openAbout(targets, limit) {
+      checkLimit(limit);
+      return connection.read('finding open incidents by their targets', () => {
+        const rows = targets.flatMap((target) => statements.openAbout.all(target, limit));
+        const newestFirst = new Map(rows.map((row) => [row['incident'], row])).values();
+        return [...newestFirst]
+          .toSorted(
+            (a, b) => Number(b['opened_at']) - Number(a['opened_at']) || Number(b['place']) - Number(a['place']),
+          )
+          .map(parsedHead);
+      });
+    },
+
     async heads(filter, limit) {
       checkLimit(limit);
       const statement = filter === 'open' ? statements.openHeads : statements.allHeads;
@@ -71,6 +84,14 @@ export function sqliteLog(connection: Connection, clock: Pick<Clock, 'now'>): Lo
 
 /** How due incidents are found; a test asks SQLite whether it uses the index. */
 export const DUE_SQL = 'SELECT * FROM heads WHERE due_at <= ? ORDER BY due_at, incident LIMIT ?';
+
+/** How open incidents are found; a test asks SQLite whether past ones cost anything. The planner would walk through all of them. */
+export const OPEN_SQL =
+  'SELECT * FROM heads INDEXED BY heads_open WHERE due_at IS NOT NULL ORDER BY opened_at DESC, rowid DESC LIMIT ?';
+
+/** How open incidents about a target are found; the same test asks. */
+export const OPEN_ABOUT_SQL = `SELECT heads.*, heads.rowid AS place FROM open_about CROSS JOIN heads USING (incident)
+   WHERE target = ? ORDER BY opened_at DESC, heads.rowid DESC LIMIT ?`;
 
 type Statements = ReturnType<typeof prepare>;
 
@@ -89,14 +110,15 @@ function prepare(connection: Connection) {
     read: connection.prepare('SELECT * FROM events WHERE incident = ? AND sequence > ? ORDER BY sequence LIMIT ?'),
     head: connection.prepare('SELECT * FROM heads WHERE incident = ?'),
     setHead: connection.prepare(
-      `INSERT INTO heads (incident, sequence, hash, due_at, summary, opened_at) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (incident) DO UPDATE SET
-         sequence = excluded.sequence, hash = excluded.hash, due_at = excluded.due_at, summary = excluded.summary`,
+      `INSERT INTO heads (incident, sequence, hash, due_at, targets, summary, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (incident) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, due_at = excluded.due_at,
+         targets = excluded.targets, summary = excluded.summary`,
     ),
+    forgetOpen: connection.prepare('DELETE FROM open_about WHERE incident = ?'),
+    addOpen: connection.prepare('INSERT OR IGNORE INTO open_about (target, incident) VALUES (?, ?)'),
+    openAbout: connection.prepare(OPEN_ABOUT_SQL),
     due: connection.prepare(DUE_SQL),
-    openHeads: connection.prepare(
-      'SELECT * FROM heads WHERE due_at IS NOT NULL ORDER BY opened_at DESC, rowid DESC LIMIT ?',
-    ),
+    openHeads: connection.prepare(OPEN_SQL),
     allHeads: connection.prepare('SELECT * FROM heads ORDER BY opened_at DESC, rowid DESC LIMIT ?'),
   };
 }
@@ -109,8 +131,13 @@ function appended(statements: Statements, append: CheckedAppend, clock: Pick<Clo
   const doing = appending(append);
   for (const { sequence, version, id, at, kind, data, prevHash, hash } of events)
     statements.addEvent.run(incident, sequence, version, id, at, kind, storedText(data, doing), prevHash, hash);
-  const summary = storedText(head.summary, doing);
-  statements.setHead.run(incident, head.sequence, head.hash, head.dueAt ?? null, summary, clock.now());
+  const [targets, summary] = [storedText([...head.targets], doing), storedText(head.summary, doing)];
+  statements.setHead.run(incident, head.sequence, head.hash, head.dueAt ?? null, targets, summary, clock.now());
+  const open = head.dueAt === undefined ? [] : head.targets;
+  if (open.join('\n') !== (stored.dueAt === undefined ? [] : stored.targets).join('\n')) {
+    statements.forgetOpen.run(incident);
+    for (const target of open) statements.addOpen.run(target, incident);
+  }
   for (const key of append.absorbed) if (statements.absorb.run(incident, key) !== 1) throw notWaiting(append);
   return { kind: 'appended' };
 }
@@ -121,10 +148,11 @@ function headOf(statements: Statements, incident: IncidentId): Head | undefined 
 }
 
 function parsedHead(row: Row): Head {
-  const { incident, sequence, hash, due_at: dueAt, summary } = row;
-  return parsed(`reading the head of ${String(incident)}`, () =>
-    parseHead({ incident, sequence, hash, dueAt, summary: JSON.parse(String(summary)) }),
-  );
+  const { incident, sequence, hash, due_at: dueAt, targets, summary } = row;
+  return parsed(`reading the head of ${String(incident)}`, () => {
+    const texts = { targets: JSON.parse(String(targets)) as unknown, summary: JSON.parse(String(summary)) as unknown };
+    return parseHead({ incident, sequence, hash, dueAt, ...texts });
+  });
 }
 
 function entryOf({ key, incident, received_at: receivedAt, signal }: Row): InboxEntry {

@@ -62,6 +62,21 @@ export const MIGRATIONS: readonly string[] = [
     content TEXT NOT NULL
   ) STRICT;
   `,
+  // Open incidents are found among any number of past ones, all of them or those about a target.
+  `
+  ALTER TABLE heads ADD COLUMN targets TEXT NOT NULL DEFAULT '[]';
+  UPDATE heads SET targets = coalesce(json_extract(summary, '$.targets'), '[]');
+  CREATE INDEX heads_open ON heads (opened_at) WHERE due_at IS NOT NULL;
+
+  CREATE TABLE open_about (
+    target   TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    PRIMARY KEY (target, incident)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX open_about_incident ON open_about (incident);
+  INSERT INTO open_about (target, incident)
+    SELECT DISTINCT each.value, heads.incident FROM heads, json_each(heads.targets) AS each WHERE heads.due_at IS NOT NULL;
+  `,
 ];
 
 /** Brings the file up to the last of `migrations`. Throws `PortError`: `permanent` when a newer version wrote the file. */
@@ -70,7 +85,7 @@ export function migrate(connection: Connection, path: string, migrations: readon
   const version = versionOf(connection, doing);
   refuseNewer(version, migrations, doing);
   if (version === migrations.length) return;
-  connection.write(doing, () => {
+  connection.writeNow(doing, () => {
     // Asked again: another process may have migrated it while this one waited for its turn.
     const current = versionOf(connection, doing);
     refuseNewer(current, migrations, doing);

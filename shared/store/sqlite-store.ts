@@ -1,3 +1,4 @@
+import { millis } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { BUSY_TIMEOUT_MS, openConnection } from './sqlite-connection.ts';
@@ -39,6 +40,7 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
       documents: sqliteDocuments(connection),
       evidence: sqliteEvidence(connection),
       now: async () => clock.now(),
+      pace: millis(0),
       close: () => connection.close(),
     };
   } catch (error) {

@@ -6,7 +6,7 @@ import { instant } from '../core/time.ts';
 import { parseEventRecord } from '../ports/event-record.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { EventRecord, Head, InboxEntry, Lease } from '../ports/store.ts';
-import { incidentId, type IncidentId } from '../system/names.ts';
+import { incidentId, type IncidentId, targetId } from '../system/names.ts';
 
 // What every adapter holds its input to, and parses its storage with, so that a thing that one store takes all stores take.
 // The bounds are those of the narrowest: Firestore allows 1 MiB for a document, 500 writes for a commit, 10 MiB for a
@@ -23,6 +23,9 @@ export const APPEND_WRITES_MAX = 450;
 
 /** Bytes of all events of one append. With a head and 450 names of the longest kind a request of 3.9 MB. */
 export const APPEND_BYTES_MAX = 3_000_000;
+
+/** Targets of one incident: a Firestore document takes 40,000 entries of indexes, and a system has fewer targets than this. */
+const TARGETS_MAX = 10_000;
 
 /** Characters that a key may have: no controls and no lone surrogates, which databases fold together; not the last one, which bounds a prefix. */
 const KEY = /^[^\p{Cc}\p{Cs}\u{10ffff}]{1,512}$/u;
@@ -46,6 +49,7 @@ const headWire = z.strictObject({
   sequence: z.int().min(0),
   hash: digestOrNone,
   dueAt: z.number().nullable(),
+  targets: z.array(keyWire.transform(targetId)).max(TARGETS_MAX),
   summary: z.custom<JsonObject>(isJsonObject, 'not a JSON object'),
 });
 
@@ -98,6 +102,7 @@ export const noHead = (incident: IncidentId): Head => ({
   sequence: 0,
   hash: '',
   dueAt: undefined,
+  targets: [],
   summary: {},
 });
 

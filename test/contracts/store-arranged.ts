@@ -2,7 +2,7 @@ import { instant } from '../../shared/core/time.ts';
 import type { JsonObject } from '../../shared/core/json.ts';
 import { EMPTY_CHAIN, sealEvents, type ChainEnd } from '../../shared/log/chain.ts';
 import type { AppendOutcome, EventRecord, Head, InboxEntry, LogStore, Store } from '../../shared/ports/store.ts';
-import { incidentId, type IncidentId } from '../../shared/system/names.ts';
+import { incidentId, type IncidentId, targetId } from '../../shared/system/names.ts';
 import type { OpenEmptyStore, OpenStore } from './store.ts';
 
 /** Two incidents that the contract writes about. */
@@ -35,6 +35,7 @@ export interface Wanted {
   readonly ids?: readonly string[];
   readonly data?: JsonObject;
   readonly dueAt?: number;
+  readonly targets?: readonly string[];
   readonly absorbed?: readonly string[];
 }
 
@@ -44,8 +45,9 @@ export function prepared(wanted: Wanted): Prepared {
   const unsealed = ids.map((id) => ({ id, at: instant(0), kind: 'noted', data }));
   const events = sealEvents({ incident, head: after, events: unsealed });
   const { sequence, hash } = events.at(-1) ?? after;
+  const targets = (wanted.targets ?? []).map(targetId);
   const dueAt = wanted.dueAt === undefined ? undefined : instant(wanted.dueAt);
-  const head = { incident, sequence, hash, dueAt, summary: { last: ids.at(-1) ?? 'none' } };
+  const head = { incident, sequence, hash, dueAt, targets, summary: { last: ids.at(-1) ?? 'none' } };
   return { incident, expected: after.sequence, events, head, absorbed };
 }
 

@@ -5,6 +5,7 @@ import { instant } from '../../shared/core/time.ts';
 import { EMPTY_CHAIN, type ChainEnd } from '../../shared/log/chain.ts';
 import { verifyChain } from '../../shared/log/verify.ts';
 import type { EventRecord, Head } from '../../shared/ports/store.ts';
+import { targetId } from '../../shared/system/names.ts';
 import { anyJsonObject } from '../log/logs.ts';
 import {
   append,
@@ -71,7 +72,7 @@ function appending(open: OpenEmptyStore, runs: number): void {
   it('shows an empty head to somebody who expected a log that is not there', () =>
     withStore(open, async ({ store }) => {
       const later = prepared({ after: { sequence: 3, hash: sha256('x') } });
-      const empty: Head = { incident: FIRE, ...EMPTY_CHAIN, dueAt: undefined, summary: {} };
+      const empty: Head = { incident: FIRE, ...EMPTY_CHAIN, dueAt: undefined, targets: [], summary: {} };
       expect(await append(store.log, later)).toEqual({ kind: 'lost', head: empty });
       expect(await store.log.head(FIRE)).toBeUndefined();
     }));
@@ -273,5 +274,30 @@ function listing(open: OpenEmptyStore): void {
       expect(await incidents(store.log.heads('all', 10))).toEqual([FLOOD, FIRE]);
       expect(await incidents(store.log.heads('open', 10))).toEqual([FIRE]);
       expect(await incidents(store.log.heads('all', 1))).toEqual([FLOOD]);
+    }));
+
+  it('finds open incidents by what they are about, the newest first, and none that has ended', () =>
+    withStore(open, async ({ store, advance }) => {
+      const many = Array.from({ length: 40 }, (_, number) => `target/${number}`);
+      await append(store.log, prepared({ incident: FIRE, dueAt: 1_000, targets: ['target/1', 'other'] }));
+      await advance(10);
+      await append(store.log, prepared({ incident: FLOOD, dueAt: 1_000, targets: ['target/1', ...many.slice(30)] }));
+      const about = (...targets: readonly string[]) => incidents(store.log.openAbout(targets.map(targetId), 10));
+
+      expect(await about('other')).toEqual([FIRE]);
+      expect(await about('other', 'target/1')).toEqual([FLOOD, FIRE]);
+      expect(await about(...many)).toEqual([FLOOD, FIRE]);
+      expect(await about('nothing')).toEqual([]);
+      expect(await about()).toEqual([]);
+
+      // Another target from now on, and the end of the other.
+      const next = { after: await endOf(store, FIRE), ids: ['b'] };
+      await append(store.log, prepared({ ...next, incident: FIRE, dueAt: 2_000, targets: ['target/1', 'new'] }));
+      await append(
+        store.log,
+        prepared({ incident: FLOOD, after: await endOf(store, FLOOD), ids: ['b'], targets: many }),
+      );
+      expect(await about('other')).toEqual([]);
+      expect(await about('new', 'target/1', 'target/35')).toEqual([FIRE]);
     }));
 }

@@ -149,6 +149,7 @@ export async function stageOf(
     chance,
     summarise: (state: Parameters<typeof dueAt>[0], now: Instant) => ({
       dueAt: dueAt(state, now, seconds(60)),
+      targets: [],
       summary: {},
     }),
   };

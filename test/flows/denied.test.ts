@@ -54,7 +54,7 @@ describe('a plan that was denied', () => {
   it('is asked for again when people resume', async () => {
     const stage = await denied();
     await (await stage.journal()).append((state, now) =>
-      decideResume(state, 'oncall', { policy: undefined, approval: 'unused', now }),
+      decideResume(state, 'oncall', { policy: undefined, approval: 'unused', now, authenticated: true }),
     );
 
     await stage.look();

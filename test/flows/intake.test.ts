@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Json } from '../../shared/core/json.ts';
 import { after, millis, minutes, toIso } from '../../shared/core/time.ts';
-import { absorb, receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
+import { absorb } from '../../shared/flows/absorb.ts';
+import { receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
 import { flowStage, incidentsOf } from './stage.ts';
 
 const sample = (name: string): Record<string, unknown> =>

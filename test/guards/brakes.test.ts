@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant, millis } from '../../shared/core/time.ts';
-import { budgetGuard, cooldownGuard, downtimeGuard, massFailureGuard, modeGuard } from '../../shared/guards/brakes.ts';
+import {
+  budgetGuard,
+  cooldownGuard,
+  downtimeGuard,
+  failingTogether,
+  massFailureGuard,
+  modeGuard,
+} from '../../shared/guards/brakes.ts';
 import { brakesFor } from '../../shared/guards/guards.ts';
 import type { RecordedRun } from '../../shared/guards/run-ledger.ts';
 import { incidentId, targetId } from '../../shared/system/names.ts';
@@ -77,15 +84,17 @@ describe('the other brakes', () => {
     const failing = (count: number, sinceMs: number) =>
       Array.from({ length: count }, (_, index) => ({ target: targetId(`application/${index}`), sinceMs }));
     const limit = { targets: 5, window: millis(120_000) };
-    expect(massFailureGuard(limit, failing(6, minutesAgo(1)), NOW)).toMatchObject({
+    const guard = (...known: readonly ReturnType<typeof failing>[]) =>
+      massFailureGuard(limit, failingTogether(limit, known.flat(), minutesAgo(1)));
+
+    expect(guard(failing(6, minutesAgo(1)))).toMatchObject({
       code: 'massFailure',
       clearsAtMs: null,
       openedBy: 'dr resume',
     });
-    expect(massFailureGuard(limit, failing(5, minutesAgo(1)), NOW)).toBeUndefined();
-    expect(massFailureGuard(limit, failing(6, minutesAgo(2)), NOW)).toBeUndefined();
-    const same = [...failing(3, minutesAgo(1)), ...failing(3, minutesAgo(0))];
-    expect(massFailureGuard(limit, same, NOW)).toBeUndefined();
+    expect(guard(failing(5, minutesAgo(1)))).toBeUndefined();
+    expect(guard(failing(1, minutesAgo(1)), failing(6, minutesAgo(3)))).toBeUndefined();
+    expect(guard(failing(3, minutesAgo(1)), failing(3, minutesAgo(0)))).toBeUndefined();
   });
 
   it('hold back while a target is marked, for four hours at the most', () => {

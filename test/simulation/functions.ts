@@ -15,6 +15,7 @@ import { runIncident } from '../../shared/flows/run-incident.ts';
 import { tick } from '../../shared/flows/tick.ts';
 import type { Delivery } from '../../shared/ports/messages.ts';
 import { isPortError } from '../../shared/ports/port-error.ts';
+import type { Store } from '../../shared/ports/store.ts';
 import { type FunctionName, TOPICS, type Topic } from '../../shared/system/names.ts';
 import { regionOf } from './cloud.ts';
 import type { Region } from './plot.ts';
@@ -46,6 +47,8 @@ export class Functions {
   readonly #stage: () => Stage;
   readonly #postman: Postman;
   #homes = 0;
+  /** What the deliveries of one process share, as `functions/` shares it: its store. */
+  readonly #stores = new WeakMap<Process, Store>();
 
   constructor(stage: () => Stage, postman: Postman) {
     this.#stage = stage;
@@ -139,12 +142,18 @@ export class Functions {
       system,
       clock: time,
       chance: chancePort(own.fork('chance')),
-      store: process.wrap(weather.over(store, of, time)),
+      store: this.#storeOf(process, () => process.wrap(weather.over(store, of, time))),
       messages: process.wrap(inProcessMessages(pubsub, of, time, own.fork('publishing'))),
       world: process.wrap(inProcessPorts(world, of, time, own.fork('ways'))),
       instance: process.id,
       note: (text, fields) => this.#note(process.id, `${text} ${fields === undefined ? '' : JSON.stringify(fields)}`),
     };
+  }
+
+  #storeOf(process: Process, make: () => Store): Store {
+    const known = this.#stores.get(process) ?? make();
+    this.#stores.set(process, known);
+    return known;
   }
 
   #note(id: string, text: string): void {

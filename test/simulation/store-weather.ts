@@ -68,6 +68,7 @@ export class StoreWeather {
       leases: part(store.leases),
       documents: part(store.documents),
       evidence: part(store.evidence),
+      pace: store.pace,
       now: () => this.#pass('now', { of, clock }, () => store.now()),
     };
   }

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, instant, minutes } from '../../shared/core/time.ts';
 import { sha256 } from '../../shared/core/digest.ts';
 import { openConnection } from '../../shared/store/sqlite-connection.ts';
-import { DUE_SQL } from '../../shared/store/sqlite-log.ts';
+import { DUE_SQL, OPEN_ABOUT_SQL, OPEN_SQL } from '../../shared/store/sqlite-log.ts';
 import { migrate, MIGRATIONS } from '../../shared/store/sqlite-schema.ts';
 import { openSqliteStore } from '../../shared/store/sqlite-store.ts';
 import { append, endOf, FIRE, idsOf, prepared, signal } from '../contracts/store-arranged.ts';
@@ -75,6 +75,26 @@ describe('a store in a file', () => {
         database.close();
         expect(plan?.['detail']).toBe('SEARCH heads USING INDEX heads_due (due_at<?)');
         expect(more).toEqual([]);
+      }),
+    ));
+
+  it('finds open incidents by an index, so that past ones cost nothing', () =>
+    withFile((path) =>
+      withStoreAt(path, async () => {
+        const database = new DatabaseSync(path);
+        const plan = (sql: string, ...values: (string | number)[]) =>
+          database
+            .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+            .all(...values)
+            .map((row) => row['detail']);
+        const [open, about] = [plan(OPEN_SQL, 10), plan(OPEN_ABOUT_SQL, 'target', 10)];
+        database.close();
+        expect(open).toEqual(['SCAN heads USING INDEX heads_open']);
+        expect(about).toEqual([
+          'SEARCH open_about USING PRIMARY KEY (target=?)',
+          'SEARCH heads USING INDEX sqlite_autoindex_heads_1 (incident=?)',
+          'USE TEMP B-TREE FOR ORDER BY',
+        ]);
       }),
     ));
 

@@ -145,8 +145,13 @@ export class Stage {
   }
 
   /** Every incident, newest first. */
-  async incidents(): Promise<readonly ReadIncident[]> {
-    return await readIncidents(this.#store);
+  async incidents(limit = 200): Promise<readonly ReadIncident[]> {
+    return await readIncidents(this.#store, limit);
+  }
+
+  /** Messages that were recorded because nobody can read them. */
+  async refused(limit = 1_000): Promise<number> {
+    return (await this.#store.documents.list('refused/', limit)).length;
   }
 
   /** The newest incident. */
