@@ -37,7 +37,7 @@ import type { Consumer } from './consumer-steps.ts';
 import { alternatives, deadlineOf } from './database-alternatives.ts';
 import { type Place, promotionSteps } from './promotion-steps.ts';
 import { type ChosenRemedy, chooseFitting, heldBy, remedySteps, remedyTakes } from './remedy-steps.ts';
-import { LIMIT_MIN, planSteps, type StepDraft } from './steps.ts';
+import { planSteps, type StepDraft } from './steps.ts';
 
 /** What the plan rests on. */
 export interface DatabaseFailoverFacts {
@@ -98,7 +98,11 @@ export function drawDatabaseFailover(
       ...topology.map((instance) => targetId(`instance/${instance}`)),
       ...consumersOf(system, database.instance).map(({ id }) => targetId(`application/${id}`)),
     ],
-    steps: planSteps(draftSteps({ system, incident, target, facts, primary, replica, chosen }), RECOVER_CATALOGUE),
+    steps: planSteps(
+      draftSteps({ system, incident, target, facts, primary, replica, chosen }),
+      RECOVER_CATALOGUE,
+      system.guards,
+    ),
     lossBound: bound,
     alternatives: alternatives(facts, { chosen, bound, deadline }),
     warnings: facts.warnings,
@@ -180,7 +184,6 @@ function lookStep(
     needs: [],
     stage: 'prepare',
     estimate: seconds(5),
-    limit: LIMIT_MIN,
   };
 }
 

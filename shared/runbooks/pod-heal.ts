@@ -16,7 +16,7 @@ import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { targetId } from '../system/names.ts';
 import type { GkeApplication, System } from '../system/system.ts';
-import { LIMIT_MIN, planSteps } from './steps.ts';
+import { planSteps } from './steps.ts';
 
 /** What the plan rests on. */
 export interface PodHealFacts {
@@ -51,7 +51,6 @@ export function drawPodHeal(system: System, incident: string, scenario: string, 
           needs: [],
           stage: 'prepare',
           estimate: seconds(5),
-          limit: LIMIT_MIN,
         },
         {
           id: 'evict',
@@ -77,6 +76,7 @@ export function drawPodHeal(system: System, incident: string, scenario: string, 
         },
       ],
       RECOVER_CATALOGUE,
+      system.guards,
     ),
     lossBound: { kind: 'none' },
     alternatives: [],

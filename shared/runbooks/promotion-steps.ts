@@ -3,7 +3,7 @@ import { millis, minutes, seconds } from '../core/time.ts';
 import type { InstanceName, TargetId } from '../system/names.ts';
 import type { Guards } from '../system/system.ts';
 import { type Consumer, holdStep, releaseStep } from './consumer-steps.ts';
-import { LIMIT_MIN, type StepDraft } from './steps.ts';
+import type { StepDraft } from './steps.ts';
 
 // The promotion itself: the committed section, the verification of each consumer, and the redundancy that is rebuilt afterwards
 // (invariants F1 to F4 of database-failover.ts).
@@ -98,7 +98,6 @@ export function promotionSteps(draft: PromotionDraft, after: string): readonly S
       needs: [],
       stage: 'execute',
       estimate: seconds(1),
-      limit: LIMIT_MIN,
     },
     {
       id: 'promote',

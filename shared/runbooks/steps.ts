@@ -3,6 +3,7 @@ import { type Millis, millis, minutes } from '../core/time.ts';
 import type { Catalogue } from '../engine/action.ts';
 import { type PlannedStep, type Stage, stepId, type Undo } from '../plan/plan.ts';
 import type { TargetId } from '../system/names.ts';
+import type { Guards } from '../system/system.ts';
 
 /** What a runbook says of one step; risk and repeat class come from the action, so that a plan can't understate them. */
 export interface StepDraft {
@@ -18,19 +19,24 @@ export interface StepDraft {
   readonly committed?: boolean;
   readonly optional?: boolean;
   readonly estimate: Millis;
-  /** From the first intent to the outcome, whoever works on it; never less than `LIMIT_MIN`. */
-  readonly limit: Millis;
+  /** From the first intent to the outcome, whoever works on it; the least that a successor needs when missing or shorter. */
+  readonly limit?: Millis;
   readonly undo?: Undo;
 }
 
 /**
- * A step's time runs on while nobody works on it (perform-step.ts, S4). After a worker's death its lease must run out (60 s), the
- * next tick must find the run (60 s) and a message wake a function; twice that, for a successor that dies as well.
+ * The least time that a step may have, which runs on while nobody works on it (perform-step.ts, S4). After a worker's death its
+ * lease must run out, the next tick must find the run and a message wake a function; twice that, for a successor that dies as well.
  */
-export const LIMIT_MIN = minutes(5);
+const limitMin = (lease: Millis): Millis => millis(2 * (lease + minutes(1)) + minutes(1));
 
 /** Completes the drafts from the catalogue. An action that is not in it is a bug of the runbook. */
-export function planSteps(drafts: readonly StepDraft[], catalogue: Catalogue): readonly PlannedStep[] {
+export function planSteps(
+  drafts: readonly StepDraft[],
+  catalogue: Catalogue,
+  { lease }: Pick<Guards, 'lease'>,
+): readonly PlannedStep[] {
+  const least = limitMin(lease);
   return drafts.map((draft) => {
     const action = catalogue[draft.action];
     if (action === undefined) throw new Error(`runbook step ${draft.id} names the unknown action ${draft.action}`);
@@ -48,7 +54,7 @@ export function planSteps(drafts: readonly StepDraft[], catalogue: Catalogue): r
       stage: draft.stage,
       optional: draft.optional ?? false,
       estimateMs: draft.estimate,
-      timeLimitMs: millis(Math.max(draft.limit, LIMIT_MIN)),
+      timeLimitMs: millis(Math.max(draft.limit ?? least, least)),
       undo: draft.undo ?? { kind: 'nothing' },
     };
   });

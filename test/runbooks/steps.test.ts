@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RECOVER_CATALOGUE } from '../../shared/actions/catalogue.ts';
-import { minutes, seconds } from '../../shared/core/time.ts';
+import { type Millis, minutes, seconds } from '../../shared/core/time.ts';
 import { planSteps, type StepDraft } from '../../shared/runbooks/steps.ts';
 import { targetId } from '../../shared/system/names.ts';
 
@@ -17,11 +17,16 @@ const draft = (more: Partial<StepDraft>): StepDraft => ({
   ...more,
 });
 
-const limitOf = (limit: StepDraft['limit']) => planSteps([draft({ limit })], RECOVER_CATALOGUE)[0]?.timeLimitMs;
+const limitOf = (limit: Millis, lease = seconds(60)) =>
+  planSteps([draft({ limit })], RECOVER_CATALOGUE, { lease })[0]?.timeLimitMs;
 
 describe('the steps of a plan', () => {
   it('give a successor the time to arrive when a worker dies in a short one', () => {
     expect(limitOf(seconds(10))).toBe(minutes(5));
+  });
+
+  it('give it longer where a lease is longer', () => {
+    expect(limitOf(seconds(10), minutes(3))).toBe(minutes(9));
   });
 
   it('keep a longer limit', () => {
