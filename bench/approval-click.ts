@@ -16,12 +16,15 @@ import { quantile } from './quantile.ts';
 // at the world and writes the intent of the first step. Beside each click, in the same sandbox, a bare message: published and pushed
 // to a subscriber that does nothing. The figure is a ratio of the two.
 //
-//   npm run bench -- approval-click [--sandboxes 4] [--clicks 5] [--engines embedded,google] [--write]
+//   npm run bench -- approval-click [--sandboxes 2] [--clicks 10] [--engines embedded,google] [--write]
 //
 // A run is approved once. So that one lost database gives many clicks, an operator takes each run over as soon as its first step has
-// begun, and hands it back: the product looks again, draws a new plan, and asks again; a few times on each sandbox, before the run gets
-// further than its first step. The messages of this sandbox come once and at
-// once; the delays that it usually simulates are its own and would hide what is measured.
+// begun, and hands it back: the product looks again, draws a new plan, and asks again; its first change is refused meanwhile, so that
+// it stays possible. The messages of this sandbox come once and at once; the delays that it usually simulates are its own and would
+// hide what is measured.
+
+/** What the first step that changes anything asks for. */
+const HOLD = 'k8s.apps.deployments/scale.patch';
 
 /** Between two looks whether the run has begun, wall time: the operator must be quicker than the run. */
 const LOOK_MS = 5;
@@ -141,6 +144,8 @@ async function clicks(engines: Engines, count: number): Promise<readonly Click[]
   await onStage(opening, async (stage) => {
     const subscriber = new BareSubscriber();
     await subscriber.listen(stage);
+    // The first change is refused for now, again and again: however late the operator is, the run has changed nothing yet.
+    stage.sandbox.world.kernel.faults.inject({ what: { kind: 'serverError' }, on: { permission: HOLD } });
     stage.break('primary-database');
     let seen = 0;
     for (let number = 0; number < count; number += 1) {
@@ -173,8 +178,8 @@ export async function bench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      sandboxes: { type: 'string', default: '4' },
-      clicks: { type: 'string', default: '5' },
+      sandboxes: { type: 'string', default: '2' },
+      clicks: { type: 'string', default: '10' },
       engines: { type: 'string', default: 'embedded,google' },
       write: { type: 'boolean', default: false },
     },

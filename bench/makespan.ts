@@ -76,7 +76,10 @@ async function byScript(
     stage.break('primary-database');
     const started = stage.now();
     await follow(script, stage);
-    recovery = { started, ended: stage.now(), path: legs(stage, watched) };
+    const ended = stage.now();
+    // What just came to be is seen at the next sample.
+    await stage.pass(LOOK);
+    recovery = { started, ended, path: legs(stage, watched) };
   });
   return there(recovery);
 }
