@@ -2,14 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { inspect } from 'node:util';
 import { SecretText } from '../../shared/core/redact.ts';
 import { instant } from '../../shared/core/time.ts';
-import type { Messages } from '../../shared/ports/messages.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Secrets } from '../../shared/ports/secrets.ts';
 import type { ServiceScaling, Services } from '../../shared/ports/services.ts';
 import { createCloudRunServices } from '../../shared/providers/cloud-run-services.ts';
 import { crc32c } from '../../shared/providers/crc32c.ts';
 import { createMonitoringMetrics } from '../../shared/providers/monitoring-metrics.ts';
-import { createPubSubMessages } from '../../shared/providers/pubsub-messages.ts';
+import { createPubSubMessages, type PubSubMessages } from '../../shared/providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../../shared/providers/secret-manager-secrets.ts';
 import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
 import type { VendorServer } from './vendor-server.ts';
@@ -20,7 +19,7 @@ let server: VendorServer;
 let services: Services;
 let secrets: Secrets;
 let metrics: Metrics;
-let messages: Messages;
+let messages: PubSubMessages;
 const us = identity();
 
 beforeAll(async () => {
@@ -208,6 +207,12 @@ describe('Monitoring and Pub/Sub', () => {
     server.answer('reset');
     await expect(messages.publish('dr-recover', {})).rejects.toMatchObject({ kind: 'ambiguous' });
     expect(server.seen).toHaveLength(1);
+  });
+
+  it('loads the publisher before the first message, without sending one', async () => {
+    server.answer({ status: 200, body: { messageIds: ['1'] } });
+    await messages.load();
+    expect(server.seen).toEqual([]);
   });
 });
 
