@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => P
     () => import('./approval-click.ts'),
   ],
   'durable-step': ['what a durable step costs, beside DBOS and Restate', () => import('./durable-step.ts')],
+  intake: ['an alert until its logged decision, beside Alertmanager', () => import('./intake.ts')],
   makespan: [
     'a recovery beside its critical path and the runbook by gcloud and kubectl',
     () => import('./makespan.ts'),

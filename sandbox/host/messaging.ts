@@ -87,7 +87,12 @@ export interface Messaging {
 export async function startMessaging(options: MessagingOptions): Promise<Messaging> {
   const { kernel, clock, project, disorder } = options;
   const issuer = await startOidcIssuer(clock);
-  const deliver = httpPusher({ project: project.id, network: kernel.network, idToken: issuer.idToken });
+  const deliver = httpPusher({
+    project: project.id,
+    network: kernel.network,
+    idToken: issuer.idToken,
+    now: () => clock.now(),
+  });
   const publishers = publishersOf(project);
   for (const principal of new Set(Object.values(publishers).flat())) {
     kernel.iam.grant(principal, ['pubsub.topics.publish']);

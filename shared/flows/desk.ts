@@ -12,7 +12,7 @@ import type { Store } from '../ports/store.ts';
 // K4. So many looks at once, however many incidents are open: a look holds answers of half a dozen APIs in memory.
 
 /** Looks that one process makes side by side. */
-const LOOKS_MAX = 8;
+const LOOKS_MAX = 4;
 
 /** A delivery that waits for looks, its own and others' (K3). */
 export class Looker {
@@ -131,6 +131,8 @@ export class Desk {
     if (this.#looks >= LOOKS_MAX) await new Promise<void>((turn) => this.#waitingLooks.push(turn));
     else this.#looks += 1;
     try {
+      // Whoever waits to hear that a signal is logged comes before those who look because of the last one.
+      await this.#absorbing?.catch(() => undefined);
       return await work();
     } finally {
       const next = this.#waitingLooks.shift();

@@ -1,11 +1,12 @@
+import { digestOf } from '../core/digest.ts';
 import { type Instant, instant } from '../core/time.ts';
 import type { JsonObject } from '../core/json.ts';
 import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
-import { PortError } from '../ports/port-error.ts';
+import { isPortError, PortError } from '../ports/port-error.ts';
 import type { InboxEntry } from '../ports/store.ts';
 import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, parseCommand, refusalOf } from '../signals/command.ts';
-import type { Malformed } from '../signals/malformed.ts';
+import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
 import { targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
@@ -122,7 +123,14 @@ async function receive(signal: Signal, home: FlowHome): Promise<Intake> {
     receivedAt: home.clock.now(),
     signal: signal as unknown as JsonObject,
   }; // parsed on the way out
-  return { kind: await home.store.log.receive(entry) };
+  try {
+    return { kind: await home.store.log.receive(entry) };
+  } catch (error) {
+    // What no store takes would come again until it is a dead letter: people see it at once.
+    if (!isPortError(error) || error.code !== 'too large') throw error;
+    const bad = { because: 'it is larger than the store takes', preview: previewOf(signal.record.summary) };
+    return await refuse('dr-alerts', digestOf(entry.key).slice(0, 32), bad, home);
+  }
 }
 
 function signalOfAlert(alert: Alert, messageId: string, system: System, now: Instant): Signal {

@@ -13,6 +13,8 @@ import { about, anew, tell } from './telling.ts';
 export interface MassFailure {
   /** The incident that holds the card. */
   readonly card: string;
+  /** Of how many targets people were told before this incident held it. */
+  readonly told: number;
   readonly targets: number;
   /** Some of them by name. */
   readonly shown: string;
@@ -34,9 +36,10 @@ export function amidst(
 }
 
 /** The card, and again whenever twice as many targets are on it. */
-function cardOf({ targets, shown, window }: MassFailure, state: IncidentState): readonly NewEvent[] {
-  const id = `massFailure/${2 ** Math.floor(Math.log2(targets))}`;
-  if (hasEnded(state) || state.notices.has(id)) return [];
+function cardOf({ told, targets, shown, window }: MassFailure, state: IncidentState): readonly NewEvent[] {
+  const count = 2 ** Math.floor(Math.log2(targets));
+  const id = `massFailure/${count}`;
+  if (hasEnded(state) || count <= told || state.notices.has(id)) return [];
   const text = [
     `${targets} targets failed within ${showDuration(window)} of one another: ${shown}.`,
     'So many at once usually means the observer, the network or the provider. Nothing that nobody asked for is started on any of them.',
@@ -47,6 +50,9 @@ function cardOf({ targets, shown, window }: MassFailure, state: IncidentState): 
     tell(id, 'blocked', `${targets} targets fail at once: everything is frozen`, text.join('\n'), { urgent: true }),
   ];
 }
+
+/** The number of targets that a card of that name speaks of, rounded down; 0 for any other notice. */
+export const targetsOnCard = (notice: string): number => Number(/^massFailure\/(\d+)$/.exec(notice)?.[1] ?? 0);
 
 /** What was kept back and still holds (Q2). */
 function untold(events: readonly NewEvent[], state: IncidentState): readonly NewEvent[] {

@@ -17,11 +17,18 @@ export interface PushMessage {
     | { readonly kind: 'malformed'; readonly malformed: Malformed };
 }
 
+/** An id as Pub/Sub makes them. Anything else is no key of our store, and a message that could not be recorded would come for ever. */
+const messageId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,200}$/)
+  .nullish()
+  .catch(undefined);
+
 // Pub/Sub writes each of the two under both names (facts.md 2.2).
 const message = z.object({
   data: z.string().nullish(),
-  messageId: z.string().min(1).max(200).nullish().catch(undefined),
-  message_id: z.string().min(1).max(200).nullish().catch(undefined),
+  messageId,
+  message_id: messageId,
   publishTime: z.string().nullish().catch(undefined),
   publish_time: z.string().nullish().catch(undefined),
   attributes: z.record(z.string(), z.string()).nullish().catch(undefined),

@@ -22,11 +22,11 @@ import { firestoreLog } from './firestore-log.ts';
 // - A commit has 500 writes and 10 MiB. An append has at most 450 writes, counting head, events and absorbed signals,
 //   and 3,000,000 bytes of events: with the head and the longest names a request of 3.9 MB. The emulator takes 4 MiB.
 // - One document takes about one write a second for long. Signals, events and evidence are created once and never
-//   again. A head is written once a second under a storm (flows/intake.ts, PACE), a lease every third of its length,
-//   the absorber's own lease twice a second at worst. Short bursts are answered slowly or with ABORTED, which begins a
-//   new round.
+//   again. A head is written once a second under a storm (flows/absorb.ts, PACE) and once more every five seconds by a
+//   look, a lease every third of its length, the absorber's own lease twice a second at worst (`pace`). Short bursts are
+//   answered slowly or with ABORTED, which begins a new round.
 // - A collection whose index grows at one end takes about 500 writes a second: `turn`, so 500 signals a second. The
-//   storm of our own stories has 20.
+//   largest storm of our own stories has 167; one absorber takes 200 a second, so what comes faster waits.
 //
 // Not protected: a database in a protected region; its location is chosen once, when it is created
 // (docs/deployment.md). What flows judge by their own clock, such as holds and expiries, differs from Google's by what

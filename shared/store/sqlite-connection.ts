@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
-import { PortError, type PortErrorKind } from '../ports/port-error.ts';
+import { isPortError, PortError, type PortErrorKind } from '../ports/port-error.ts';
 import { inNextTurn } from '../providers/next-turn.ts';
 
 // One connection to a file that other processes write at the same time. It owns transactions and turns SQLite's errors
@@ -147,16 +147,16 @@ class SharedWrites {
   }
 
   #writeTogether(writes: readonly Pending[]): void {
-    const doing = writes.map((write) => write.doing).join(', then ');
     const done: Pending[] = [];
     try {
-      begin(this.#database, doing);
+      begin(this.#database, 'beginning to write');
       for (const write of writes) if (this.#wasDone(write)) done.push(write);
-      commit(this.#database, doing);
+      commit(this.#database, 'writing');
     } catch (error) {
       rollBack(this.#database);
-      // Those that failed on their own have been told; the others share the transaction's fate.
-      for (const { fail } of writes) fail(error);
+      // Those that failed on their own have been told; the others share the transaction's fate, each in its own words.
+      for (const { doing, fail } of writes)
+        fail(isPortError(error) ? new PortError(error.kind, error.code, doing, error.cause) : error);
       return;
     }
     for (const write of done) write.commit();

@@ -75,6 +75,26 @@ describe('many targets that fail at once', () => {
     expect((await togetherWith((journals[0] as Journal).state(), home)).mass).toBeUndefined();
   });
 
+  it('are told of once, whichever incident holds the card, and again when it is another failure', async () => {
+    const { home, clock, journals } = await failed(9);
+    const [first, second] = journals;
+    if (first === undefined || second === undefined) throw new Error('nine were opened');
+    const told = (await togetherWith(first.state(), home)).mass;
+    await first.append((state) => amidst(told, [], state));
+    await end(first);
+
+    const next = (await togetherWith(second.state(), home)).mass;
+    expect(next).toMatchObject({ card: 'inc-t1', told: 8, targets: 8 });
+    expect(subjects(amidst(next, [], second.state()))).toEqual([]);
+
+    for (const journal of journals.slice(1)) await end(journal);
+    clock.advance(minutes(60));
+    const later: Journal[] = [];
+    for (let number = 0; number < 9; number += 1) later.push(await open(home, `l${number}`));
+    const again = (await togetherWith((later[0] as Journal).state(), home)).mass;
+    expect(subjects(amidst(again, [], (later[0] as Journal).state()))).toEqual(['massFailure/8']);
+  });
+
   it('hand the card on when the incident that held it has ended', async () => {
     const { home, journals } = await failed(9);
     await togetherWith((journals[0] as Journal).state(), home);

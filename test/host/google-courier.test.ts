@@ -64,7 +64,12 @@ maybe('Google’s Pub/Sub emulator as the courier', () => {
     grantReferenceRoles(kernel.iam);
     kernel.iam.grant(OPERATOR, ['pubsub.topics.publish']);
     const project = REFERENCE_PROJECT;
-    const deliver = httpPusher({ project: project.id, network, idToken: async () => 'a token' });
+    const deliver = httpPusher({
+      project: project.id,
+      network,
+      idToken: async () => 'a token',
+      now: () => clock.now(),
+    });
     const emulator = await startPubsubEmulator(found.kind === 'found' ? found.classPath : '');
     const disorder = { duplicates: 0.3, delayMax: millis(10_000) };
     courier = await startGoogleCourier(

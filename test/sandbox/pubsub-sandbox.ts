@@ -68,7 +68,12 @@ export async function startPubsub(): Promise<PubsubSandbox> {
   for (const principal of [classify, monitoring]) kernel.iam.grant(principal, ['pubsub.topics.publish']);
   const issuer = await startOidcIssuer(clock);
   const listeners: ((answer: DeliveryAnswer) => void)[] = [];
-  const push = httpPusher({ project: REFERENCE_PROJECT.id, network: kernel.network, idToken: issuer.idToken });
+  const push = httpPusher({
+    project: REFERENCE_PROJECT.id,
+    network: kernel.network,
+    idToken: issuer.idToken,
+    now: () => clock.now(),
+  });
   const deliver: Deliver = async (delivery) => {
     const answer = await push(delivery);
     // The broker hears of it in a microtask; whoever waits, after that.

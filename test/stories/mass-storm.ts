@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Document } from 'yaml';
+import type { Sandbox } from '../../sandbox/host/sandbox.ts';
 import { dataOf } from '../../sandbox/world/broker-message.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { after, type Millis, millis } from '../../shared/core/time.ts';
@@ -87,7 +88,7 @@ export function publishStorm(stage: Stage, { notifications, targets, within }: M
     const number = index % REPEATED_IN === REPEATED_IN - 1 && index > targets ? index - targets : index;
     const id = `0.mass${number}`;
     different.add(id);
-    texts.push(notification(stage, id, serviceOf(number % targets)));
+    texts.push(notificationOf(stage.sandbox, id, number % targets));
   }
   const shuffled = texts.map((text) => ({ text, order: stage.chance.next() })).toSorted((a, b) => a.order - b.order);
   for (const [index, { text }] of shuffled.entries())
@@ -97,14 +98,16 @@ export function publishStorm(stage: Stage, { notifications, targets, within }: M
   return { different, unreadable, messages: notifications };
 }
 
-function notification(stage: Stage, id: string, service: string): string {
-  const project = stage.sandbox.world.project.id;
+/** One notification about a target, by its number. */
+export function notificationOf({ clock, world }: Pick<Sandbox, 'clock' | 'world'>, id: string, target: number): string {
+  const project = world.project.id;
+  const service = serviceOf(target);
   return JSON.stringify({
     version: '1.2',
     incident: {
       incident_id: id,
       scoping_project_id: project,
-      started_at: Math.floor(stage.now() / 1_000),
+      started_at: Math.floor(clock.now() / 1_000),
       ended_at: null,
       state: 'open',
       summary: `storm ${id} of ${service}`,
