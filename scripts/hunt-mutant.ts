@@ -110,8 +110,8 @@ async function play(
         for (const text of violations) others.add(text);
       });
       child.on('error', fail);
-      child.on('close', () => {
-        const because = `seed ${from + played} could not be played: ${cry.trim()}`;
+      child.on('close', (code, signal) => {
+        const because = `seed ${from + played} could not be played (${code ?? signal}): ${cry.trim()}`;
         done(played === seeds ? { kind: 'survived', others: [...others] } : { kind: 'broken', because });
       });
     });
