@@ -57,8 +57,6 @@ export interface SandboxOptions {
   readonly seed: number;
   /** What holds state and messages: the engines of this machine, unless given, or Google's own emulators. */
   readonly engines?: 'embedded' | 'google';
-  /** How late and how often messages come; as Monitoring's do unless given. */
-  readonly disorder?: Disorder;
   /** How many control regions run a copy of every function: 1 unless given. */
   readonly regions?: 1 | 2;
   /** How late and how often messages come, where it is not as Pub/Sub is on a bad day. */

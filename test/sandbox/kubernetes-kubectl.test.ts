@@ -210,9 +210,7 @@ suite('kubectl', () => {
         'deployment.apps/coditect-dms-api env updated\n',
       );
       const status = await kubectl(`rollout status ${API} -n ${NAMESPACE} --timeout=60s`);
-      expect(status.out).toMatch(
-        /^(Waiting for .*\n)*deployment "coditect-dms-api" successfully rolled out\n$/,
-      );
+      expect(status.out).toMatch(/^(Waiting for .*\n)*deployment "coditect-dms-api" successfully rolled out\n$/);
       expect(await level()).toBe('DEBUG');
       expect((await kubectl(`rollout restart ${API} -n ${NAMESPACE}`)).code).toBe(0);
       expect((await kubectl(`rollout status ${API} -n ${NAMESPACE} --timeout=60s`)).code).toBe(0);
