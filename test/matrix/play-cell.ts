@@ -69,10 +69,11 @@ async function playOn(
   let fall: Fall | undefined;
   try {
     const promised = story.worker === 'recover' ? await approved(stage) : undefined;
-    await stage.settled();
+    const { id } = (await stage.settled()).state;
     await stage.pass(SETTLING);
     fall = await killer.end();
-    const incident = await stage.incident();
+    // An alert that closes after the end begins an incident of its own, which is looked at and dismissed.
+    const incident = await stage.incident(id);
     const complaints = await wrongs(stage, cell, incident, promised);
     return {
       fell: fell(fall),

@@ -19,6 +19,7 @@ import {
   showDuration,
 } from '../../shared/core/time.ts';
 import { hasEnded } from '../../shared/incident/state.ts';
+import type { IncidentId } from '../../shared/system/names.ts';
 import { timeline } from '../../shared/status/timeline.ts';
 
 // A stage for stories: one sandbox with the real functions as processes, in a folder of its own, with people at their pagers. The
@@ -154,11 +155,11 @@ export class Stage {
     return (await this.#store.documents.list('refused/', limit)).length;
   }
 
-  /** The newest incident. */
-  async incident(): Promise<ReadIncident> {
-    const [newest] = await this.incidents();
-    if (newest === undefined) throw new Error('there is no incident');
-    return newest;
+  /** The newest incident, or the one of that name. */
+  async incident(id?: IncidentId): Promise<ReadIncident> {
+    const found = (await this.incidents()).find(({ state }) => id === undefined || state.id === id);
+    if (found === undefined) throw new Error('there is no such incident');
+    return found;
   }
 
   /** What an incident kept, by what it is. */
