@@ -19,10 +19,11 @@ import type { RunningEmulator } from './google-emulators.ts';
 // Messages by Google's own Pub/Sub emulator: it holds topics, subscriptions, retries and dead letters.
 //
 // G1. The emulator has no permissions: publishing passes the world's door first, as at the embedded broker.
-// G2. Its pushes carry no id token: they come to a relay of ours, which knows the subscription, adds the token and hands the
-//     answer back. An answer that is no acknowledgement makes the emulator try again.
+// G2. It pushes two messages of a subscription at once, however many wait (seen with 0.8.20), and without an id token. So a relay
+//     of ours pulls, and pushes as Pub/Sub does: many at once, with the token. An answer that is no acknowledgement gives the
+//     message back, and the emulator's retry policy and dead letters do the rest.
 // G3. It delivers at once and in order mostly: the relay is late and repeats itself, as Pub/Sub may.
-// G4. It knows no scaled time: backoffs are given in wall time, deadlines are its longest.
+// G4. It knows no scaled time: backoffs are given in wall time, and a push that takes longer than the deadline is given back.
 // G5. What it accepted is counted by message ids, here: published or seen, acknowledged, dead.
 
 /** What the courier is made with. */
@@ -37,13 +38,18 @@ export interface GoogleCourierOptions {
   readonly emulator: RunningEmulator;
 }
 
-const pushWire = z.object({
-  message: z.object({
-    messageId: z.string(),
-    data: z.string().default(''),
-    attributes: z.record(z.string(), z.string()).default({}),
-  }),
+const messageWire = z.object({
+  messageId: z.string(),
+  data: z.string().default(''),
+  attributes: z.record(z.string(), z.string()).default({}),
 });
+const countedWire = z.object({ message: messageWire });
+const pulledWire = z.object({
+  receivedMessages: z
+    .array(z.object({ ackId: z.string(), message: messageWire, deliveryAttempt: z.number().default(1) }))
+    .default([]),
+});
+type Pulled = z.infer<typeof pulledWire>['receivedMessages'][number];
 const publishedWire = z.object({ messageIds: z.array(z.string()) });
 
 interface Row {
@@ -76,7 +82,7 @@ class GoogleCourier implements Courier {
 
   constructor(options: GoogleCourierOptions) {
     this.#options = options;
-    this.#relay = createServer((request, response) => void this.#pushed(request, response));
+    this.#relay = createServer((request, response) => void this.#counted(request, response));
   }
 
   async start(topics: readonly string[]): Promise<void> {
@@ -139,7 +145,6 @@ class GoogleCourier implements Courier {
       deliveries: 0,
       echoes: 0,
     });
-    const pushConfig = delivery.kind === 'push' ? { pushConfig: { pushEndpoint: this.#relayAt(`push/${name}`) } } : {};
     await this.#ask('PUT', this.#name('subscriptions', name), {
       topic: this.#name('topics', topic),
       ackDeadlineSeconds: 600,
@@ -147,7 +152,6 @@ class GoogleCourier implements Courier {
         minimumBackoff: this.#wall(retry.minimumBackoff),
         maximumBackoff: this.#wall(retry.maximumBackoff),
       },
-      ...pushConfig,
       ...(deadLetter === undefined
         ? {}
         : {
@@ -157,7 +161,10 @@ class GoogleCourier implements Courier {
             },
           }),
     });
-    if (delivery.kind === 'push') return;
+    if (delivery.kind === 'push') {
+      void this.#relayAll(name, delivery.outstandingMax);
+      return;
+    }
     // A subscription that people pull from is counted by a second one beside it, which is ours.
     await this.#ask('PUT', this.#name('subscriptions', `${name}-counted`), {
       topic: this.#name('topics', topic),
@@ -196,23 +203,30 @@ class GoogleCourier implements Courier {
     return messageIds;
   }
 
-  /** One push of the emulator (G2, G3). */
-  async #pushed(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.on('close', () => gone.abort());
-    const status = await this.#relayed(request, AbortSignal.any([gone.signal, this.#ending.signal])).catch(() => 500);
-    response.writeHead(status).end();
+  /** Pulls and pushes what comes, at most so many at once, until the courier stops (G2). */
+  async #relayAll(name: string, outstandingMax: number): Promise<void> {
+    const [subscription, { signal }] = [this.#name('subscriptions', name), this.#ending];
+    const outstanding = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      if (outstanding.size >= outstandingMax) await Promise.race(outstanding);
+      // It answers when something waits, or empty after a while.
+      const pulled = await this.#ask('POST', `${subscription}:pull`, { maxMessages: outstandingMax - outstanding.size })
+        .then((said) => pulledWire.parse(said).receivedMessages)
+        .catch(() => undefined);
+      if (pulled === undefined) await wait(BACKOFF_MIN_MS, undefined, { signal }).catch(() => undefined);
+      for (const one of pulled ?? []) {
+        const relayed = this.#relayed(name, subscription, one)
+          .catch(() => undefined) // the emulator gives it again after its deadline
+          .finally(() => outstanding.delete(relayed));
+        outstanding.add(relayed);
+      }
+    }
   }
 
-  async #relayed(request: IncomingMessage, signal: AbortSignal): Promise<number> {
-    const [, kind, name] = (request.url ?? '').split('/');
-    const row = this.#rows.get(name ?? '');
-    if (row === undefined) return 404;
-    const { message } = pushWire.parse(JSON.parse(await textOf(request)));
-    if (kind === 'counted') {
-      this.#countDead(row, message);
-      return 204;
-    }
+  /** Pushes one message, late and perhaps twice (G3), and tells the emulator what came of it. */
+  async #relayed(name: string, subscription: string, { ackId, message, deliveryAttempt }: Pulled): Promise<void> {
+    const row = this.#rows.get(name);
+    if (row === undefined) return;
     row.accepted.add(message.messageId);
     const { chance, clock, disorder, deliver } = this.#options;
     const delivered: Message = {
@@ -222,22 +236,34 @@ class GoogleCourier implements Courier {
       attributes: message.attributes,
       publishedAt: instant(clock.now()),
     };
-    const push = async (until: AbortSignal): Promise<'ack' | 'nack' | 'timeout'> => {
-      await wait(clock.toWall(chance.next() * disorder.delayMax), undefined, { signal: until });
+    const push = async (signal: AbortSignal): Promise<'ack' | 'nack' | 'timeout'> => {
+      await wait(clock.toWall(chance.next() * disorder.delayMax), undefined, { signal });
       row.deliveries += 1;
-      return await deliver({ subscription: row.config, message: delivered, attempt: 1, signal: until });
+      return await deliver({ subscription: row.config, message: delivered, attempt: deliveryAttempt, signal });
     };
     if (chance.next() < disorder.duplicates) {
       row.echoes += 1;
       push(this.#ending.signal).catch(() => 'nack'); // nobody waits for an echo
     }
-    if ((await push(signal)) !== 'ack') return 503;
+    const deadline = AbortSignal.timeout(Math.ceil(clock.toWall(row.config.ackDeadline)));
+    const outcome = await push(AbortSignal.any([deadline, this.#ending.signal])).catch(() => 'nack' as const);
+    if (outcome !== 'ack') {
+      await this.#ask('POST', `${subscription}:modifyAckDeadline`, { ackIds: [ackId], ackDeadlineSeconds: 0 });
+      return;
+    }
+    await this.#ask('POST', `${subscription}:acknowledge`, { ackIds: [ackId] });
     row.acknowledged.add(message.messageId);
-    return 204;
+  }
+
+  /** A push of the emulator to a subscription that only counts. */
+  async #counted(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const row = this.#rows.get((request.url ?? '').split('/').at(-1) ?? '');
+    if (row !== undefined) this.#countDead(row, countedWire.parse(JSON.parse(await textOf(request))).message);
+    response.writeHead(row === undefined ? 404 : 204).end();
   }
 
   /** A dead letter, as its topic's own subscription accepted it, and as the subscription that gave it up accounts for it. */
-  #countDead(row: Row, { messageId, attributes }: z.infer<typeof pushWire>['message']): void {
+  #countDead(row: Row, { messageId, attributes }: z.infer<typeof messageWire>): void {
     row.accepted.add(messageId);
     const source = attributes['CloudPubSubDeadLetterSourceSubscription'];
     const from = this.#rows.get(source?.split('/').at(-1) ?? '');
@@ -276,6 +302,7 @@ class GoogleCourier implements Courier {
   #fetch(method: string, path: string, body: unknown): Promise<Response> {
     return fetch(`http://${this.#options.emulator.host}${path}`, {
       method,
+      signal: this.#ending.signal,
       headers: { 'content-type': 'application/json' },
       ...(method === 'GET' || body === undefined ? {} : { body: JSON.stringify(body) }),
     });
