@@ -28,8 +28,8 @@ export const EMPTY_CHAIN: ChainEnd = { sequence: 0, hash: '' };
 
 /** SHA-256 of the canonical JSON of all but `hash` (decisions.md 4). */
 export function hashOf(content: Omit<EventRecord, 'hash'>): Digest {
-  const { version, incident, sequence, id, at, kind, data, prevHash } = content;
-  return digestOf({ version, incident, sequence, id, at, kind, data, prevHash });
+  const { at, data, id, incident, kind, prevHash, sequence, version } = content;
+  return digestOf({ at, data, id, incident, kind, prevHash, sequence, version });
 }
 
 /** Gives the events their places after `head`. The records share nothing with what was passed in. */
@@ -41,16 +41,18 @@ export function sealEvents(after: {
   const records: EventRecord[] = [];
   let end = after.head;
   for (const { id, at, kind, data } of after.events) {
+    // Members in canonical order, in which they are written several times.
     const content = {
-      version: 1,
-      incident: after.incident,
-      sequence: end.sequence + 1,
-      id,
       at: toIso(at),
-      kind,
       // What is hashed is what will be read back: without aliases, and without members that are `undefined`.
       data: JSON.parse(canonicalJson(data)) as JsonObject,
+      hash: '' as Digest | '',
+      id,
+      incident: after.incident,
+      kind,
       prevHash: end.hash,
+      sequence: end.sequence + 1,
+      version: 1,
     } as const;
     const record = { ...content, hash: hashOf(content) };
     records.push(record);
