@@ -17,6 +17,8 @@ export interface Chronicled {
 export class Chronicle {
   readonly #states = new Map<IncidentId, IncidentState>();
   readonly #events = new Map<IncidentId, IncidentEvent[]>();
+  /** Signals that were received and stand in no log yet. */
+  readonly #waiting = new Set<string>();
   readonly #listeners: ((entry: Chronicled) => void)[] = [];
 
   listen(listener: (entry: Chronicled) => void): void {
@@ -29,13 +31,26 @@ export class Chronicle {
       ...store,
       log: {
         ...store.log,
+        receive: async (entry) => {
+          const outcome = await store.log.receive(entry);
+          if (outcome === 'received') this.#waiting.add(entry.key);
+          return outcome;
+        },
         append: async (incident, expected, records, head, absorbed) => {
           const outcome = await store.log.append(incident, expected, records, head, absorbed);
-          if (outcome.kind === 'appended') for (const record of records) this.#take(record);
+          if (outcome.kind === 'appended') {
+            for (const key of absorbed) this.#waiting.delete(key);
+            for (const record of records) this.#take(record);
+          }
           return outcome;
         },
       },
     };
+  }
+
+  /** Whether every signal that was received stands in a log. */
+  isAbsorbed(): boolean {
+    return this.#waiting.size === 0;
   }
 
   /** Every incident as its log says now, in the order in which they were opened. */

@@ -56,6 +56,15 @@ function sectionsOf({ events }: RunIncident) {
   return sections;
 }
 
+/** Whether people handed an incident back between two moments. */
+const handedBack = (run: Run, from: number, to: number): boolean =>
+  run.incidents.some(({ events }) =>
+    events.some(
+      (event) =>
+        event.kind === 'resumed' && event.at > from && event.at < to && !event.data.by.startsWith('dr-autopilot'),
+    ),
+  );
+
 export const RESTRAINT: Readonly<Record<string, Invariant>> = {
   'S5 what has landed stays as it is until people hand it back': (run) =>
     run.incidents.flatMap(({ events }) =>
@@ -95,7 +104,11 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
       ),
       ...evictions.flatMap((at, index) => {
         const before = evictions[index - 1];
-        return before !== undefined && at - before < cooldown ? [`evictions ${at - before} ms apart`] : [];
+        // A person who takes a run over and hands it back asks for it: it goes on, with a new plan, as the same run.
+        const isAskedFor = before !== undefined && handedBack(run, before, at);
+        return before !== undefined && at - before < cooldown && !isAskedFor
+          ? [`evictions ${at - before} ms apart`]
+          : [];
       }),
     ];
   },

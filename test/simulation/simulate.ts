@@ -214,7 +214,8 @@ class Watchman {
 
   /** No signal is on its way. An alert that opens and closes for ever sends them again and again, and nothing follows from them. */
   #isIdle(): boolean {
-    const { broker, processes } = this.#stage;
+    const { broker, chronicle, processes } = this.#stage;
+    if (!chronicle.isAbsorbed()) return false;
     const waiting = new Map(broker.ledger().map((row) => [row.subscription, row.waiting]));
     return SIGNALS.every(
       ({ region, subscription }) => (waiting.get(subscription) ?? 0) === 0 || processes.isLost(region),
@@ -222,11 +223,12 @@ class Watchman {
   }
 
   #isCalm(): boolean {
-    const { chronicle, clock, plot } = this.#stage;
+    const { chronicle, clock, plot, world } = this.#stage;
     if (clock.now() < this.#lastMoment || this.#people.isBusy) return false;
     const states = chronicle.states();
-    // With every incident ended and all that was planned done, nothing is left to happen before the faults end.
-    const isOver = states.length > 0 && states.every((state) => hasEnded(state));
+    // With every incident ended, users served, and all that was planned done, nothing is left to happen before the faults end.
+    const isServed = (): boolean => [SERVICES.apiGke, SERVICES.apiRun].every((service) => world.front.isWell(service));
+    const isOver = states.length > 0 && states.every((state) => hasEnded(state)) && isServed();
     const mayExpire = states.some(({ phase }) => phase.kind === 'awaitingApproval');
     const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);
     const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + calmFor;
