@@ -140,7 +140,19 @@ const wire: z.ZodType<Facts> = z.strictObject({
   applications: z.array(application),
 });
 
+/** Facts that are kept in memory once they were read: each look reads those of the looks before it again. */
+const READ_MAX = 64;
+const read = new Map<string, Facts>();
+
 /** Reads facts that were kept as evidence. Throws `z.ZodError`, or `SyntaxError` for what is no JSON. */
 export function parseFacts(text: string): Facts {
-  return wire.parse(JSON.parse(text));
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  const facts = wire.parse(JSON.parse(text));
+  read.set(text, facts);
+  for (const oldest of read.keys()) {
+    if (read.size <= READ_MAX) break;
+    read.delete(oldest);
+  }
+  return facts;
 }

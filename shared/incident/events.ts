@@ -163,14 +163,26 @@ export function event<K extends EventKind>(kind: K, data: z.infer<(typeof eventW
 
 const kinds = z.enum(Object.keys(eventWires) as [EventKind, ...EventKind[]]); // keys of a literal object
 
-/** Reads a stored event. Throws `z.ZodError` on what this version can't read. */
-export function parseEvent(record: {
+interface StoredEvent {
   readonly id: string;
   readonly sequence: number;
   readonly at: string;
   readonly kind: string;
   readonly data: unknown;
-}): IncidentEvent {
+}
+
+/** Events of records that nobody can change any more, which a store in memory answers again and again. */
+const known = new WeakMap<StoredEvent, IncidentEvent>();
+
+/** Reads a stored event. Throws `z.ZodError` on what this version can't read. */
+export function parseEvent(record: StoredEvent): IncidentEvent {
+  if (!Object.isFrozen(record) || !Object.isFrozen(record.data)) return readEvent(record);
+  const found = known.get(record) ?? readEvent(record);
+  known.set(record, found);
+  return found;
+}
+
+function readEvent(record: StoredEvent): IncidentEvent {
   const kind = kinds.parse(record.kind);
   const data = eventWires[kind].parse(record.data);
   return { kind, data, id: record.id, sequence: record.sequence, at: Date.parse(record.at) } as IncidentEvent; // checked by the line above
