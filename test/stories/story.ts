@@ -288,11 +288,26 @@ export async function approveWhenAsked(stage: Stage): Promise<void> {
 export async function lossOnPage(
   link: string | readonly string[],
 ): Promise<{ readonly atMost: Millis; readonly how: string }> {
-  const pages = [link].flat().map((url) => new URL(url).origin + new URL(url).pathname);
-  const page = await Promise.any(pages.map(async (address) => await (await fetch(address)).text()));
+  const page = await opened([link].flat().map((url) => new URL(url).origin + new URL(url).pathname));
   const said = /<dt>What is lost<\/dt>\s*<dd>([^<]*)<\/dd>/.exec(page)?.[1] ?? '';
   const read = /at most ([\d]+(?:ms|s|m|h)(?: \d+[sm])?)[^(]*\((.*)\)/.exec(said);
   if (read?.[1] === undefined) throw new Error(`the page names no bound: ${said}`);
   const parts = read[1].split(' ').map((part) => parseDuration(part) ?? Number.NaN);
   return { atMost: millis(parts.reduce((sum: number, part) => sum + part, 0)), how: read[2] ?? '' };
 }
+
+/** The page at the first of its addresses that answers. A person reloads while none does: a function may just have been killed. */
+async function opened(addresses: readonly string[]): Promise<string> {
+  const since = performance.now();
+  for (;;) {
+    try {
+      return await Promise.any(addresses.map(async (address) => await (await fetch(address)).text()));
+    } catch (error) {
+      if (performance.now() - since > RELOADS_MS) throw error;
+      await wait(LOOK_MS);
+    }
+  }
+}
+
+/** How long a person reloads a page that does not come, wall milliseconds: a function is back within seconds. */
+const RELOADS_MS = 60_000;
