@@ -84,7 +84,7 @@ verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared)
 );
 
 verb('demo', 'Play both stories, or one, unattended; 0 only if every verification held')
-  .argument('[runbook]', 'database-failover or pod-heal')
+  .argument('[runbook]', 'database-failover, pod-heal or service-scale-up')
   .option('--list', 'name the stories')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
@@ -139,7 +139,7 @@ stored(verb('show', 'The timeline of one incident; --json prints its records as 
   );
 
 verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing is done')
-  .argument('<runbook>', 'database-failover or pod-heal')
+  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .action((runbook: string, options: Shared & { target?: string }) =>
     run(async () =>
@@ -151,7 +151,7 @@ verb(
   'trigger',
   'Start a runbook by hand: publishes a command, which opens an incident that has to pass the same looks, guards and approvals',
 )
-  .argument('<runbook>', 'database-failover or pod-heal')
+  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .action((runbook: string, options: Shared & { reason: string; target?: string }) =>
@@ -199,7 +199,7 @@ verb('release', 'Kill switch off (an authenticated request)')
   .action((options: Shared & { reason: string }) => operate(options, { verb: 'release', reason: options.reason }));
 
 verb('mode', 'Change how far a runbook may go unasked (an authenticated request)')
-  .argument('<runbook>', 'database-failover or pod-heal')
+  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
   .argument('<mode>', 'observe, approve or auto')
   .option('--reason <text>', 'why', 'asked for at the command line')
   .action((runbook: string, mode: string, options: Shared & { reason: string }) =>

@@ -14,7 +14,14 @@ import { createSystemChance } from '../shared/providers/system-chance.ts';
 import { createSystemClock } from '../shared/providers/system-clock.ts';
 import { incidentId, type RunbookName, RUNBOOKS } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
-import { dependenciesOf, modeFor, targetIdOf, targetNamed, type TargetRef } from '../shared/system/topology.ts';
+import {
+  dependenciesOf,
+  firstTargetOf,
+  modeFor,
+  targetIdOf,
+  targetNamed,
+  type TargetRef,
+} from '../shared/system/topology.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import { worldOfSystem } from '../shared/wiring/homes.ts';
 import type { Ending } from './config.ts';
@@ -53,13 +60,7 @@ export async function planCommand(
 function targetOf(system: System, runbook: RunbookName, named: string | undefined): TargetRef {
   const ref = named === undefined ? undefined : targetNamed(system, named);
   if (named !== undefined && ref === undefined) throw new Refusal(2, `dr.yaml has no target ${named}`);
-  const first: TargetRef | undefined =
-    runbook === 'database-failover'
-      ? system.databases.slice(0, 1).map(({ instance }) => ({ kind: 'database' as const, instance }))[0]
-      : system.applications
-          .filter(({ kind }) => kind === 'gke')
-          .map(({ id }) => ({ kind: 'application' as const, id }))[0];
-  const chosen = ref ?? first;
+  const chosen = ref ?? firstTargetOf(system, runbook);
   if (chosen === undefined) throw new Refusal(2, `dr.yaml has nothing for ${runbook}`);
   return chosen;
 }
@@ -132,9 +133,11 @@ function supposed(diagnosis: Diagnosis, runbook: RunbookName, target: TargetRef,
   const pods = application?.pods !== undefined && Array.isArray(application.pods) ? application.pods : [];
   const pod = pods.find((known) => !known.ready) ?? pods[0];
   const subject =
-    pod === undefined || application === undefined
+    application === undefined
       ? diagnosis.subject
-      : { application: application.application, pod: pod.name, uid: pod.uid };
+      : pod === undefined
+        ? { application: application.application }
+        : { application: application.application, pod: pod.name, uid: pod.uid };
   return { ...diagnosis, runbook, target: targetIdOf(target), subject };
 }
 

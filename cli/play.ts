@@ -46,7 +46,12 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     const person = approveOnce(sandbox, show);
     const deadline = clock.now() + story.withinMs;
     let state: IncidentState | undefined;
+    let passed = story.passesAfterMs === undefined;
     while (clock.now() < deadline && state === undefined) {
+      if (!passed && clock.now() >= broken.since + (story.passesAfterMs ?? 0)) {
+        world.disasters.mend(story.fault);
+        passed = true;
+      }
       for (const { incident, fresh } of await follower.next()) {
         for (const event of fresh) {
           const told =

@@ -3,6 +3,7 @@ import type { IncidentState } from '../shared/incident/state.ts';
 import type { RunbookName } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
+import { REFERENCE } from '../sandbox/world/reference-system.ts';
 
 // The stories that a demo plays, and what must be true at their end. Judged from outside: by the world's audit, the broker's
 // ledger and the load (decisions.md 24), beside the incident's own outcome.
@@ -19,6 +20,8 @@ export interface Story {
   readonly runbook: RunbookName;
   readonly title: string;
   readonly fault: string;
+  /** After how many clock milliseconds the fault is gone again by itself. */
+  readonly passesAfterMs?: number;
   /** Longest that it may take, in clock milliseconds. */
   readonly withinMs: number;
   check(
@@ -64,7 +67,7 @@ function ledger(sandbox: Sandbox): Check {
 const shown = (ms: number | null | undefined): string =>
   ms === null || ms === undefined ? 'not measured' : showDuration(millis(ms));
 
-/** The two stories of the first issue. */
+/** All stories. */
 export const STORIES: readonly Story[] = [
   {
     runbook: 'pod-heal',
@@ -91,6 +94,35 @@ export const STORIES: readonly Story[] = [
       },
       ledger(sandbox),
     ],
+  },
+  {
+    runbook: 'service-scale-up',
+    title: 'The API on Cloud Run is crowded, gets more instances, and gives them back when the crowd has gone',
+    fault: 'cloud-run-pressure',
+    passesAfterMs: 8 * 60_000,
+    withinMs: 30 * 60_000,
+    check: (sandbox, state) => {
+      const { scaling } = sandbox.world.run.service({ location: REFERENCE.region, service: REFERENCE.api }).spec;
+      return [
+        resolved(state),
+        {
+          name: 'its limits were raised and taken back, and nothing else was changed',
+          held: changes(sandbox).length === 2 && effects(sandbox, 'run.services.update').length === 2,
+          figure: changes(sandbox).join(', '),
+        },
+        {
+          name: 'they are what they were',
+          held: scaling.min === 1 && scaling.max === 4,
+          figure: `${scaling.min ?? 0} to ${scaling.max ?? 0} instances`,
+        },
+        {
+          name: 'no person was asked',
+          held: state.approvals.length === 0,
+          figure: `${state.approvals.length} approvals`,
+        },
+        ledger(sandbox),
+      ];
+    },
   },
   {
     runbook: 'database-failover',

@@ -32,6 +32,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
         return {
           scaling:
             mode === 'MANUAL' ? { kind: 'manual', instances: manual ?? 0 } : { kind: 'automatic', min: min ?? 0, max },
+          revisionMax: view.spec.template.max,
           ready: view.settled && view.failure === undefined,
           settled: view.settled,
           etag: view.etag,

@@ -9,7 +9,7 @@ import type { ApplicationInstance, Network, Place } from './kernel.ts';
 /** Where a request goes. `none`: nobody takes it, and the front end answers with that status. */
 export type Backend =
   | { readonly kind: 'instance'; readonly instance: ApplicationInstance }
-  | { readonly kind: 'none'; readonly status: 502 | 503 };
+  | { readonly kind: 'none'; readonly status: 429 | 500 | 502 | 503 };
 
 /** One service that is reachable from outside. */
 export interface Service {
@@ -20,8 +20,10 @@ export interface Service {
   readonly next: () => Backend;
 }
 
-/** Requests by class of their response. */
-export type ResponseCounts = Readonly<Record<'2xx' | '3xx' | '4xx' | '5xx', number>>;
+/** Requests by class of their response; 429 is counted for itself. */
+export type ResponseCounts = Readonly<Record<'2xx' | '3xx' | '4xx' | '429' | '5xx', number>>;
+
+const NO_COUNTS: ResponseCounts = { '2xx': 0, '3xx': 0, '4xx': 0, '429': 0, '5xx': 0 };
 
 /** After how long the ingress gives an instance up (default of a backend service). Cloud Run waits as long, to keep one number. */
 const BACKEND_TIMEOUT = seconds(30);
@@ -40,7 +42,7 @@ export class ApplicationFront {
 
   add(name: string, service: Service): void {
     this.#services.set(name, service);
-    this.#counts.set(name, { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 });
+    this.#counts.set(name, { ...NO_COUNTS });
   }
 
   services(): readonly (readonly [string, Service])[] {
@@ -49,7 +51,7 @@ export class ApplicationFront {
 
   /** Requests so far, ever growing. */
   counts(name: string): ResponseCounts {
-    return this.#counts.get(name) ?? { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 };
+    return this.#counts.get(name) ?? NO_COUNTS;
   }
 
   /** One request from a place. Silence when the network does not carry it, or the service doesn't exist. */
@@ -79,16 +81,25 @@ export class ApplicationFront {
   }
 }
 
-const failure = (status: 502 | 503 | 504): Extract<ApplicationReply, { kind: 'reply' }> => ({
+const FAILURES = {
+  429: 'Rate exceeded.',
+  500: 'Internal Server Error',
+  502: 'no healthy upstream',
+  503: 'no healthy upstream',
+  504: 'upstream request timeout',
+} as const;
+
+const failure = (status: 429 | 500 | 502 | 503 | 504): Extract<ApplicationReply, { kind: 'reply' }> => ({
   kind: 'reply',
   status,
-  body: { error: status === 504 ? 'upstream request timeout' : 'no healthy upstream' },
+  body: { error: FAILURES[status] },
   takes: millis(3),
 });
 
 function classOf(status: number): keyof ResponseCounts {
   if (status < 300) return '2xx';
   if (status < 400) return '3xx';
+  if (status === 429) return '429';
   return status < 500 ? '4xx' : '5xx';
 }
 

@@ -4,6 +4,9 @@ import type { ApiFaultKind, Faults } from './faults.ts';
 import type { Api, Network, Place, WorldClock } from './kernel.ts';
 import type { ClusterFaults } from './kubernetes-faults.ts';
 import { LONG_LAG } from './sql-disasters.ts';
+import type { Run } from './run.ts';
+import type { RunServiceRef } from './run-spec.ts';
+import type { RunPressure } from './run-view.ts';
 import type { Sql } from './sql.ts';
 
 // Faults by name, as people break and mend them. A fault changes the simulated world and nothing else (decisions.md 17).
@@ -61,6 +64,11 @@ export const FAULTS = {
     variants: [],
   },
   pod: { does: 'A pod of the API hangs.', target: 'a pod; one is drawn by default', variants: [] },
+  'cloud-run-pressure': {
+    does: 'The API on Cloud Run is asked for more than its instances take (`crowded`: eight would do), or waits for something else (`stuck`).',
+    target: 'none',
+    variants: ['crowded', 'stuck'],
+  },
   'control-region': {
     does: 'Every function of ours in one control region ends, until it is mended.',
     target: 'a control region; the first one by default',
@@ -106,6 +114,9 @@ export interface DisasterParts {
   readonly faults: Faults;
   readonly sql: Sql;
   readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop'>;
+  readonly run: Pick<Run, 'press'>;
+  /** The API on Cloud Run. */
+  readonly service: RunServiceRef;
   readonly namespace: string;
   readonly deployment: string;
   /** The instance that the application is told to use now. */
@@ -124,6 +135,9 @@ const APIS: readonly Api[] = [
   'redis',
   'logging',
 ];
+
+/** Instances that a crowd keeps busy: twice as many as the reference service may have. */
+const CROWD = 8;
 
 /** Probability with which an API fault strikes a call. */
 const STRIKES = 0.5;
@@ -213,6 +227,8 @@ export class Disasters {
         return this.#drawApiFault(target, { kind: 'serverError' });
       case 'api-timeouts-with-effect':
         return this.#drawApiFault(target, { kind: 'loseReplyAfter' }, true);
+      case 'cloud-run-pressure':
+        return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
       case 'control-region':
         return this.#loseRegion(target);
       case 'pod':
@@ -280,6 +296,12 @@ export class Disasters {
   #crashLoop(template: 'this' | 'next'): Struck {
     const { pods, namespace, deployment } = this.#parts;
     return { resolved: deployment, mend: orRefused(() => pods.crashLoop({ namespace, name: deployment }, template)) };
+  }
+
+  #press(pressure: RunPressure): Struck {
+    const { run, service } = this.#parts;
+    run.press(service, pressure);
+    return { resolved: service.service, mend: () => run.press(service, undefined) };
   }
 
   #instance(target: string | undefined): string {

@@ -158,10 +158,10 @@ export function uptimeSource(
 
 /** Responses of a front end since the last sample, by class. */
 function deltas(counts: () => ResponseCounts): () => readonly (readonly [keyof ResponseCounts, number])[] {
-  let before: ResponseCounts = { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 };
+  let before: ResponseCounts = { '2xx': 0, '3xx': 0, '4xx': 0, '429': 0, '5xx': 0 };
   return () => {
     const now = { ...counts() };
-    const classes = ['2xx', '3xx', '4xx', '5xx'] as const;
+    const classes = ['2xx', '3xx', '4xx', '429', '5xx'] as const;
     const grown = classes.map((name) => [name, now[name] - before[name]] as const);
     before = now;
     return grown;
@@ -184,23 +184,61 @@ export function runSource(
     visibleAfter: REQUESTS_VISIBLE_AFTER,
     samples: () =>
       grown().map(([name, count]) => ({
-        resource: {
-          type: 'cloud_run_revision',
-          labels: {
-            project_id: project.id,
-            location: service.location,
-            service_name: service.name,
-            revision_name: service.revision(),
-            configuration_name: service.name,
-          },
-        },
-        metric: { type: 'run.googleapis.com/request_count', labels: { response_code_class: name } },
+        resource: revisionOf(project, service),
+        metric: { type: 'run.googleapis.com/request_count', labels: answeredWith(name) },
         kind: 'DELTA',
         valueType: 'INT64',
         value: count,
       })),
   };
 }
+
+/** The one status that means something of its own has its own series; the others are counted by class. */
+const answeredWith = (name: keyof ResponseCounts): Labels =>
+  name === '429' ? { response_code: '429', response_code_class: '4xx' } : { response_code_class: name };
+
+/** Instances of one Cloud Run service by what they do: `active` ones serve requests, `idle` ones are kept for the next. */
+export function runInstancesSource(
+  project: Project,
+  service: {
+    readonly name: string;
+    readonly location: string;
+    readonly active: () => number;
+    readonly running: () => number;
+    readonly revision: () => string;
+  },
+): MetricSource {
+  return {
+    name: `run-instances/${service.name}`,
+    visibleAfter: REQUESTS_VISIBLE_AFTER,
+    samples: () => {
+      const active = service.active();
+      const states = [
+        ['active', active],
+        ['idle', Math.max(service.running() - active, 0)],
+      ] as const;
+      return states.map(([state, count]) => ({
+        resource: revisionOf(project, service),
+        metric: { type: 'run.googleapis.com/container/instance_count', labels: { state } },
+        ...gauge('INT64', count),
+      }));
+    },
+  };
+}
+
+const revisionOf = (
+  project: Project,
+  service: { readonly name: string; readonly location: string; readonly revision: () => string },
+): Sample['resource'] => ({
+  type: 'cloud_run_revision',
+  labels: {
+    project_id: project.id,
+    location: service.location,
+    service_name: service.name,
+    revision_name: service.revision(),
+    configuration_name: service.name,
+  },
+});
 
 /** Requests of one load balancer; its classes are numbers (`500`). */
 export function loadBalancerSource(
@@ -212,16 +250,18 @@ export function loadBalancerSource(
     name: `loadbalancer/${balancer.urlMap}`,
     visibleAfter: REQUESTS_VISIBLE_AFTER,
     samples: () =>
-      grown().map(([name, count]) => ({
-        resource: { type: 'https_lb_rule', labels: { project_id: project.id, url_map_name: balancer.urlMap } },
-        metric: {
-          type: 'loadbalancing.googleapis.com/https/request_count',
-          labels: { response_code_class: name.replace('xx', '00') },
-        },
-        kind: 'DELTA',
-        valueType: 'INT64',
-        value: count,
-      })),
+      grown()
+        .filter(([name]) => name !== '429') // the ingress turns nobody away
+        .map(([name, count]) => ({
+          resource: { type: 'https_lb_rule', labels: { project_id: project.id, url_map_name: balancer.urlMap } },
+          metric: {
+            type: 'loadbalancing.googleapis.com/https/request_count',
+            labels: { response_code_class: name.replace('xx', '00') },
+          },
+          kind: 'DELTA',
+          valueType: 'INT64',
+          value: count,
+        })),
   };
 }
 

@@ -59,6 +59,7 @@ export function referencePolicies(project: Project): readonly AlertPolicyDocumen
     }),
     uptime(project),
     ...podPolicies(project),
+    noInstanceLeft(project),
   ];
 }
 
@@ -174,6 +175,40 @@ function podPolicies(project: Project): readonly AlertPolicyDocument[] {
   ];
 }
 
+/** The one service-level maximum of the reference service; a team writes its own number here. */
+const INSTANCES = 4;
+
+function noInstanceLeft(project: Project): AlertPolicyDocument {
+  const about = `resource.type = "cloud_run_revision" AND resource.labels.service_name = "${REFERENCE.api}"`;
+  return policy(project, {
+    number: 7,
+    displayName: 'dr-cloudrun-no-instance',
+    severity: 'ERROR',
+    scenario: 'service-under-pressure',
+    target: RUN_TARGET,
+    about: 'The API on Cloud Run has no instance left for further requests.',
+    conditions: [
+      rateAbove(
+        '429 of the Cloud Run service above 0.05 per second',
+        `${about} AND metric.type = "run.googleapis.com/request_count" AND metric.labels.response_code = "429"`,
+        0.05,
+      ),
+      {
+        displayName: 'All instances of the Cloud Run service busy for two minutes',
+        conditionThreshold: {
+          filter: `${about} AND metric.type = "run.googleapis.com/container/instance_count" AND metric.labels.state = "active"`,
+          aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
+          comparison: 'COMPARISON_GT',
+          thresholdValue: INSTANCES - 1,
+          duration: '120s',
+          trigger: { count: 1 },
+          evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+        },
+      },
+    ],
+  });
+}
+
 interface PolicyDraft {
   readonly number: number;
   readonly displayName: string;
@@ -204,13 +239,13 @@ function policy(project: Project, draft: PolicyDraft): AlertPolicyDocument {
   };
 }
 
-const rateAbove = (displayName: string, filter: string): Omit<ConditionDocument, 'name'> => ({
+const rateAbove = (displayName: string, filter: string, thresholdValue = 0.5): Omit<ConditionDocument, 'name'> => ({
   displayName,
   conditionThreshold: {
     filter,
     aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_RATE' }],
     comparison: 'COMPARISON_GT',
-    thresholdValue: 0.5,
+    thresholdValue,
     duration: '60s',
     trigger: { count: 1 },
     evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',

@@ -115,6 +115,8 @@ const HEAL = [
   'k8s.pods/eviction.create',
   'k8s.apps.deployments/scale.patch',
   'k8s.autoscaling.horizontalpodautoscalers.patch',
+  // Service-level scaling, which IAM can't tell from the rest of a service.
+  'run.services.update',
 ] as const;
 
 /** Recovering: what a database failover needs, and redundancy afterwards. */

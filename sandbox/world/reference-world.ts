@@ -14,7 +14,8 @@ export const SERVICES = {
   proberRun: 'run/coditect-dms-prober',
 } as const;
 
-const specOf = (image: string, max: number): ServiceSpec => ({
+/** `max`: what the service says; `revisionMax`: what its revisions were deployed with, which holds beside it. */
+const specOf = (image: string, max: number, revisionMax: number): ServiceSpec => ({
   labels: {},
   annotations: {},
   description: '',
@@ -24,15 +25,15 @@ const specOf = (image: string, max: number): ServiceSpec => ({
     ...TEMPLATE_DEFAULTS,
     image: `${IMAGES}/${image}:1.14.2`,
     env: [{ kind: 'secret', name: 'API_DATABASE_URL', secret: REFERENCE.databaseSecret }],
-    max,
+    max: revisionMax,
   },
   traffic: [{ revision: undefined, percent: 100 }],
 });
 
 /** Cloud Run services. */
 export const REFERENCE_RUN_SERVICES = [
-  { ref: { location: REFERENCE.region, service: REFERENCE.api }, spec: specOf('api', 10) },
-  { ref: { location: REFERENCE.region, service: REFERENCE.prober }, spec: specOf('prober', 1) },
+  { ref: { location: REFERENCE.region, service: REFERENCE.api }, spec: specOf('api', 4, 10) },
+  { ref: { location: REFERENCE.region, service: REFERENCE.prober }, spec: specOf('prober', 1, 1) },
 ] as const;
 
 /** The public zone. 203.0.113.0/24 is for documentation (RFC 5737). */

@@ -14,6 +14,8 @@ export interface AllocationOptions {
   readonly scaling: ServiceScaling;
   /** Whether there was a request lately. */
   readonly asked: boolean;
+  /** How many instances its requests would keep busy; one unless the service is under pressure. */
+  readonly needed: number;
   /** Assumption `manualZeroHoldsService`. */
   readonly manualZeroHolds: boolean;
 }
@@ -21,10 +23,10 @@ export interface AllocationOptions {
 /**
  * How many instances each revision shall have. MANUAL: the count, divided by traffic, whatever the revisions' own settings.
  * AUTOMATIC: the service's minimum divided by traffic, or the revision's own minimum where that is more, or one if requests
- * come; never more than either maximum. Load beyond one instance is not modelled.
+ * come, or as many as they keep busy; never more than either maximum.
  */
 export function allocation(revisions: readonly Allotted[], options: AllocationOptions): readonly number[] {
-  const { scaling, asked, manualZeroHolds } = options;
+  const { scaling, asked, needed, manualZeroHolds } = options;
   const percents = revisions.map(({ percent }) => percent);
   if (scaling.mode === 'MANUAL') {
     const count = scaling.manual ?? 0;
@@ -33,7 +35,11 @@ export function allocation(revisions: readonly Allotted[], options: AllocationOp
   }
   const shares = divided(scaling.min ?? 0, percents);
   return revisions.map(({ percent, routed, template }, index) => {
-    const least = Math.max(shares[index] ?? 0, routed ? (template.min ?? 0) : 0, asked && percent > 0 ? 1 : 0);
+    const least = Math.max(
+      shares[index] ?? 0,
+      routed ? (template.min ?? 0) : 0,
+      asked ? Math.ceil((needed * percent) / 100) : 0,
+    );
     const most = Math.min(template.max ?? Number.POSITIVE_INFINITY, scaling.max ?? Number.POSITIVE_INFINITY);
     return Math.min(least, most);
   });

@@ -1,7 +1,7 @@
 import { sha256 } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
 import { after, between, type Instant, millis, minutes } from '../../shared/core/time.ts';
-import { ApiError } from './kernel.ts';
+import { ApiError, type Chance } from './kernel.ts';
 import type { Logs, Severity } from './logs.ts';
 import type { Project } from './project.ts';
 import { type Allotted, allocation } from './run-allocation.ts';
@@ -16,11 +16,12 @@ import {
 import {
   type RevisionTemplate,
   type RunServiceRef,
+  INSTANCES_MAX,
   sameTemplate,
   type ServiceSpec,
   type TrafficTarget,
 } from './run-spec.ts';
-import type { RunOutcome, RunRoute, RunServiceView } from './run-view.ts';
+import type { RunOutcome, RunPressure, RunRoute, RunServiceView } from './run-view.ts';
 
 // One service.
 //
@@ -31,6 +32,8 @@ import type { RunOutcome, RunRoute, RunServiceView } from './run-view.ts';
 // G2. How many instances a revision gets follows from specification, traffic and recent requests (run-allocation.ts).
 // G3. MANUAL 0 gives none, and none starts for a request (assumption `manualZeroHoldsService`).
 // G4. An update that a newer one overtakes ends with it; what an update came to never changes afterwards.
+// G6. Requests beyond what the instances can take are turned away with 429 (docs "Maximum instances"). Where
+//     something else is what they wait for, half of them end in 500, however many instances there are.
 // G5. A latest revision that failed stays the state of the service until another template is deployed.
 
 /** From an update until its scaling and traffic are in force, milliseconds. */
@@ -49,6 +52,10 @@ export interface RunService {
   route(): RunRoute;
   instances(): readonly RunInstance[];
   failNextRevision(failure?: RevisionFailure): void;
+  /** From now on its requests are so many; `undefined`: no more than one instance takes. */
+  press(pressure: RunPressure | undefined): void;
+  /** Instances that are serving requests. */
+  active(): number;
 }
 
 /** What services are made with. */
@@ -88,12 +95,16 @@ class Service implements RunService {
   #requests = 0;
   #watchingIdle = false;
   #breakNext: RevisionFailure | undefined;
+  #pressure: RunPressure | undefined;
+  /** Says which requests are turned away; a stream of its own. */
+  readonly #luck: Chance;
 
   constructor(parts: RunParts, ref: RunServiceRef, first: ServiceSpec) {
     this.#parts = parts;
     this.#ref = ref;
     this.#spec = first;
     this.#inForce = first;
+    this.#luck = parts.chance.fork(`pressure/${ref.service}`);
     const now = parts.clock.now();
     [this.#createdAt, this.#updatedAt, this.#settledAt] = [now, now, now];
     this.#deploy(true);
@@ -163,7 +174,34 @@ class Service implements RunService {
       .flatMap(({ revision }) => revision.instances.current())
       .filter(({ application }) => application.state() === 'serving' || application.state() === 'hung');
     const chosen = up[this.#requests % Math.max(up.length, 1)];
+    const turnedAway = chosen === undefined ? undefined : this.#turnedAway(up.length);
+    if (turnedAway !== undefined) return { kind: 'turnedAway', status: turnedAway };
     return chosen ? { kind: 'instance', id: chosen.id, application: chosen.application } : { kind: 'starting' };
+  }
+
+  press(pressure: RunPressure | undefined): void {
+    this.#pressure = pressure;
+    this.#scale();
+  }
+
+  active(): number {
+    const up = this.instances().filter(({ application }) => application.state() === 'serving').length;
+    return this.#asked() ? Math.min(up, Math.ceil(this.#needed())) : 0;
+  }
+
+  /** More than any limit allows, where instances are not what it lacks: they all wait. */
+  #needed(): number {
+    if (this.#pressure === undefined) return 1;
+    return this.#pressure.kind === 'crowded' ? this.#pressure.instances : INSTANCES_MAX;
+  }
+
+  /** With what status the next request is turned away: 429 where no instance is free for it (G6). */
+  #turnedAway(up: number): 429 | 500 | undefined {
+    if (this.#pressure === undefined) return undefined;
+    const { kind } = this.#pressure;
+    const answered = kind === 'crowded' ? up / this.#pressure.instances : 1 / 2;
+    if (this.#luck.next() < answered) return undefined;
+    return kind === 'crowded' ? 429 : 500;
   }
 
   instances(): readonly RunInstance[] {
@@ -243,7 +281,7 @@ class Service implements RunService {
 
   #allocation(scaling: ServiceSpec['scaling'], revisions: readonly Allotted[]): readonly number[] {
     const manualZeroHolds = this.#parts.assumptions.manualZeroHoldsService;
-    return allocation(revisions, { scaling, asked: this.#asked(), manualZeroHolds });
+    return allocation(revisions, { scaling, asked: this.#asked(), needed: this.#needed(), manualZeroHolds });
   }
 
   /** Tells every revision how many instances it shall have; one that is still deploying sees to itself. */

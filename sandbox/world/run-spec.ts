@@ -61,7 +61,7 @@ export interface ServiceSpec {
 }
 
 /** Most instances that may be asked for (docs: 1,000 unless the quota says otherwise). */
-const INSTANCES_MAX = 1_000;
+export const INSTANCES_MAX = 1_000;
 
 /** What instances start with unless said otherwise. */
 export const TEMPLATE_DEFAULTS = {

@@ -30,10 +30,17 @@ export interface RunServiceView {
   readonly routes: readonly { readonly target: TrafficTarget; readonly revision: string }[];
 }
 
+/**
+ * What presses on a service. `crowded`: its requests keep so many instances busy. `stuck`: they wait for something that more
+ * instances don't bring, so that all that it may have are busy and half of the requests fail.
+ */
+export type RunPressure = { readonly kind: 'crowded'; readonly instances: number } | { readonly kind: 'stuck' };
+
 /** Where a request goes. `starting`: an instance is on its way, ask again. `disabled`: 503, and nothing will start. */
 export type RunRoute =
   | { readonly kind: 'instance'; readonly id: string; readonly application: ApplicationInstance }
   | { readonly kind: 'starting' }
+  | { readonly kind: 'turnedAway'; readonly status: 429 | 500 }
   | { readonly kind: 'disabled' };
 
 /** What came of an update. */

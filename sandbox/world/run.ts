@@ -7,7 +7,7 @@ import type { RunInstance } from './run-instances.ts';
 import type { RevisionFailure, RunOptions } from './run-revision.ts';
 import { createRunService, type RunService } from './run-service.ts';
 import { checkSpec, normalScaling, type RunServiceRef, type ServiceSpec } from './run-spec.ts';
-import type { RunOutcome, RunRoute, RunServiceView } from './run-view.ts';
+import type { RunOutcome, RunPressure, RunRoute, RunServiceView } from './run-view.ts';
 
 // Cloud Run: services, their revisions, and the operations that change them.
 //
@@ -46,6 +46,10 @@ export interface Run {
   instances(ref: RunServiceRef): readonly RunInstance[];
   /** The next revision of the service will not become ready. */
   failNextRevision(ref: RunServiceRef, failure?: RevisionFailure): void;
+  /** From now on the service's requests are so many. */
+  press(ref: RunServiceRef, pressure: RunPressure | undefined): void;
+  /** Instances that are serving requests. */
+  active(ref: RunServiceRef): number;
   /** While withheld, the region starts no instance of any service. */
   withholdCapacity(withheld: boolean): void;
 }
@@ -108,6 +112,8 @@ export function createRun({ project, services, ...options }: CreateRunOptions): 
     route: (ref) => find(ref).route(),
     instances: (ref) => find(ref).instances(),
     failNextRevision: (ref, failure) => find(ref).failNextRevision(failure),
+    press: (ref, pressure) => find(ref).press(pressure),
+    active: (ref) => find(ref).active(),
     withholdCapacity(withheld) {
       capacity = !withheld;
     },

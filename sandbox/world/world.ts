@@ -15,7 +15,15 @@ import { REFERENCE_APPLICATIONS, seedReference } from './kubernetes-reference.ts
 import { createLogs, type Logs } from './logs.ts';
 import { Monitoring, type NotificationDisorder } from './monitoring.ts';
 import type { AlertPolicyDocument } from './monitoring-policy.ts';
-import { CHECKERS, loadBalancerSource, podSource, runSource, sqlSource, uptimeSource } from './monitoring-sources.ts';
+import {
+  CHECKERS,
+  loadBalancerSource,
+  podSource,
+  runInstancesSource,
+  runSource,
+  sqlSource,
+  uptimeSource,
+} from './monitoring-sources.ts';
 import type { Project } from './project.ts';
 import { createRedis, type Redis } from './redis.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID, URL_MAP } from './reference-policies.ts';
@@ -111,6 +119,8 @@ export function createWorld(options: WorldOptions): World {
     ...kernel,
     sql,
     pods: kubernetes.faults,
+    run,
+    service: { location: REFERENCE.region, service: deployment },
     namespace,
     deployment,
     primaryInUse,
@@ -195,6 +205,7 @@ function createFront(
     inTurn(() => kubernetes.readyPods(namespace, service).map((name) => applications.byId(name)));
   const instances = (service: string) => (): Backend => {
     const route = run.route({ location: region, service });
+    if (route.kind === 'turnedAway') return { kind: 'none', status: route.status };
     if (route.kind !== 'instance') return { kind: 'none', status: 503 };
     return { kind: 'instance', instance: route.application };
   };
@@ -232,6 +243,10 @@ function createMonitoring(
     const revision = (): string => run.service({ location: region, service: name }).latestReady;
     const counts = () => front.counts(service);
     monitoring.addSource(runSource(project, { name, location: region, counts, revision }));
+    const ref = { location: region, service: name };
+    const active = () => run.active(ref);
+    const running = () => run.instances(ref).length;
+    monitoring.addSource(runInstancesSource(project, { name, location: region, active, running, revision }));
   }
   monitoring.addSource(
     podSource(project, { cluster: kubernetes.name, location: zone, containers: () => kubernetes.podMetrics() }),

@@ -9,6 +9,7 @@ import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
+import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
@@ -18,7 +19,15 @@ const byKind = (actions: readonly Action[]): Catalogue =>
   Object.fromEntries(actions.map((action) => [action.kind, action]));
 
 /** What `heal` can do: nothing else is in its reach, even if its code were to try. */
-export const HEAL_CATALOGUE: Catalogue = byKind([capturePodEvidence, evictPod, stayHealthy]);
+export const HEAL_CATALOGUE: Catalogue = byKind([
+  capturePodEvidence,
+  evictPod,
+  stayHealthy,
+  raiseService,
+  watchRelief,
+  restoreService,
+  confirmRelief,
+]);
 
 /** What `recover` can do, which includes all that a destructive plan may hold. */
 export const RECOVER_CATALOGUE: Catalogue = byKind([

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { seconds } from '../core/time.ts';
-import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import { define } from './define.ts';
+import { pollService } from './service-change.ts';
 
 // Takes writers away from a database, reversibly and by means that don't replicate (design.md section 8, step 3), and gives
 // them back. Consumers on GKE go to zero replicas; Cloud Run goes to manual scaling with zero instances.
@@ -147,14 +147,3 @@ export const releaseService = define({
     };
   },
 });
-
-async function pollService(operation: string | null, application: string, { world }: ActionContext): Promise<Progress> {
-  const { done, error } =
-    operation === null
-      ? { done: (await world.services.inspect(application)).settled, error: undefined }
-      : await world.services.operation(operation);
-  if (!done) return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
-  if (error !== undefined)
-    return { kind: 'failed', failure: failure('permanent', 'operationFailed', `Cloud Run refused: ${error}`) };
-  return { kind: 'done', detail: 'Cloud Run has carried it out' };
-}

@@ -9,7 +9,7 @@ import { type Match, nextLook, type Reason, type Rule, symptomReasons, waitOrPer
 // be cured by a new one; everything else is for people.
 
 /** The first application, upstream first, for which a rule matches; one whose dependencies are ill has none of its own. */
-function forApplication(
+export function forApplication(
   match: (application: ApplicationEvidence, evidence: Evidence) => Match | undefined,
 ): Rule['when'] {
   return (evidence) => {
@@ -22,7 +22,8 @@ function forApplication(
   };
 }
 
-function about(
+/** What a rule says of an application, with what is seen elsewhere as its symptom. */
+export function about(
   { target, application }: ApplicationEvidence,
   evidence: Evidence,
   match: Pick<Match, 'confidence' | 'outcome' | 'text' | 'wouldChangeMind'>,

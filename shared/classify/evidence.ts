@@ -8,6 +8,7 @@ import { applicationOf, consumersOf, dependenciesOf, targetIdOf } from '../syste
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from './facts.ts';
 import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
+import { type Pressure, pressureOf } from './pressure.ts';
 import { databaseTarget } from './topology-now.ts';
 
 // What the looks of an incident amount to, before any rule is asked: verdicts for each look, and since when they agree.
@@ -24,6 +25,8 @@ export interface Inquiry {
   readonly now: Instant;
   /** The only signal is a test notification. */
   readonly isTest?: boolean;
+  /** A run of this incident raised the service's limits, and it did not help. */
+  readonly raisedInVain?: boolean;
 }
 
 /**
@@ -78,6 +81,13 @@ export interface ApplicationEvidence {
   readonly readyPods: readonly PodStatus[];
   /** Why it does not serve as a whole, or `undefined` when nothing says so. */
   readonly failing: string | undefined;
+  readonly isSteady: boolean;
+  /** A Cloud Run service that turns requests away with all its instances busy; `undefined` while the present look finds none. */
+  readonly pressure: PressureEvidence | undefined;
+}
+
+/** A service under pressure, and for how long it has been so in every look. */
+export interface PressureEvidence extends Pressure {
   readonly isSteady: boolean;
 }
 
@@ -224,7 +234,19 @@ function applicationEvidence(
     readyPods: podsOf(facts).filter((pod) => podCondition(pod, at) === 'well'),
     failing,
     isSteady: failingFor >= window,
+    pressure: pressureEvidence(looks, window),
   };
+}
+
+function pressureEvidence(
+  looks: readonly { readonly at: Instant; readonly seen: ApplicationFacts }[],
+  window: Millis,
+): PressureEvidence | undefined {
+  const newest = looks.at(-1);
+  const now = newest === undefined ? undefined : pressureOf(newest.seen, newest.at);
+  if (now === undefined) return undefined;
+  const length = steadyFor(looks, ({ at, seen }) => pressureOf(seen, at) !== undefined, window);
+  return { ...now, isSteady: length >= window };
 }
 
 const isFine = (condition: PodCondition): boolean =>
@@ -262,7 +284,7 @@ function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state }:
     round.applications.every((seen) => {
       const named = state.targets.includes(targetIdOf({ kind: 'application', id: seen.application }));
       const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
-      if (pods.some((condition) => !isFine(condition))) return false;
+      if (pods.some((condition) => !isFine(condition)) || pressureOf(seen, round.at) !== undefined) return false;
       if (!named) return whyFailing(seen) === undefined;
       return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })

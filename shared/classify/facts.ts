@@ -4,6 +4,7 @@ import type { DeepHealth } from '../ports/applications.ts';
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
+import type { ServiceLoad } from '../ports/service-load.ts';
 import type { ServiceStatus } from '../ports/services.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
@@ -67,6 +68,8 @@ export interface ApplicationFacts {
   readonly pods: readonly PodStatus[] | Unreadable | undefined;
   /** On Cloud Run only. */
   readonly service: ServiceStatus | Unreadable | undefined;
+  /** On Cloud Run only: what Monitoring says of its requests and instances. */
+  readonly load: ServiceLoad | Unreadable | undefined;
 }
 
 /** Whether something was read. */

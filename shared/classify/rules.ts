@@ -2,6 +2,7 @@ import { after, minutes, showDuration } from '../core/time.ts';
 import { APPLICATION_RULES } from './application-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
+import { PRESSURE_RULES } from './pressure-rules.ts';
 import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
 
 // Every way in which the evidence can be read, in the order in which they are asked. The last rule always matches.
@@ -122,6 +123,7 @@ export const RULES: readonly Rule[] = [
   testNotification,
   noTarget,
   ...DATABASE_RULES,
+  ...PRESSURE_RULES,
   ...APPLICATION_RULES,
   alertClosed,
   recovered,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
+import { serviceLoadWire } from '../ports/service-load.ts';
 import { watchReadingWire } from '../ports/watch-reading.ts';
 import { instanceName } from '../system/names.ts';
 import type { Facts } from './facts.ts';
@@ -110,6 +111,7 @@ const service = z.strictObject({
     z.strictObject({ kind: z.literal('automatic'), min: z.number(), max: maybe(z.number()) }),
     z.strictObject({ kind: z.literal('manual'), instances: z.number() }),
   ]),
+  revisionMax: maybe(z.number()),
   ready: z.boolean(),
   settled: z.boolean(),
   etag: z.string(),
@@ -130,6 +132,7 @@ const application = z.strictObject({
   workload: maybe(z.union([unreadable, workload])),
   pods: maybe(z.union([unreadable, z.array(pod)])),
   service: maybe(z.union([unreadable, service])),
+  load: maybe(z.union([unreadable, serviceLoadWire])),
 });
 
 const wire: z.ZodType<Facts> = z.strictObject({

@@ -7,6 +7,7 @@ import { planFaults } from '../plan/plan.ts';
 import type { Consumer } from '../runbooks/consumer-steps.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
+import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { applicationOf, consumersOf, targetOf } from '../system/topology.ts';
@@ -52,6 +53,8 @@ function draw(
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
+    case 'service-scale-up':
+      return serviceScaleUp(system, incident, diagnosis, facts, asides);
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }
@@ -78,6 +81,31 @@ function podHeal(
       warnings: asides.warnings,
     }),
   };
+}
+
+function serviceScaleUp(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
+  const { application: id } = diagnosis.subject;
+  const application = id === undefined ? undefined : applicationOf(system, id);
+  const service = facts.applications.find((seen) => seen.application === id)?.service;
+  if (application?.kind !== 'cloudRun' || service === undefined || !isReadable(service))
+    return { kind: 'none', because: 'the facts hold no service that could be scaled' };
+  const { scaling, revisionMax } = service;
+  if (scaling.kind !== 'automatic' || scaling.max === undefined)
+    return { kind: 'none', because: `${application.id} has no maximum that could be raised` };
+  const plan = drawServiceScaleUp(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    application,
+    before: { min: scaling.min, max: scaling.max },
+    revisionMax,
+    warnings: asides.warnings,
+  });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 
 function databaseFailover(

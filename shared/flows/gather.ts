@@ -16,6 +16,7 @@ import type { MetricPoint, MetricSeries } from '../ports/metrics.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { World } from '../ports/ports.ts';
 import type { DocumentStore } from '../ports/store.ts';
+import { readServiceLoad } from '../ports/service-load.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { previewOf } from '../signals/malformed.ts';
 import type { InstanceName } from '../system/names.ts';
@@ -177,13 +178,16 @@ async function applicationFacts(application: Application, home: GatherHome): Pro
   const { workloads, services } = home.world;
   const { id } = application;
   const isGke = application.kind === 'gke';
-  const [health, workload, pods, service] = await Promise.all([
+  const [health, workload, pods, service, load] = await Promise.all([
     deepHealth(id, home),
     isGke ? attempt(() => workloads.inspect(id)) : undefined,
     isGke ? attempt(async () => (await workloads.pods(id)).slice(0, PODS_MAX)) : undefined,
     isGke ? undefined : attempt(() => services.inspect(id)),
+    isGke
+      ? undefined
+      : attempt(() => readServiceLoad(home.world.metrics, home.system.project, application, home.clock.now())),
   ]);
-  return { application: id, health, workload, pods, service };
+  return { application: id, health, workload, pods, service, load };
 }
 
 async function deepHealth(application: string, home: GatherHome): Promise<DeepHealth> {

@@ -12,12 +12,13 @@ import { targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
   databaseWith,
+  firstTargetOf,
   policyFor,
   resolveAlertTarget,
-  type TargetRef,
   targetIdOf,
   targetNamed,
   targetOf,
+  type TargetRef,
 } from '../system/topology.ts';
 import type { FlowHome } from './flow-home.ts';
 import type { Signal } from './waiting-signal.ts';
@@ -197,10 +198,7 @@ function targetOfStart(
 ): TargetRef | undefined {
   if (command.target !== undefined)
     return targetNamed(system, command.target) ?? targetOf(system, targetId(command.target));
-  const first = command.runbook === 'database-failover' ? system.databases[0] : undefined;
-  if (first !== undefined) return { kind: 'database', instance: first.instance };
-  const application = system.applications.find(({ kind }) => kind === 'gke');
-  return application === undefined ? undefined : { kind: 'application', id: application.id };
+  return firstTargetOf(system, command.runbook);
 }
 
 /** What a command from the topic may not do: its requester is unverified (design.md section 3). */

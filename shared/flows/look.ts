@@ -132,7 +132,10 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const digest = await store.evidence.keep(factsText(facts));
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];
   const now = clock.now();
-  const diagnosis = { ...diagnose({ rounds, system, state, now }), evidence: digest };
+  const diagnosis = {
+    ...diagnose({ rounds, system, state, now, raisedInVain: hasRaisedInVain(state) }),
+    evidence: digest,
+  };
   const runbook = diagnosis.runbook;
   const ledger = runbook === null ? undefined : await readLedger(store.documents, targetId(diagnosis.target));
   const asked =
@@ -189,6 +192,13 @@ function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
     opens: opensOf(plan),
   };
 }
+
+/** Whether the run of this incident gave its service more instances, and found anything but relief: it is not raised again. */
+const hasRaisedInVain = ({ run }: IncidentState): boolean =>
+  run?.plan.steps.some(({ id, action }) => {
+    const progress = action === 'watch-relief' ? run.steps.get(id) : undefined;
+    return progress?.kind === 'done' && progress.output !== null;
+  }) === true;
 
 const acceptedWire = z.object({ verbs: z.array(z.string()) });
 

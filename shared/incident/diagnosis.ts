@@ -10,6 +10,7 @@ export const SCENARIOS = [
   'database-standby-takes-over',
   'database-replica-unfit',
   'single-pod-failure',
+  'service-under-pressure',
   'application-failure',
   'recovered',
   'not-failed',

@@ -9,6 +9,8 @@ export type ServiceScaling =
 /** A Cloud Run service as its API describes it. */
 export interface ServiceStatus {
   readonly scaling: ServiceScaling;
+  /** The most instances that its revision asks for, which holds whatever the service says; `undefined`: none of its own. */
+  readonly revisionMax: number | undefined;
   readonly ready: boolean;
   /** `false` while a change is being carried out. */
   readonly settled: boolean;

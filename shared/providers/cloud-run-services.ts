@@ -32,6 +32,7 @@ const wire = z.object({
       manualInstanceCount: Int.nullish(),
     })
     .nullish(),
+  template: z.object({ scaling: z.object({ maxInstanceCount: Int.nullish() }).nullish() }).nullish(),
 });
 
 /** A service as the client returns it. Throws `z.ZodError` on anything else. */
@@ -42,6 +43,7 @@ export function parseService(answer: unknown): ServiceStatus {
     service.generation === service.observedGeneration && service.latestReadyRevision === service.latestCreatedRevision;
   return {
     scaling: scalingOf(service.scaling ?? undefined),
+    revisionMax: limitOf(service.template?.scaling?.maxInstanceCount),
     ready: condition?.type === 'Ready' && condition.state === 'CONDITION_SUCCEEDED' && current,
     settled: !service.reconciling && service.generation === service.observedGeneration,
     etag: service.etag,
@@ -52,10 +54,15 @@ export function parseService(answer: unknown): ServiceStatus {
 
 function scalingOf(scaling: z.infer<typeof wire>['scaling']): ServiceScaling {
   if (scaling?.scalingMode === 'MANUAL') return { kind: 'manual', instances: scaling.manualInstanceCount ?? 0 };
-  const max = scaling?.maxInstanceCount ?? 0;
-  // 0: no limit of the service's own
-  return { kind: 'automatic', min: scaling?.minInstanceCount ?? 0, max: max === 0 ? undefined : max };
+  return {
+    kind: 'automatic',
+    min: scaling?.minInstanceCount ?? 0,
+    max: limitOf(scaling?.maxInstanceCount),
+  };
 }
+
+/** 0: no limit of its own. */
+const limitOf = (max: number | null | undefined): number | undefined => (max === 0 || max === null ? undefined : max);
 
 const operationWire = z.object({
   name: z.string().min(1),

@@ -17,10 +17,12 @@ export const TICK_PERIOD: Millis = minutes(1);
 export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
   'pod-heal': minutes(5),
+  'service-scale-up': minutes(25), // raised, watched for at most 20 minutes, and taken back
 };
 
 /** Whether a runbook has destructive steps, which nothing but an approval allows, whatever the mode (design.md section 5). */
 export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'database-failover': true,
   'pod-heal': false,
+  'service-scale-up': false,
 };

@@ -102,8 +102,15 @@ function modes(system: System): readonly Contradiction[] {
 
 /** Whether the system has anything that the runbook is for. */
 function isUsed(system: System, runbook: RunbookName): boolean {
-  if (runbook === 'database-failover') return system.databases.length > 0;
-  return system.applications.some(({ kind }) => kind === 'gke');
+  switch (runbook) {
+    case 'database-failover':
+      return system.databases.length > 0;
+    case 'pod-heal':
+      return system.applications.some(({ kind }) => kind === 'gke');
+    case 'service-scale-up':
+      // A file that never speaks of it is told of pressure and asked nothing.
+      return system.mode.perRunbook[runbook] !== undefined || system.alerts.some((alert) => alert.runbook === runbook);
+  }
 }
 
 function countOfApprovers(system: System, policy: ApprovalPolicy, path: ConfigPath): readonly Contradiction[] {

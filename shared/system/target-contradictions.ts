@@ -2,7 +2,7 @@ import type { ConfigPath, Contradiction } from './config-fault.ts';
 import { nearestWord } from './nearest-word.ts';
 import { repeated } from './repeated.ts';
 import type { Application, Database, System } from './system.ts';
-import { consumersOf, databaseOf, dependenciesOf, instancesOf, targetNamed } from './topology.ts';
+import { APPLICATION_OF, consumersOf, databaseOf, dependenciesOf, instancesOf, targetNamed } from './topology.ts';
 import { writeDuration } from './write-duration.ts';
 
 /** What regions, databases, applications and alerts can't be together. */
@@ -235,12 +235,14 @@ function alerts(system: System): readonly Contradiction[] {
       found.push({ path, problem: 'is no target of this file', wanted, involves: [['databases'], ['applications']] });
       return;
     }
+    const kindWanted = APPLICATION_OF[runbook];
     const isFor =
-      runbook === 'pod-heal'
-        ? system.applications.some(({ kind, id }) => kind === 'gke' && id === target)
-        : [ref, ...dependenciesOf(system, ref)].some(({ kind }) => kind === 'database');
+      kindWanted === undefined
+        ? [ref, ...dependenciesOf(system, ref)].some(({ kind }) => kind === 'database')
+        : system.applications.some(({ kind, id }) => kind === kindWanted && id === target);
     if (isFor) return;
-    const wanted = runbook === 'pod-heal' ? 'an application of kind gke' : 'a database, or what depends on one';
+    const wanted =
+      kindWanted === undefined ? 'a database, or what depends on one' : `an application of kind ${kindWanted}`;
     found.push({
       path,
       problem: `is nothing that ${runbook} could recover`,

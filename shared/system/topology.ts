@@ -20,6 +20,21 @@ export function targetOf(system: System, id: TargetId): TargetRef | undefined {
   return targetsOf(system).find((ref) => targetIdOf(ref) === id);
 }
 
+/** The kind of application that a runbook is about; `undefined` for one that is about a database. */
+export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | undefined>> = {
+  'database-failover': undefined,
+  'pod-heal': 'gke',
+  'service-scale-up': 'cloudRun',
+};
+
+/** What a runbook is about where nobody names it: the first of the file that it could recover. */
+export function firstTargetOf(system: System, runbook: RunbookName): TargetRef | undefined {
+  const wanted = APPLICATION_OF[runbook];
+  return targetsOf(system).find((ref) =>
+    ref.kind === 'database' ? wanted === undefined : applicationOf(system, ref.id)?.kind === wanted,
+  );
+}
+
 /** Every target: databases first, both in the order of the file. */
 export function targetsOf(system: System): readonly TargetRef[] {
   return [

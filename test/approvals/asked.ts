@@ -139,6 +139,7 @@ function deadPrimary(now: () => number): World {
     services: {
       inspect: async () => ({
         scaling: { kind: 'automatic', min: 1, max: 10 },
+        revisionMax: undefined,
         ready: true,
         settled: true,
         etag: 'e',

@@ -145,6 +145,7 @@ export function gke(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
     },
     pods: [pod('a'), pod('b'), pod('c')],
     service: undefined,
+    load: undefined,
     ...change,
   };
 }
@@ -157,13 +158,15 @@ export function run(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
     workload: undefined,
     pods: undefined,
     service: {
-      scaling: { kind: 'automatic', min: 1, max: 10 },
+      scaling: { kind: 'automatic', min: 1, max: 4 },
+      revisionMax: 10,
       ready: true,
       settled: true,
       etag: 'e',
       revision: 'r',
       url: undefined,
     },
+    load: undefined,
     ...change,
   };
 }

@@ -95,7 +95,7 @@ describe('Cloud Run', () => {
   it('holds a service at zero and releases it as it was', async () => {
     const services = createCloudRunServices(recover, [onRun]);
     const before = await services.inspect('api-run');
-    expect(before).toMatchObject({ ready: true, settled: true, scaling: { kind: 'automatic', min: 1, max: 10 } });
+    expect(before).toMatchObject({ ready: true, revisionMax: 10, scaling: { kind: 'automatic', min: 1, max: 4 } });
 
     const held = await services.setScaling('api-run', { kind: 'manual', instances: 0 }, before.etag);
     expect(await services.operation(held)).toEqual({ done: false, error: undefined });
@@ -113,7 +113,7 @@ describe('Cloud Run', () => {
   });
 
   it('lets nobody scale who may only look', async () => {
-    const services = createCloudRunServices(heal, [onRun]);
+    const services = createCloudRunServices(await sandbox.as('classify'), [onRun]);
     const { etag } = await services.inspect('api-run');
     await expect(services.setScaling('api-run', { kind: 'manual', instances: 0 }, etag)).rejects.toMatchObject({
       kind: 'permanent',

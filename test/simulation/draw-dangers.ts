@@ -1,6 +1,7 @@
 import type { Chance } from '../../sandbox/world/kernel.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import type { Forgery, Happening, Plot, Trigger } from './plot.ts';
+import type { Scene } from './scenes.ts';
 
 // What is dangerous and would be rare by chance alone: drawn on purpose, at the moments in which it could do harm.
 
@@ -14,12 +15,12 @@ const event = (name: Extract<Trigger, { readonly kind: 'event' }>['event']): Tri
 /** The dangers of one run. A calm world has only those that people make. */
 export function drawDangers(
   chance: Chance,
-  { mood, runbook }: { readonly mood: Plot['mood']; readonly runbook: 'database' | 'pod' },
+  { mood, runbook }: { readonly mood: Plot['mood']; readonly runbook: Scene['runbook'] },
 ): readonly Happening[] {
   const some = (share: number, name: string, draw: (own: Chance) => readonly Happening[]): readonly Happening[] =>
     chance.next() < share ? draw(chance.fork(name)) : [];
   const stop = some(0.08, 'stop', drawStop);
-  if (runbook === 'pod') return stop;
+  if (runbook !== 'database') return stop;
   const byPeople = [...stop, ...some(0.08, 'rival', drawRival)];
   if (mood === 'calm') return byPeople;
   return [...byPeople, ...some(0.2, 'attack', drawAttack), ...some(0.12, 'lateness', drawLateness)];

@@ -17,12 +17,12 @@ import {
   type Trigger,
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
-import { SCENES } from './scenes.ts';
+import { PRESSURES, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
 
-/** Actions of the two runbooks, at whose beginning something can be made to happen. */
+/** Actions of the runbooks, at whose beginning something can be made to happen. */
 export const ACTIONS = {
   database: [
     'confirm-database-failed',
@@ -45,6 +45,7 @@ export const ACTIONS = {
     'start-instance',
   ],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
+  service: ['raise-service', 'watch-relief', 'restore-service'],
 } as const;
 
 /** What a database's run begins with where dr.yaml lists a remedy beside the promotion. */
@@ -66,11 +67,16 @@ const REMEDIES: readonly [Listed, ...Listed[]] = [
 ];
 type Listed = NonNullable<Plot['remedies']>;
 
+/** How many of the plots are about a service under pressure. */
+const PRESSED_SHARE = 0.07;
+
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
   const mood = chance.pick(['calm', 'calm', 'rough', 'rough', 'rough', 'hostile', 'hostile'] as const);
-  const scene = pickWeighted(SCENES, chance);
+  const usual = pickWeighted(SCENES, chance);
+  const pressed = chance.fork('pressure');
+  const scene = pressed.next() < PRESSED_SHARE ? pickWeighted(PRESSURES, pressed) : usual;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
@@ -111,13 +117,13 @@ export function drawPlot(seed: number): Plot {
 interface About {
   readonly brokenAtMs: number;
   readonly faultsUntilMs: number;
-  readonly runbook: 'database' | 'pod';
+  readonly runbook: Scene['runbook'];
   readonly hasRemedies: boolean;
 }
 
 /** What is listed, and whether there is a standby that could take over. */
 function drawRemedies(chance: Chance, runbook: About['runbook']): Pick<Plot, 'remedies' | 'isRegional'> {
-  if (runbook === 'pod' || chance.next() < 0.65) return { remedies: undefined, isRegional: false };
+  if (runbook !== 'database' || chance.next() < 0.65) return { remedies: undefined, isRegional: false };
   const remedies = chance.pick(REMEDIES);
   return { remedies, isRegional: remedies.includes('failover') && chance.next() < 0.8 };
 }
@@ -157,7 +163,7 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const isAtRemedy = hasRemedies && chance.fork('remedy').next() < 0.5;
   const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
-  const worker: FunctionName = runbook === 'pod' ? 'heal' : 'recover';
+  const worker: FunctionName = runbook === 'database' ? 'recover' : 'heal';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }
 

@@ -102,6 +102,11 @@ const isRevived = ({ remedies, isRegional }: Pick<Plot, 'remedies' | 'isRegional
 const RECOVERED_WITHIN = minutes(15);
 const REMEDIES_TAKE = minutes(8);
 
+const SERVICE_OF: Readonly<Record<string, string>> = {
+  'application/api-gke': SERVICES.apiGke,
+  'application/api-run': SERVICES.apiRun,
+};
+
 export const LIVENESS: Readonly<Record<string, Invariant>> = {
   'L1 every incident has ended or is with people': (run) =>
     genuine(run).flatMap((incident) => {
@@ -155,11 +160,12 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
   'L4 nothing is resolved that does not serve': (run) =>
     run.witness.endings.flatMap(({ at, incident, how, ill }) => {
       const found = run.incidents.find(({ state }) => state.id === incident);
-      // A pod is healed when its own application serves; what fails elsewhere meanwhile is an incident of its own.
-      const isPod = found?.state.run?.plan.runbook === 'pod-heal';
-      const concerned = ill.filter((service) => !isPod || service === SERVICES.apiGke);
-      if (how !== 'resolved' || concerned.length === 0 || found === undefined || isForged(run, found)) return [];
-      return [`${incident} was resolved ${when(run, at)} while ${concerned.join(', ')} could not be written to`];
+      if (how !== 'resolved' || found === undefined || isForged(run, found)) return [];
+      // A run on one application answers for that one: what else fell ill meanwhile is an incident of its own.
+      const own = SERVICE_OF[found.state.run?.plan.target ?? ''];
+      const still = ill.filter((service) => own === undefined || service === own);
+      if (still.length === 0) return [];
+      return [`${incident} was resolved ${when(run, at)} while ${still.join(', ')} could not be written to`];
     }),
   'L4 a failure that lasts is known to somebody': (run) => {
     const { front } = run.stage.world;

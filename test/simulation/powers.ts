@@ -8,7 +8,11 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 export const HARMLESS: ReadonlySet<string> = new Set(['pubsub.topics.publish', 'cloudsql.instances.login']);
 
 /** Permissions that heal's effects may need, and no more. */
-export const SAFE: ReadonlySet<string> = new Set(['k8s.pods/eviction.create', 'k8s.apps.deployments/scale.patch']);
+export const SAFE: ReadonlySet<string> = new Set([
+  'k8s.pods/eviction.create',
+  'k8s.apps.deployments/scale.patch',
+  'run.services.update',
+]);
 
 /** One request of an API: its permission and what it is about. */
 export type Request = `${string} ${string}`;
@@ -42,6 +46,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
+  'raise-service': () => [SERVICE],
+  'restore-service': () => [SERVICE],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };
 

@@ -92,7 +92,7 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
   },
   'S8 budgets and cooldowns hold': (run) => {
     const { budgets, cooldown } = run.stage.system.guards;
-    const effects = effectsBy(run, 'heal');
+    const effects = effectsBy(run, 'heal').filter(({ call }) => call.permission === 'k8s.pods/eviction.create');
     const evictions = effects
       .filter(({ call }, index) => effects.findIndex((other) => other.call.resource === call.resource) === index)
       .map(({ at }) => at as number);

@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'database' | 'pod';
+  readonly runbook: 'database' | 'pod' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
@@ -140,4 +140,41 @@ export const SCENES: readonly [Scene, ...Scene[]] = [
     },
   },
   { name: 'containers crash', weight: 2, runbook: 'pod', play: () => [breaks(0, 'crash-loop', 'this')] },
+];
+
+/**
+ * Disasters of a service's own limits. They are drawn apart from the others, in place of a few of them, so that the seeds of the others
+ * keep their plots.
+ */
+export const PRESSURES: readonly [Scene, ...Scene[]] = [
+  {
+    name: 'Cloud Run is crowded for a while',
+    weight: 5,
+    runbook: 'service',
+    play: (chance) => [
+      breaks(0, 'cloud-run-pressure', 'crowded'),
+      mends(minutes(chance.between(6, 16)), 'cloud-run-pressure'),
+    ],
+  },
+  {
+    name: 'Cloud Run stays crowded',
+    weight: 2,
+    runbook: 'service',
+    play: () => [breaks(0, 'cloud-run-pressure', 'crowded')],
+  },
+  {
+    name: 'Cloud Run is stuck',
+    weight: 3,
+    runbook: 'service',
+    play: () => [breaks(0, 'cloud-run-pressure', 'stuck')],
+  },
+  {
+    name: 'Cloud Run is crowded, then the primary is lost',
+    weight: 2,
+    runbook: 'database',
+    play: (chance) => [
+      breaks(-minutes(chance.between(1, 8)), 'cloud-run-pressure', chance.pick(['crowded', 'stuck'] as const)),
+      breaks(0, 'primary-database', 'refuses'),
+    ],
+  },
 ];

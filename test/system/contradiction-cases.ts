@@ -90,7 +90,7 @@ export const PEOPLE: readonly Case[] = [
   ],
   [
     'a pod heal that asks nobody',
-    [[['mode', 'perRunbook'], undefined]],
+    [[['mode', 'perRunbook', 'pod-heal'], undefined]],
     'approvals: says nobody who may decide on pod-heal, whose mode is approve: it could be asked for, and never be given',
   ],
   [

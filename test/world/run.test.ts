@@ -303,7 +303,7 @@ describe('instances', () => {
       fc.property(percents, fc.nat({ max: 50 }), fc.boolean(), (shares, manual, asked) => {
         const revisions = shares.map((percent) => ({ percent, routed: true, template: { min: 7, max: 1 } }));
         const scaling = { ...HELD, manual };
-        const counts = allocation(revisions, { scaling, asked, manualZeroHolds: true });
+        const counts = allocation(revisions, { scaling, asked, needed: 1, manualZeroHolds: true });
         expect(counts.reduce((sum, count) => sum + count, 0)).toBe(manual);
       }),
     );

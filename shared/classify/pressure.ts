@@ -1,0 +1,41 @@
+import type { Instant } from '../core/time.ts';
+import { activeInstances, requestVerdict } from '../ports/service-load.ts';
+import { type ApplicationFacts, isReadable } from './facts.ts';
+
+/** A service whose limit is what it lacks: every instance that it may have is busy, and requests are turned away. */
+export interface Pressure {
+  /** Instances that were busy. */
+  readonly active: number;
+  /** Its scaling, as it was looked at. */
+  readonly min: number;
+  readonly max: number;
+  /** The revision's own maximum, which no scaling of the service goes beyond. */
+  readonly revisionMax: number | undefined;
+  readonly text: string;
+}
+
+/**
+ * Whether a look finds a service under pressure. The autoscaler's own figure must say that the limit is reached, or a higher one
+ * could not help; and somebody independent of it must say that users feel it: the front end, which counts what it turns away, or
+ * ourselves, who were turned away, where the front end's figures are too old to say otherwise.
+ */
+export function pressureOf({ health, service, load }: ApplicationFacts, at: Instant): Pressure | undefined {
+  if (service === undefined || load === undefined || !isReadable(service) || !isReadable(load)) return undefined;
+  const { scaling, revisionMax } = service;
+  if (scaling.kind !== 'automatic' || scaling.max === undefined) return undefined;
+  const { min, max } = scaling;
+  const limit = Math.min(max, revisionMax ?? Number.POSITIVE_INFINITY);
+  const active = activeInstances(load, at);
+  if (active === undefined || active < limit) return undefined;
+  const requests = requestVerdict(load, at);
+  const isFelt = requests.says === 'refusing' || (requests.says === 'unknown' && health.kind !== 'serving');
+  if (!isFelt) return undefined;
+  const ours = health.kind === 'serving' ? '' : `, and we get ${health.detail}`;
+  return {
+    active,
+    min,
+    max,
+    revisionMax,
+    text: `${active} instances are busy, ${limit} are allowed, and ${requests.text}${ours}`,
+  };
+}

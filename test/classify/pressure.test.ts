@@ -1,0 +1,114 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ApplicationFacts, Facts } from '../../shared/classify/facts.ts';
+import type { Inquiry } from '../../shared/classify/evidence.ts';
+import { parseFacts } from '../../shared/classify/stored-facts.ts';
+import { factsText } from '../../shared/classify/facts.ts';
+import type { DeepHealth } from '../../shared/ports/applications.ts';
+import { targetId } from '../../shared/system/names.ts';
+import { ask, at, deadDatabase, every20, gke, look, run, wellDatabase } from './looks.ts';
+
+const ABOUT_RUN: Partial<Inquiry['state']> = {
+  target: targetId('application/api-run'),
+  targets: [targetId('application/api-run')],
+};
+
+/** The load of a minute, visible at `seconds`. */
+const load = (seconds: number, active: number, refused: number): ApplicationFacts['load'] => ({
+  minutes: [{ at: at(seconds - 60), requests: 100, refused }],
+  active: [{ at: at(seconds - 60), value: active }],
+});
+
+interface Seen {
+  readonly active?: number;
+  readonly refused?: number;
+  readonly health?: DeepHealth['kind'];
+  readonly max?: number;
+  readonly revisionMax?: number | undefined;
+}
+
+function service(seconds: number, { active = 4, refused = 50, health = 'serving', ...limits }: Seen): ApplicationFacts {
+  const facts = run(health);
+  if (facts.service === undefined || 'unreadable' in facts.service) throw new Error('the service is readable');
+  const { max = 4, revisionMax = 10 } = limits;
+  return {
+    ...facts,
+    service: { ...facts.service, scaling: { kind: 'automatic', min: 1, max }, revisionMax },
+    load: load(seconds, active, refused),
+  };
+}
+
+const pressed = (seconds: number, seen: Seen = {}): Facts =>
+  look(seconds, [wellDatabase(seconds)], [gke('serving'), service(seconds, seen)]);
+
+const asked = (seen: Seen = {}, more: Partial<Inquiry> = {}) =>
+  ask(
+    every20(20, 80, (seconds) => pressed(seconds, seen)),
+    ABOUT_RUN,
+    more,
+  );
+
+describe('a Cloud Run service under pressure', () => {
+  it('gets more instances when it has turned requests away at its limit for the whole window', () => {
+    expect(asked()).toMatchObject({
+      scenario: 'service-under-pressure',
+      confidence: 'confirmed',
+      conclusion: 'act',
+      runbook: 'service-scale-up',
+      target: 'application/api-run',
+      subject: { application: 'api-run' },
+    });
+  });
+
+  it('waits for the end of the window', () => {
+    const rounds = every20(20, 60, (seconds) => pressed(seconds));
+
+    expect(ask(rounds, ABOUT_RUN)).toMatchObject({ scenario: 'service-under-pressure', conclusion: 'wait' });
+  });
+
+  it('goes to people when dr.yaml allows no further instance', () => {
+    expect(asked({ max: 10, active: 10 })).toMatchObject({
+      conclusion: 'person',
+      reasons: [{ code: 'noInstanceLeft' }],
+    });
+  });
+
+  it('goes to people when its revision allows no further instance', () => {
+    const { conclusion, reasons } = asked({ max: 8, active: 4, revisionMax: 4 });
+
+    expect(conclusion).toBe('person');
+    expect(reasons[0]?.text).toMatch(/its revision allows no more than 4/);
+  });
+
+  it('goes to people when its limits have been raised before', () => {
+    expect(asked({}, { raisedInVain: true })).toMatchObject({ conclusion: 'person', runbook: null });
+  });
+
+  it.each<[string, Seen]>([
+    ['an instance is free', { active: 3 }],
+    ['all are busy and everybody is answered', { refused: 0 }],
+  ])('is none while %s', (_, seen) => {
+    expect(asked(seen).scenario).toBe('not-failed');
+  });
+
+  it('is the database’s incident while that is in doubt', () => {
+    const rounds = every20(20, 80, (seconds) =>
+      look(seconds, [deadDatabase(seconds)], [gke('failing'), service(seconds, { health: 'failing' })]),
+    );
+
+    expect(ask(rounds).scenario).toBe('database-primary-failure');
+  });
+
+  it('is not cured by instances while what shares its database fails as well', () => {
+    const rounds = every20(20, 80, (seconds) =>
+      look(seconds, [wellDatabase(seconds)], [gke('failing'), service(seconds, {})]),
+    );
+
+    expect(ask(rounds, ABOUT_RUN).runbook).toBeNull();
+  });
+
+  it('is read back from the evidence as it was seen', () => {
+    const facts = pressed(20);
+
+    expect(parseFacts(factsText(facts))).toEqual(facts);
+  });
+});

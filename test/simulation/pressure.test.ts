@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// A service that has no instance left: raised once, watched, and taken back, whatever happens to the worker meanwhile.
+
+/** Plays a plot in which everything must hold. */
+async function played(happenings: readonly Happening[]): Promise<Run> {
+  const run = await simulate(1, { ...calm([]), happenings });
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const presses = (variant: 'crowded' | 'stuck'): Happening =>
+  later(0, { kind: 'break', fault: 'cloud-run-pressure', variant });
+
+/** The crowd comes, and goes after nine minutes. */
+const CROWD = [presses('crowded'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' })];
+
+const limitsIn = ({ stage }: Run) => {
+  const { min, max } = stage.world.run.service({ location: REFERENCE.region, service: REFERENCE.api }).spec.scaling;
+  return { min, max };
+};
+
+const updates = ({ witness }: Run): number =>
+  witness.effects.filter(({ call }) => call.permission === 'run.services.update').length;
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'heal', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'heal',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+describe('A crowded Cloud Run service', () => {
+  it('gets more instances while the crowd is there, and its former limits afterwards, asking nobody', async () => {
+    const run = await played(CROWD);
+
+    expect(run.incidents[0]?.state).toMatchObject({ phase: { kind: 'resolved' }, approvals: [] });
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+  });
+
+  it.each(['raise-service', 'watch-relief', 'restore-service'])(
+    'is raised once and taken back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await played([...CROWD, atStep(action, deed)]);
+
+        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+        expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+        expect(updates(run)).toBe(2);
+      }
+    },
+  );
+
+  it('keeps the limits that it needs, and people are told', async () => {
+    const run = await played([presses('crowded')]);
+
+    expect(limitsIn(run)).toEqual({ min: 4, max: 8 });
+    expect(run.incidents[0]?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringMatching(/its limits stay at 4 to 8/) }),
+      }),
+    );
+  });
+});
+
+describe('A Cloud Run service that more instances do not help', () => {
+  it('is raised once in its incident, taken back, and left to people', async () => {
+    const run = await played([presses('stuck')]);
+
+    expect(run.incidents[0]?.state.phase.kind).toBe('needsPerson');
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+  });
+});
