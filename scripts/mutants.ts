@@ -11,7 +11,7 @@ import { type Fate, huntMutant } from './hunt-mutant.ts';
 const SECTION = 'mutants';
 
 /** Seeds within which the last table must have caught a mutant for `--quick` to play it. */
-const QUICK_SEEDS = 50;
+const QUICK_SEEDS = 10;
 
 /** Seeds between two lines of progress. */
 const PROGRESS = 50;

@@ -91,8 +91,8 @@ export const cellName = ({ row, point }: Pick<Cell, 'row' | 'point'>): string =>
 const allCells = (): readonly Cell[] =>
   MATRIX.flatMap((story) => story.rows.flatMap((row) => POINTS.map((point) => ({ story, row, point }))));
 
-/** The cells around the point of no return. */
-const QUICK = POINTS.map((point) => `promote/${point}`);
+/** The cells at the point of no return: its request is on its way, and it has taken effect with nobody told. */
+const QUICK = ['promote/intent-effect', 'promote/effect-outcome'];
 
 /** Cells by what the command line says. Throws a sentence when it names something that there is not. */
 export function chosenCells(options: {

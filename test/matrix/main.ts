@@ -13,7 +13,7 @@ import { playCell, type Result, resultWire } from './play-cell.ts';
 //
 //   npm run matrix -- --story database-failover      one plan
 //   npm run matrix -- --cells promote,stop/after     all cells of a step, or one
-//   npm run matrix -- --quick                        the cells around the point of no return; leaves docs/benchmarks.md alone
+//   npm run matrix -- --quick                        the cells at the point of no return; leaves docs/benchmarks.md alone
 //   npm run matrix -- --json                         results as NDJSON on stdout, progress on stderr
 //
 // `--play STORY STEP/POINT` is one cell in this process, whose result it prints: what the shards start.
