@@ -244,6 +244,7 @@ describe('the npm clients', () => {
       'dr-uptime',
       'dr-pod-not-ready',
       'dr-pod-crashloop',
+      'dr-cloudrun-no-instance',
     ]);
     const [policy] = await as('tick').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
     expect(policy).toMatchObject({
