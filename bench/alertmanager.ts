@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from '../sandbox/host/free-port.ts';
 import type { Intake } from './intake-side.ts';
+import { endProcess, startProgram, untilServing } from './started-process.ts';
 
 // Prometheus Alertmanager as Debian packages it, told to notify at once: every alert is a group of its own and waits for nobody.
 
@@ -32,7 +32,7 @@ export async function startAlertmanager(): Promise<Intake> {
   const port = await freePort();
   const config = join(folder, 'config.yml');
   writeFileSync(config, configOf(webhook.address));
-  const child = spawn(
+  const child = startProgram(
     PROGRAM,
     [
       `--config.file=${config}`,
@@ -41,9 +41,9 @@ export async function startAlertmanager(): Promise<Intake> {
       '--cluster.listen-address=',
       '--log.level=error',
     ],
-    { stdio: 'ignore' },
+    {},
   );
-  await ready(`http://127.0.0.1:${port}/-/ready`, child);
+  await untilServing(child, `http://127.0.0.1:${port}/-/ready`);
   return {
     publish: async (id) => {
       const decided = new Promise<void>((done) => waiting.set(id, done));
@@ -63,9 +63,7 @@ export async function startAlertmanager(): Promise<Intake> {
       await decided;
     },
     stop: async () => {
-      const ended = new Promise((done) => child.once('exit', done));
-      child.kill('SIGTERM');
-      await ended;
+      await endProcess(child, 'SIGTERM');
       webhook.server.close();
       webhook.server.closeAllConnections();
       rmSync(folder, { recursive: true, force: true });
@@ -103,17 +101,4 @@ async function listen(heard: (id: string) => void): Promise<{ readonly server: S
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the webhook has no port');
   return { server, address: `http://127.0.0.1:${address.port}/` };
-}
-
-/** Longest start, wall milliseconds; it takes a third of a second on a free core. */
-const START_MAX_MS = 30_000;
-
-async function ready(url: string, child: ChildProcess): Promise<void> {
-  const until = performance.now() + START_MAX_MS;
-  while (performance.now() < until && child.exitCode === null) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok === true) return;
-    await wait(50);
-  }
-  throw new Error('Alertmanager does not start');
 }

@@ -144,7 +144,7 @@ async function clicks(engines: Engines, count: number): Promise<readonly Click[]
   await onStage(opening, async (stage) => {
     const subscriber = new BareSubscriber();
     await subscriber.listen(stage);
-    // The first change is refused for now, again and again: however late the operator is, the run has changed nothing yet.
+    // The API refuses the first change each time that it is tried: however late the operator is, the run has changed nothing yet.
     stage.sandbox.world.kernel.faults.inject({ what: { kind: 'serverError' }, on: { permission: HOLD } });
     stage.break('primary-database');
     let seen = 0;

@@ -33,9 +33,3 @@ export async function publishBlock(
   await Promise.all(Array.from({ length: atOnce }, worker));
   return { latencies, took: performance.now() - begun };
 }
-
-/** The value below which that share of the values lies. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util';
 import { commitNow, measuredAt, writeSection } from '../scripts/benchmarks-page.ts';
 import { findFirestoreEmulator, findPubsubEmulator } from '../sandbox/host/google-emulators.ts';
 import { alertmanagerMissing, alertmanagerVersion, startAlertmanager } from './alertmanager.ts';
-import { type Block, percentile, publishBlock } from './intake-side.ts';
+import { type Block, publishBlock } from './intake-side.ts';
 import { startOwnIntake } from './own-intake.ts';
+import { quantile } from './quantile.ts';
 
 // `npm run bench -- intake [--blocks 10] [--alerts 40] [--burst 200] [--write]`: from an alert that is published to the decision that
 // is logged, beside Prometheus Alertmanager from its API to its webhook. Both are measured in one run, a block of the one after a
@@ -106,7 +107,7 @@ function figuresOf(calm: readonly Block[], bursts: readonly Block[]): Figures {
   const latencies = calm.flatMap((block) => block.latencies);
   const alerts = bursts.reduce((sum, block) => sum + block.latencies.length, 0);
   const took = bursts.reduce((sum, block) => sum + block.took, 0);
-  return { p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), perSecond: (1_000 * alerts) / took };
+  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), perSecond: (1_000 * alerts) / took };
 }
 
 function rowOf(name: string, own: Figures, peer: Figures | undefined, kept: string): string {

@@ -209,7 +209,7 @@ class GoogleCourier implements Courier {
     const outstanding = new Set<Promise<void>>();
     while (!signal.aborted) {
       if (outstanding.size >= outstandingMax) await Promise.race(outstanding);
-      // It answers when something waits, or empty after a while.
+      // It answers when something waits, or empty after a while. An emulator that does not answer is asked again, until the courier stops.
       const pulled = await this.#ask('POST', `${subscription}:pull`, { maxMessages: outstandingMax - outstanding.size })
         .then((said) => pulledWire.parse(said).receivedMessages)
         .catch(() => undefined);

@@ -60,6 +60,7 @@ export class Desk {
     if (this.#absorbing !== undefined) {
       if (this.#isNextTaken) return undefined;
       this.#isNextTaken = true;
+      // Its failure is told to whoever began it; here only its end counts.
       while (this.#absorbing !== undefined) await this.#absorbing.catch(() => undefined);
       this.#isNextTaken = false;
     }

@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant, seconds } from '../../shared/core/time.ts';
 import { absorb } from '../../shared/flows/absorb.ts';
-import { type FlowHome, summarise } from '../../shared/flows/flow-home.ts';
+import type { FlowHome } from '../../shared/flows/flow-home.ts';
 import { receiveAlert } from '../../shared/flows/intake.ts';
 import { event } from '../../shared/incident/events.ts';
-import { beginJournal } from '../../shared/log/journal.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
 import type { Store } from '../../shared/ports/store.ts';
-import { incidentId, targetId } from '../../shared/system/names.ts';
+import { targetId } from '../../shared/system/names.ts';
 import type { System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { counted } from './counted-store.ts';
+import { planted } from './planted.ts';
 import { flowStage, incidentsOf } from './stage.ts';
 
 const TARGETS = 230;
@@ -43,16 +43,8 @@ const alertOf = (number: number, id: string, summary = 'storm'): unknown => ({
 
 /** An incident of another time, or one that goes on, about a target of its own. */
 async function plant(home: FlowHome, name: string, ended: boolean): Promise<void> {
-  const opened = event('opened', {
-    dedupeKey: name,
-    source: 'alert',
-    target: `application/${name}`,
-    runbook: null,
-    headline: name,
-    drill: false,
-  });
-  const rest = ended ? [event('dismissed', { because: 'it was nothing' })] : [];
-  await beginJournal(incidentId(`inc-${name}`), [opened, ...rest], { ...home, summarise: summarise(home) });
+  const journal = await planted(home, name);
+  if (ended) await journal.append(() => [event('dismissed', { because: 'it was nothing' })]);
 }
 
 /** What fifty alerts of one target cost while so many incidents are in the store. */

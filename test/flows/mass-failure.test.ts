@@ -1,34 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes } from '../../shared/core/time.ts';
-import { type FlowHome, journalOf, summarise } from '../../shared/flows/flow-home.ts';
+import { journalOf } from '../../shared/flows/flow-home.ts';
 import { togetherWith } from '../../shared/flows/mass-failure.ts';
 import { decideResume } from '../../shared/incident/decide.ts';
 import { event, type NewEvent } from '../../shared/incident/events.ts';
 import { amidst } from '../../shared/incident/mass-failure.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
 import { held, tell } from '../../shared/incident/telling.ts';
-import { beginJournal, type Journal } from '../../shared/log/journal.ts';
+import type { Journal } from '../../shared/log/journal.ts';
 import { incidentId } from '../../shared/system/names.ts';
 import { counted } from './counted-store.ts';
+import { planted } from './planted.ts';
 import { flowStage } from './stage.ts';
-
-async function open(home: FlowHome, name: string): Promise<Journal> {
-  const opened = event('opened', {
-    dedupeKey: name,
-    source: 'alert',
-    target: `application/${name}`,
-    runbook: null,
-    headline: name,
-    drill: false,
-  });
-  return await beginJournal(incidentId(`inc-${name}`), [opened], { ...home, summarise: summarise(home) });
-}
 
 /** A home in which so many targets have failed at once, and the logs of their incidents, the oldest first. */
 async function failed(count: number) {
   const { home, clock } = flowStage();
   const journals: Journal[] = [];
-  for (let number = 0; number < count; number += 1) journals.push(await open(home, `t${number}`));
+  for (let number = 0; number < count; number += 1) journals.push(await planted(home, `t${number}`));
   return { home, clock, journals };
 }
 
@@ -66,7 +55,7 @@ describe('many targets that fail at once', () => {
   it('stay together for as long as they are open, however much later it is, and not with what fails afterwards', async () => {
     const { home, clock, journals } = await failed(6);
     clock.advance(minutes(60));
-    const late = await open(home, 'late');
+    const late = await planted(home, 'late');
 
     expect((await togetherWith((journals[0] as Journal).state(), home)).targets).toHaveLength(6);
     expect((await togetherWith(late.state(), home)).mass).toBeUndefined();
@@ -90,7 +79,7 @@ describe('many targets that fail at once', () => {
     for (const journal of journals.slice(1)) await end(journal);
     clock.advance(minutes(60));
     const later: Journal[] = [];
-    for (let number = 0; number < 9; number += 1) later.push(await open(home, `l${number}`));
+    for (let number = 0; number < 9; number += 1) later.push(await planted(home, `l${number}`));
     const again = (await togetherWith((later[0] as Journal).state(), home)).mass;
     expect(subjects(amidst(again, [], (later[0] as Journal).state()))).toEqual(['massFailure/8']);
   });
@@ -118,7 +107,7 @@ describe('many targets that fail at once', () => {
 describe('what was kept back', () => {
   it('is told when the others have ended and a person is still needed', async () => {
     const { home } = await failed(1);
-    const journal = await open(home, 'lonely');
+    const journal = await planted(home, 'lonely');
     const state = await journal.append(() => [event('needsPerson', { because: 'it is silent', tried: [], next: [] })]);
 
     expect(subjects(amidst(undefined, [], state))).toEqual(['person/untold']);
