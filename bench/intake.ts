@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { commitNow, measuredAt, writeSection } from '../scripts/benchmarks-page.ts';
 import { findFirestoreEmulator, findPubsubEmulator } from '../sandbox/host/google-emulators.ts';
@@ -116,7 +115,7 @@ function rowOf(name: string, own: Figures, peer: Figures | undefined, kept: stri
 }
 
 const tableOf = (rows: readonly string[]): readonly string[] => [
-  `${measuredAt(commitNow())}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}; in brackets the ratio to Alertmanager in the same run.`,
+  `${measuredAt(commitNow())}; in brackets the ratio to Alertmanager in the same run.`,
   '',
   '| | p50 | p99 | in a burst | what is kept |',
   '|---|---|---|---|---|',
