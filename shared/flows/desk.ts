@@ -55,6 +55,11 @@ export class Desk {
   #looks = 0;
   readonly #waitingLooks: (() => void)[] = [];
 
+  /** Whether nobody is absorbing, or waits to. */
+  isFree(): boolean {
+    return this.#absorbing === undefined;
+  }
+
   /** Runs `work` after whoever is at it; `undefined` when somebody else will do it instead (K1). */
   async absorbInTurn<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (this.#absorbing !== undefined) {

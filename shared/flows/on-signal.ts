@@ -26,8 +26,7 @@ export async function onSignal(event: SignalEvent, home: WorldHome): Promise<voi
     await refuse(topic, messageId, data.malformed, home);
     return;
   }
-  await (topic === 'dr-commands'
-    ? receiveCommand(data.value, messageId, home)
-    : receiveAlert(data.value, messageId, home));
-  await withLooks(home, (look) => absorb(home, look));
+  const arriving =
+    topic === 'dr-commands' ? receiveCommand(data.value, messageId, home) : receiveAlert(data.value, messageId, home);
+  await withLooks(home, (look) => absorb(home, look, arriving));
 }

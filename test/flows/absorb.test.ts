@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { instant, seconds } from '../../shared/core/time.ts';
+import { instant, millis, seconds } from '../../shared/core/time.ts';
 import { absorb } from '../../shared/flows/absorb.ts';
 import type { FlowHome } from '../../shared/flows/flow-home.ts';
 import { receiveAlert } from '../../shared/flows/intake.ts';
@@ -105,6 +105,74 @@ describe('a storm over many targets', () => {
     expect(asked.calls['log.append']).toBe(40);
   });
 });
+
+describe('a signal that arrives while nobody absorbs', () => {
+  it('is received while the absorber’s lease is asked for, so that both share one visit to the disk', async () => {
+    const { home } = flowStage(withServices(1));
+    const under: string[] = [];
+    const store = { ...noting(home.store, under), pace: millis(0) };
+    const one = { ...home, store };
+
+    await absorb(one, undefined, receiveAlert(alertOf(0, '0.1'), 'm1', one));
+
+    expect(under.slice(0, 2)).toEqual(['receive', 'acquire']);
+    expect((await incidentsOf(home)).map(({ signals }) => signals)).toEqual([1]);
+  });
+
+  it('and is not taken by the store is told to whoever delivers it, and holds up nobody', async () => {
+    const { home } = flowStage(withServices(1));
+    const down = { ...home.store.log, receive: async () => Promise.reject(new PortError('retryable', 'busy', 'no')) };
+    const one = { ...home, store: { ...home.store, pace: millis(0), log: down } };
+
+    await expect(absorb(one, undefined, receiveAlert(alertOf(0, '0.1'), 'm1', one))).rejects.toThrow('no');
+
+    expect(await home.store.leases.read('absorber')).toBeUndefined();
+  });
+
+  it('while others absorb is absorbed however late it gets into the inbox', async () => {
+    const { home } = flowStage(withServices(3));
+    const one = { ...home, store: { ...home.store, pace: millis(0) } };
+    const late = Promise.withResolvers<undefined>();
+    const arriving = (number: number) => receiveAlert(alertOf(number, `0.${number}`), 'm', one);
+    const first = [0, 1].map((number) => absorb(one, undefined, arriving(number)));
+    const last = absorb(
+      one,
+      undefined,
+      late.promise.then(() => arriving(2)),
+    );
+
+    await Promise.all(first);
+    late.resolve(undefined);
+    await last;
+
+    expect(await incidentsOf(home)).toHaveLength(3);
+    expect(await home.store.log.waiting('unassigned', 1)).toEqual([]);
+  });
+});
+
+/** A store that notes what is asked of it before anything is answered. */
+function noting(store: Store, asked: string[]): Store {
+  return {
+    ...store,
+    log: {
+      ...store.log,
+      receive: async (entry) => {
+        asked.push('receive');
+        await new Promise(setImmediate);
+        const answer = await store.log.receive(entry);
+        asked.push('received');
+        return answer;
+      },
+    },
+    leases: {
+      ...store.leases,
+      acquire: async (...claim) => {
+        asked.push('acquire');
+        return await store.leases.acquire(...claim);
+      },
+    },
+  };
+}
 
 describe('what can’t be absorbed', () => {
   it('as one event, because its texts are too long, is absorbed in several', async () => {
