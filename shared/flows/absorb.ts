@@ -5,7 +5,8 @@ import { event, type NewEvent } from '../incident/events.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { beginJournal } from '../log/journal.ts';
 import { isPortError } from '../ports/port-error.ts';
-import type { Head, InboxEntry } from '../ports/store.ts';
+import type { Head, InboxEntry, Store } from '../ports/store.ts';
+import { beginningOf } from '../signals/alert.ts';
 import { type IncidentId, incidentId, incidentIdOf, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { dependenciesOf, dependentsOf, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
@@ -23,6 +24,7 @@ import { readWaiting, type Signal } from './waiting-signal.ts';
 // A4. Under a storm the head of an incident is written at most once a second (decisions.md 9). What comes sooner waits in the inbox,
 //     and holds up nothing that belongs to others.
 // A5. A log that can't be appended to keeps no signal from people: its signals begin an incident of their own.
+// A6. The end of an alert goes into the log that its beginning opened, also where that incident has ended: it is news to nobody.
 
 /** Turns of one call: longer than another absorber's lease can hold it up; what is left then is for `tick`. */
 const PATIENCE = 30;
@@ -108,11 +110,14 @@ async function absorbOnce(home: FlowHome, arriving: Promise<unknown> | undefined
   }
 }
 
-/** A signal that waits, and the targets whose open incident it may belong to (A2). */
+/** A signal that waits, where it may belong. */
 interface Waiting {
   readonly entry: InboxEntry;
   readonly signal: Signal;
+  /** The targets whose open incident it may belong to (A2). */
   readonly near: readonly TargetId[];
+  /** The incident that the alert whose end it is has opened (A6). */
+  readonly begun: IncidentId | undefined;
 }
 
 /** What waits, by the incident that it goes to, and when the heads of those that are open may be written again (A4). */
@@ -124,10 +129,12 @@ interface Assigned {
 async function absorbBatch(home: FlowHome, until: Instant): Promise<Turn> {
   const { store, clock, system } = home;
   const entries = await store.log.waiting('unassigned', BATCH);
-  const waiting = entries.map((entry): Waiting => {
-    const signal = readWaiting(entry);
-    return { entry, signal, near: nearTo(signal, system) };
-  });
+  const waiting = await Promise.all(
+    entries.map(async (entry): Promise<Waiting> => {
+      const signal = readWaiting(entry);
+      return { entry, signal, near: nearTo(signal, system), begun: await begunBy(signal, store) };
+    }),
+  );
   const near = [...new Set(waiting.flatMap((one) => one.near))];
   const { groups, notBefore } = assigned(
     waiting,
@@ -154,7 +161,7 @@ async function absorbBatch(home: FlowHome, until: Instant): Promise<Turn> {
   return { touched, failed, again: Number.isFinite(next) ? millis(next) : undefined };
 }
 
-/** The incident of each signal: the one it names, one that is about what it is near to (A2), or a new one. */
+/** The incident of each signal: the one it names, its alert's own (A6), one that is about what it is near to (A2), or a new one. */
 function assigned(waiting: readonly Waiting[], open: readonly Head[]): Assigned {
   const byTarget = new Map<TargetId, IncidentId>();
   const learn = (targets: readonly TargetId[], id: IncidentId): void => {
@@ -166,7 +173,7 @@ function assigned(waiting: readonly Waiting[], open: readonly Head[]): Assigned 
     const { incident, record } = one.signal;
     const related = one.near.find((target) => byTarget.has(target));
     const found = related === undefined ? undefined : byTarget.get(related);
-    const id = incident === null ? (found ?? incidentIdOf(record.key)) : incidentId(incident);
+    const id = incident === null ? (one.begun ?? found ?? incidentIdOf(record.key)) : incidentId(incident);
     const group = groups.get(id) ?? [];
     group.push(one);
     groups.set(id, group);
@@ -294,6 +301,13 @@ function wishes(signal: Signal, state: IncidentState, { system, clock }: FlowHom
     case 'test':
       return [];
   }
+}
+
+/** The incident that an alert has opened, if it is the alert's end that has come now (A6). */
+async function begunBy({ nature, record }: Signal, store: Store): Promise<IncidentId | undefined> {
+  if (nature !== 'closed') return undefined;
+  const head = await store.log.head(incidentIdOf(beginningOf(record.key)));
+  return head?.incident;
 }
 
 /** The targets whose open incident a signal may belong to, its own first (A2). */

@@ -61,7 +61,10 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
         named,
         ...voidOpen(state, `${diagnosis.scenario}: ${reasons}`),
         event('dismissed', { because: `${diagnosis.scenario}: ${reasons}` }),
-        tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons),
+        // Only ends of alerts were heard of, and nothing is wrong.
+        ...(state.firstSignalAt === undefined
+          ? []
+          : [tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons)]),
       ];
     case 'wait':
       if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;

@@ -35,6 +35,9 @@ export interface Alert {
   readonly dedupeKey: string;
 }
 
+/** The dedupe key of the beginning of an alert, from that of its end. */
+export const beginningOf = (endKey: string): string => endKey.replace(/\/closed$/, '/open');
+
 /** Longest of a name or a label; resource names are shorter (facts.md 1.1 and 1.4). */
 const NAME_MAX = 256;
 

@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import type { Json } from '../../shared/core/json.ts';
 import { after, millis, minutes, toIso } from '../../shared/core/time.ts';
 import { absorb } from '../../shared/flows/absorb.ts';
+import { journalOf } from '../../shared/flows/flow-home.ts';
 import { receiveAlert, receiveCommand } from '../../shared/flows/intake.ts';
+import { type Conclusion, decideLook } from '../../shared/incident/decide.ts';
+import { event } from '../../shared/incident/events.ts';
 import { flowStage, incidentsOf } from './stage.ts';
 
 const sample = (name: string): Record<string, unknown> =>
@@ -15,6 +18,38 @@ function alertNumber(name: string, id: string): unknown {
   const alert = sample(name) as { incident: Record<string, unknown> };
   return { ...alert, incident: { ...alert.incident, incident_id: id } };
 }
+
+/** The end of an alert. */
+function endOf(name: string): unknown {
+  const alert = sample(name) as { incident: Record<string, unknown> };
+  return { ...alert, incident: { ...alert.incident, state: 'closed' } };
+}
+
+/** What a look says that found everything well. */
+const FOUND_NOTHING: Conclusion = {
+  round: 1,
+  facts: 'facts',
+  summary: [],
+  diagnosis: {
+    scenario: 'not-failed',
+    target: 'database/coditect-dms-db',
+    subject: {},
+    confidence: 'confirmed',
+    conclusion: 'nothing',
+    runbook: null,
+    lookAgainInMs: null,
+    reasons: [],
+    wouldChangeMind: [],
+    evidence: 'facts',
+    failedSinceMs: null,
+  },
+  plan: undefined,
+  mode: 'approve',
+  brakes: [],
+  walls: [],
+  policy: undefined,
+  approval: 'apr-1',
+};
 
 const command = (changes: Record<string, unknown>, now: number) => ({
   kind: 'dr.command',
@@ -72,6 +107,39 @@ describe('a signal', () => {
     const incidents = await incidentsOf(home);
     expect(incidents).toHaveLength(1);
     expect(incidents[0]?.targets).toContain('application/api-run');
+  });
+
+  it('that an alert has ended goes into the incident that the alert opened, also when that is over', async () => {
+    const { home, clock } = flowStage();
+    await receiveAlert(sample('01-cloudsql-down-open'), 'm1', home);
+    const [id] = await absorb(home);
+    if (id === undefined) throw new Error('the alert opens an incident');
+    await (await journalOf(id, home))?.append(() => [event('dismissed', { because: 'it was nothing' })]);
+    clock.advance(minutes(5));
+
+    await receiveAlert(endOf('01-cloudsql-down-open'), 'm2', home);
+    await absorb(home);
+
+    const [incident, ...others] = await incidentsOf(home);
+    expect(others).toEqual([]);
+    expect(incident).toMatchObject({ id, signals: 2, phase: { kind: 'dismissed' } });
+    expect(await home.store.log.heads('open', 10)).toEqual([]);
+  });
+
+  it.each([
+    ['that an alert has ended is told to nobody', endOf('01-cloudsql-down-open'), []],
+    ['that an alert has begun is told', sample('01-cloudsql-down-open'), ['dismissed']],
+  ])('%s when a look finds nothing wrong', async (_, data, told) => {
+    const { home, clock } = flowStage();
+    await receiveAlert(data, 'm1', home);
+    await absorb(home);
+    const [incident] = await incidentsOf(home);
+    if (incident === undefined) throw new Error('a signal opens an incident');
+
+    const events = decideLook(incident, FOUND_NOTHING, clock.now());
+
+    expect(events.flatMap(({ kind, data }) => (kind === 'noticeDue' ? [data.notice.kind] : []))).toEqual(told);
+    expect(events.some(({ kind }) => kind === 'dismissed')).toBe(true);
   });
 
   it('that can’t be read is recorded, shown and never asked for again', async () => {
