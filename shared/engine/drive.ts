@@ -66,7 +66,7 @@ export async function drive(journal: Journal, driver: Driver): Promise<DriveOutc
   const first = nextMove(journal.state(), driver.clock.now());
   if (run === undefined || !('role' in first) || first.role !== driver.role) return { kind: 'idle' };
   const { leases, clock, worker, guards } = driver;
-  const keys = [`incident/${journal.id}`, ...run.plan.holds.map((target) => `target/${target}`)];
+  const keys = [`incident/${journal.id}`, ...run.plan.holds.map((target) => `target/${target}`)] as const;
   const taken = await takeLeases(keys, { leases, clock, holder: worker, length: guards.lease, skew: guards.clockSkew });
   if (taken.kind === 'taken') return { kind: 'later', because: `${taken.key} is held by ${taken.by}` };
   try {

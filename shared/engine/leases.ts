@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.ts';
 import { type Instant, type Millis, millis } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isPortError } from '../ports/port-error.ts';
@@ -31,27 +32,74 @@ export interface LeaseOptions {
   readonly skew: Millis;
 }
 
-/** Takes all keys or none; `taken` names the first that somebody else holds, and until when. */
+/** What became of asking for several leases: all are held, or none is. */
+type Taking<Held> =
+  | { readonly kind: 'holding'; readonly holding: Held }
+  | { readonly kind: 'taken'; readonly key: string; readonly by: string; readonly until: Instant };
+
+/**
+ * Takes all keys or none; `taken` names the first that somebody else holds, and until when. The first key decides between workers for the
+ * same thing; the others are asked for at once, since a store may be far away.
+ */
 export async function takeLeases(
-  keys: readonly string[],
+  [first, ...others]: readonly [string, ...string[]],
   options: LeaseOptions,
-): Promise<
-  | { readonly kind: 'holding'; readonly holding: Holding }
-  | { readonly kind: 'taken'; readonly key: string; readonly by: string; readonly until: Instant }
-> {
-  const { leases, clock, holder, length } = options;
+): Promise<Taking<Holding>> {
+  const since = options.clock.monotonic();
+  const own = await takeInOrder([first], options);
+  if (own.kind === 'taken') return own;
+  try {
+    const rest = await takeOthers(others, options);
+    if (rest.kind === 'holding')
+      return { kind: 'holding', holding: new HeldLeases([...own.holding, ...rest.holding], since, options) };
+    await giveBack(own.holding, options.leases);
+    return rest;
+  } catch (error) {
+    await giveBack(own.holding, options.leases);
+    throw error;
+  }
+}
+
+/**
+ * Two that want the same keys at once may each get some of them, in a store that answers in any order. Whoever misses one gives back its
+ * others and asks again, in the order of the keys: there the first to get one is not stopped half way by the other.
+ */
+async function takeOthers(keys: readonly string[], options: LeaseOptions): Promise<Taking<readonly Lease[]>> {
+  const atOnce = await takeAtOnce(keys, options);
+  return atOnce.kind === 'holding' || keys.length === 1 ? atOnce : await takeInOrder(keys.toSorted(), options);
+}
+
+async function takeAtOnce(keys: readonly string[], options: LeaseOptions): Promise<Taking<readonly Lease[]>> {
+  const { leases, holder, length } = options;
+  const asked = await Promise.allSettled(keys.map((key) => leases.acquire(key, holder, length)));
+  const answers = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const held = answers.flatMap((answer) => (answer.kind === 'held' ? [answer.lease] : []));
+  if (held.length === keys.length) return { kind: 'holding', holding: held };
+  await giveBack(held, leases);
+  const failed = asked.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const taken = answers.find((answer) => answer.kind === 'taken');
+  assert(taken !== undefined, 'a lease is held, taken, or its acquisition failed');
+  return { kind: 'taken', key: taken.by.key, by: taken.by.holder, until: taken.by.expiresAt };
+}
+
+async function takeInOrder(keys: readonly string[], options: LeaseOptions): Promise<Taking<readonly Lease[]>> {
+  const { leases, holder, length } = options;
   const held: Lease[] = [];
-  const since = clock.monotonic();
   for (const key of keys) {
     const outcome = await leases.acquire(key, holder, length);
     if (outcome.kind === 'taken') {
-      for (const lease of held) await leases.release(lease);
+      await giveBack(held, leases);
       return { kind: 'taken', key, by: outcome.by.holder, until: outcome.by.expiresAt };
     }
     held.push(outcome.lease);
   }
-  return { kind: 'holding', holding: new HeldLeases(held, since, options) };
+  return { kind: 'holding', holding: held };
 }
+
+const giveBack = async (held: readonly Lease[], leases: LeaseStore): Promise<void> => {
+  await Promise.all(held.map((lease) => leases.release(lease)));
+};
 
 class HeldLeases implements Holding {
   readonly token: number;
@@ -84,26 +132,24 @@ class HeldLeases implements Holding {
   async release(): Promise<void> {
     if (this.#lost) return;
     this.#lost = true;
-    for (const lease of this.#held) await this.#options.leases.release(lease);
+    await giveBack(this.#held, this.#options.leases);
   }
 
   async #renew(): Promise<void> {
     const { leases, clock, length } = this.#options;
     const since = clock.monotonic();
+    const asked = await Promise.allSettled(this.#held.map((lease) => leases.renew(lease, length)));
     const renewed: Lease[] = [];
-    for (const lease of this.#held) {
-      try {
-        const next = await leases.renew(lease, length);
-        if (next === undefined) {
-          this.#lost = true;
-          return;
-        }
-        renewed.push(next);
-      } catch (error) {
-        // An unreachable store is not a lost lease: what remains of the present term still counts (L1).
-        if (isPortError(error) && error.kind !== 'permanent') return;
-        throw error;
-      }
+    let failure: unknown;
+    for (const one of asked)
+      if (one.status === 'rejected') failure ??= one.reason;
+      else if (one.value !== undefined) renewed.push(one.value);
+      else this.#lost = true;
+    if (this.#lost) return;
+    if (failure !== undefined) {
+      // An unreachable store is not a lost lease: what remains of the present term still counts (L1).
+      if (isPortError(failure) && failure.kind !== 'permanent') return;
+      throw failure;
     }
     this.#held = renewed;
     this.#since = since;
