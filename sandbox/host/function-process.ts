@@ -81,6 +81,9 @@ const RESTART_DELAY_MS = 1_000;
 /** Processes in a row that may end without having served: beyond, it is no crash but a mistake. */
 const FAILED_STARTS_MAX = 5;
 
+/** Lines of a failed start that are told: a message, and where it came from. */
+const COMPLAINT_LINES = 12;
+
 /** Longest start, wall time: 14 functions that load Google's clients at once on two cores take 15 s. */
 const START_MAX_MS = 60_000;
 
@@ -100,6 +103,8 @@ class Supervised implements FunctionProcess {
   #state: State;
   #port: number;
   #failedStarts = 0;
+  /** What it wrote last to its standard error since it was started: why it does not start, if it does not. */
+  #complaint: string[] = [];
   #waitingForReady: { readonly resolve: () => void; readonly reject: (why: Error) => void }[] = [];
   #waitingForEnd: (() => void)[] = [];
   /** Resolves when the process that was ended last is gone. */
@@ -157,6 +162,7 @@ class Supervised implements FunctionProcess {
       detached: true,
     });
     living.add(child);
+    this.#complaint = [];
     child.stdin.on('error', () => undefined); // it ended while we held its input: its exit says so
     createInterface({ input: child.stdout }).on('line', (text) => this.#heard(child, 'stdout', text));
     createInterface({ input: child.stderr }).on('line', (text) => this.#heard(child, 'stderr', text));
@@ -169,6 +175,7 @@ class Supervised implements FunctionProcess {
     const record = stream === 'stdout' ? recordOf(text) : undefined;
     const port = portOf(record);
     if (port !== undefined && this.#state.kind === 'starting' && this.#state.child === child) this.#serves(child, port);
+    if (stream === 'stderr') this.#complaint = [...this.#complaint, text].slice(-COMPLAINT_LINES);
     this.#options.onLine({ stream, text, record });
   }
 
@@ -223,7 +230,8 @@ class Supervised implements FunctionProcess {
   }
 
   #ended(): Error {
-    return new Error(`${this.name} ${this.#state.kind === 'gaveUp' ? 'does not start' : 'has been stopped'}`);
+    if (this.#state.kind !== 'gaveUp') return new Error(`${this.name} has been stopped`);
+    return new Error([`${this.name} does not start`, ...this.#complaint].join('\n  '));
   }
 
   async #end(): Promise<void> {

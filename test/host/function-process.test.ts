@@ -107,6 +107,15 @@ describe('a function’s process', () => {
     ]);
   });
 
+  it('says in its own words why it never comes to serve', async () => {
+    const { process: first } = served();
+    await first.ready();
+
+    const { process: second } = served({}, Number(new URL(first.url).port));
+
+    await expect(second.ready()).rejects.toThrow(/heal does not start\n[^]*EADDRINUSE/);
+  });
+
   it('is another process after a restart, and serves when that is over', async () => {
     const { process: heal, exits } = served();
     await heal.ready();
