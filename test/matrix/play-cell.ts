@@ -30,7 +30,10 @@ const SETTLING = seconds(10);
 /** Timelines of cells that went wrong. */
 const LOGS = '.dr/matrix';
 
-/** Plays one cell on a sandbox of its own. A story that can't be followed to an end is a wrong cell, not a rejection. */
+/**
+ * Plays one cell on a sandbox of its own. A story that can't be followed to an end is a wrong cell, not a rejection; a sandbox that does not
+ * start says nothing about the cell, which was not hit.
+ */
 export async function playCell(cell: Cell): Promise<Result> {
   const began = performance.now();
   const name = cellName(cell);
@@ -46,15 +49,20 @@ export async function playCell(cell: Cell): Promise<Result> {
     tries: 1,
   };
   let result = played;
+  let isStaged = false;
   try {
     await onStage({ name: `matrix/${cell.story.runbook}/${name}` }, async (stage) => {
+      isStaged = true;
       result = { ...played, ...(await playOn(stage, cell)) };
       if (result.wrongs.length > 0) keepLog(name, `${result.wrongs.join('\n')}\n\n${await stage.told()}`);
     });
   } catch (error) {
     const told = error instanceof Error ? error.message : String(error);
     keepLog(name, told);
-    result = { ...played, hit: true, wrongs: [told.split('\n')[0] ?? 'unknown'] };
+    const first = told.split('\n')[0] ?? 'unknown';
+    result = isStaged
+      ? { ...played, hit: true, wrongs: [first] }
+      : { ...played, fell: `nowhere: ${first}`, wrongs: [] };
   }
   return { ...result, wallMs: Math.round(performance.now() - began) };
 }
