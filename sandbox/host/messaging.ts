@@ -32,6 +32,9 @@ const SUBSCRIBER: Readonly<Record<Topic, FunctionName>> = {
   'dr-ticks': 'tick',
 };
 
+/** What is lost when a message of it is: of the other topics `tick` finds what is due. Their dead letters go to `tick`. */
+const SIGNALS: readonly Topic[] = ['dr-alerts', 'dr-commands'];
+
 /** Whoever appends to an incident's log wakes whoever acts next (decisions.md 8). */
 const WAKERS: readonly FunctionName[] = ['classify', 'heal', 'recover', 'approve', 'notify', 'tick'];
 
@@ -127,6 +130,12 @@ export async function startMessaging(options: MessagingOptions): Promise<Messagi
           deadLetter: { topic: deadTopic(topic), attemptsMax: ATTEMPTS_MAX },
         });
       }
+      if (name !== 'tick') return;
+      for (const topic of SIGNALS)
+        await courier.subscribe({
+          ...subscriptionOf(`${name}-${deadTopic(topic)}${suffix}`, deadTopic(topic)),
+          delivery: { kind: 'push', endpoint, oidc, outstandingMax: OUTSTANDING_MAX },
+        });
     },
     startTicks() {
       endTicks();
@@ -170,7 +179,7 @@ const deadTopic = (topic: Topic): string => `${topic}-dead`;
 /** Who delivers Pub/Sub's pushes. */
 const pushPrincipal = (project: Project): Principal => functionPrincipal('pubsub-push', project.id);
 
-/** Dead letters wait for people, who pull them, read them and publish them again. */
+/** Dead letters are kept for people, who can pull and read them. */
 const deadLettersOf = (topic: Topic): SubscriptionConfig => ({
   ...subscriptionOf(deadTopic(topic), deadTopic(topic)),
   ackDeadline: minutes(1),

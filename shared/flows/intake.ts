@@ -106,6 +106,26 @@ export async function receiveSuspicion(suspicion: Suspicion, home: FlowHome): Pr
   );
 }
 
+/** Receives, for people, that a message was given up on by every function that got it, and what the last of them said. */
+export async function receiveUnprocessed(
+  topic: string,
+  messageId: string,
+  because: string,
+  home: FlowHome,
+): Promise<Intake> {
+  const record = {
+    key: `unprocessed/${topic}/${messageId}`,
+    source: 'tick' as const,
+    relation: 'cause' as const,
+    target: null,
+    subject: {},
+    summary: previewOf(`a message of ${topic} that could not be taken in (${because})`),
+    at: home.clock.now(),
+    runbook: null,
+  };
+  return await receive({ record, nature: 'alert', runbook: null, incident: null, by: null }, home);
+}
+
 /** Records what can't be read, once per message, where `status` shows it (I4). */
 export async function refuse(topic: string, messageId: string, bad: Malformed, home: FlowHome): Promise<Intake> {
   await home.store.documents.put(

@@ -1,36 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { PortError } from '../../shared/ports/port-error.ts';
-import type { World } from '../../shared/ports/ports.ts';
-import { type SignalEvent, onSignal } from '../../shared/flows/on-signal.ts';
-import type { FlowHome, WorldHome } from '../../shared/flows/flow-home.ts';
+import { onSignal } from '../../shared/flows/on-signal.ts';
+import type { FlowHome } from '../../shared/flows/flow-home.ts';
 import type { Store } from '../../shared/ports/store.ts';
 import { tick } from '../../shared/flows/tick.ts';
-import { flowStage, incidentsOf } from './stage.ts';
-
-/** A home whose world counts what it is asked, and answers nothing. */
-function stage() {
-  const { home, clock } = flowStage();
-  let asked = 0;
-  const silent = async (): Promise<never> => {
-    asked += 1;
-    throw new PortError('retryable', 'silent', 'asking the world');
-  };
-  const part = new Proxy({}, { get: () => silent });
-  const world = new Proxy({}, { get: () => part }) as World; // every port's every method
-  return { home: { ...home, world } satisfies WorldHome, clock, asked: () => asked };
-}
-
-const push = (data: string | Buffer, messageId = 'm1'): SignalEvent => ({
-  source: '//pubsub.googleapis.com/projects/p/topics/dr-alerts',
-  data: { message: { messageId, data: Buffer.from(data).toString('base64') } },
-});
-
-const alert = JSON.parse(readFileSync('test/fixtures/alerts/08-test-notification.json', 'utf8')) as {
-  readonly incident: Record<string, unknown>;
-};
-const alertWith = (changes: Record<string, unknown>, more: Record<string, unknown> = {}): string =>
-  JSON.stringify({ ...alert, ...more, incident: { ...alert.incident, ...changes } });
+import { alertWith, push, silentStage } from './silent-world.ts';
+import { incidentsOf } from './stage.ts';
 
 const refusals = async (home: FlowHome) =>
   (await home.store.documents.list('refused/', 10)).map(({ value }) => value as { readonly because: string });
@@ -40,7 +15,7 @@ const TEN_MB = 10_000_000;
 
 describe('a message of the most that Pub/Sub carries', () => {
   it('is taken when it is an alert, its texts cut to what people read', async () => {
-    const { home } = stage();
+    const { home } = silentStage();
     await onSignal(push(alertWith({ summary: '🔥'.repeat(TEN_MB / 10), documentation: 'x'.repeat(TEN_MB / 2) })), home);
 
     const [incident] = await incidentsOf(home);
@@ -49,7 +24,7 @@ describe('a message of the most that Pub/Sub carries', () => {
   });
 
   it('is recorded with a short preview when it is not', async () => {
-    const { home } = stage();
+    const { home } = silentStage();
     await onSignal(push(Buffer.alloc(TEN_MB, 'x')), home);
     await onSignal(push(`${'['.repeat(TEN_MB / 2)}${']'.repeat(TEN_MB / 2)}`, 'm2'), home);
 
@@ -61,7 +36,7 @@ describe('a message of the most that Pub/Sub carries', () => {
 
 describe('a poison message', () => {
   it('under an id that no store takes is recorded all the same, once', async () => {
-    const { home } = stage();
+    const { home } = silentStage();
     const poison = push('no JSON', 'id\u0000\ud800');
     await onSignal(poison, home);
     await onSignal(poison, home);
@@ -70,7 +45,7 @@ describe('a poison message', () => {
   });
 
   it('that no store takes for its size is shown to people and acknowledged', async () => {
-    const { home } = stage();
+    const { home } = silentStage();
     const receive = async (): Promise<never> => {
       throw new PortError('permanent', 'too large', 'receiving signal x');
     };
@@ -82,7 +57,7 @@ describe('a poison message', () => {
 
 describe('a message that is days old', () => {
   it('only causes a look: an alert is never evidence', async () => {
-    const { home, clock } = stage();
+    const { home, clock } = silentStage();
     const old = Math.floor(clock.now() / 1_000) - 7 * 86_400;
     await onSignal(push(alertWith({ started_at: old, state: 'open' })), home);
 
@@ -109,7 +84,7 @@ function absent(store: Store): Store {
 
 describe('an absent store', () => {
   it('sends every message back, is named in the error, and lets nobody look or act', async () => {
-    const { home, asked } = stage();
+    const { home, asked } = silentStage();
     const cut = { ...home, store: absent(home.store) };
 
     await expect(onSignal(push(alertWith({})), cut)).rejects.toThrow('asking the store: retryable (unavailable)');
@@ -119,7 +94,7 @@ describe('an absent store', () => {
   });
 
   it('is none any more when it is back: the message that comes again is taken', async () => {
-    const { home } = stage();
+    const { home } = silentStage();
     await expect(onSignal(push(alertWith({})), { ...home, store: absent(home.store) })).rejects.toThrow();
 
     await onSignal(push(alertWith({})), home);
