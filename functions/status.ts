@@ -1,6 +1,6 @@
 import type { Request, Response } from '@google-cloud/functions-framework';
 import { z } from 'zod';
-import { incidentTimeline, type Overview, overview } from '../shared/flows/status.ts';
+import { incidentTimeline, type Overview, overview, stopText } from '../shared/flows/status.ts';
 import { incidentPage, overviewPage, type OverviewView, STATUS_HEADERS } from '../shared/status/page.ts';
 import { statusHome } from '../shared/wiring/homes.ts';
 
@@ -33,10 +33,8 @@ export async function onRequest(request: Request, response: Response): Promise<v
 }
 
 const summaryWire = z.object({ phase: z.string(), scenario: z.string().nullable(), headline: z.string() });
-const stopWire = z.object({ on: z.boolean(), by: z.string(), reason: z.string() });
 
 function viewOf(seen: Overview): OverviewView {
-  const stop = stopWire.safeParse(seen.killSwitch);
   return {
     incidents: seen.incidents.map(({ id, summary }) => {
       const read = summaryWire.safeParse(summary);
@@ -47,7 +45,7 @@ function viewOf(seen: Overview): OverviewView {
         headline: read.data?.headline ?? '',
       };
     }),
-    stopped: stop.success && stop.data.on ? `${stop.data.by}: ${stop.data.reason}` : undefined,
+    stopped: stopText(seen.killSwitch),
     refused: seen.refused.map(({ key, value }) => `${key}: ${JSON.stringify(value)}`),
   };
 }

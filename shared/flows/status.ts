@@ -1,7 +1,8 @@
+import { unreachable } from '../core/assert.ts';
 import type { Json } from '../core/json.ts';
 import { parseEvent } from '../incident/events.ts';
 import { replay } from '../incident/evolve.ts';
-import { readKillSwitch } from '../guards/kill-switch.ts';
+import { type KillSwitch, readKillSwitch } from '../guards/kill-switch.ts';
 import type { Store } from '../ports/store.ts';
 import { incidentId } from '../system/names.ts';
 import { timeline, type TimelineLine } from '../status/timeline.ts';
@@ -12,7 +13,7 @@ import { timeline, type TimelineLine } from '../status/timeline.ts';
 /** Everything at a glance. */
 export interface Overview {
   readonly incidents: readonly { readonly id: string; readonly dueAt: number | null; readonly summary: Json }[];
-  readonly killSwitch: Json;
+  readonly killSwitch: KillSwitch;
   readonly modes: Json;
   readonly refused: readonly { readonly key: string; readonly value: Json }[];
 }
@@ -30,10 +31,24 @@ export async function overview(store: Store): Promise<Overview> {
   ]);
   return {
     incidents: heads.map((head) => ({ id: head.incident, dueAt: head.dueAt ?? null, summary: head.summary })),
-    killSwitch: killSwitch as unknown as Json, // a reading of a JSON document
+    killSwitch,
     modes: Object.fromEntries(modes.map(({ key, value }) => [key.slice('control/mode/'.length), value])),
     refused: refused.map(({ key, value }) => ({ key, value })),
   };
+}
+
+/** Why nothing may begin, for people; `undefined` while the kill switch is off. */
+export function stopText(killSwitch: KillSwitch): string | undefined {
+  switch (killSwitch.kind) {
+    case 'off':
+      return undefined;
+    case 'on':
+      return `${killSwitch.by}: ${killSwitch.reason}`;
+    case 'unknown':
+      return `nobody knows: ${killSwitch.because}`;
+    default:
+      return unreachable(killSwitch);
+  }
 }
 
 /** The timeline of one incident; `undefined` when there is none. */
