@@ -117,9 +117,28 @@ verb('mend', 'Mend a fault, or all of them')
     run(async () => (await import('./faults.ts')).mendCommand(await facts(options), name, options)),
   );
 
-verb('status', 'Everything at a glance: instances, pods, Cloud Run, deep health, incidents').action((options: Shared) =>
+verb(
+  'status',
+  'Everything at a glance: databases, applications, Redis, incidents, kill switch, modes; 4 when a part is unknown',
+).action((options: Shared) =>
   run(async () => (await import('./status.ts')).statusCommand(await facts(options), options)),
 );
+
+verb('logs', 'The newest lines of an application, redacted: from its pods, or from Cloud Logging')
+  .argument('<application>', 'an application of dr.yaml')
+  .option('--since <length>', 'how far back, such as 10m or 2h', '10m')
+  .option('--limit <n>', 'lines at the most, of each pod or of the service', whole, 100)
+  .option('--pod <name>', 'one pod instead of all')
+  .option('--previous', 'the container that ran before the present one')
+  .action((application: string, options: Shared & { since: string; limit: number; pod?: string; previous?: boolean }) =>
+    run(async () =>
+      (await import('./logs.ts')).logsCommand(
+        await facts(options),
+        { ...options, application, pod: options.pod, previous: options.previous === true },
+        options,
+      ),
+    ),
+  );
 
 stored(verb('incidents', 'List the incidents, and messages that could not be read')).action(
   (options: Shared & { store?: string }) =>

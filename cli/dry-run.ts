@@ -9,9 +9,7 @@ import { readLedger } from '../shared/guards/run-ledger.ts';
 import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
-import { createFixedIdentity } from '../shared/providers/fixed-identity.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import { createSystemClock } from '../shared/providers/system-clock.ts';
 import { incidentId, type RunbookName, RUNBOOKS } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import {
@@ -23,8 +21,8 @@ import {
   type TargetRef,
 } from '../shared/system/topology.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
-import { worldOfSystem } from '../shared/wiring/homes.ts';
 import type { Ending } from './config.ts';
+import { operatorOf } from './operator.ts';
 import { paint } from './paint.ts';
 import { openForReading } from './read-incidents.ts';
 import { type Facts, Refusal } from './sandbox-facts.ts';
@@ -66,13 +64,7 @@ function targetOf(system: System, runbook: RunbookName, named: string | undefine
 }
 
 async function dryRun(system: System, runbook: RunbookName, target: TargetRef, facts: Facts): Promise<DryRun> {
-  const clock = createSystemClock({
-    rate: facts.rate,
-    startWall: instant(facts.startWall),
-    startClock: instant(facts.startClock),
-  });
-  const identity = createFixedIdentity(facts.operatorToken);
-  const world = worldOfSystem(system, { project: system.project, endpoints: system.endpoints, identity }, clock);
+  const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
     const seen = await gatherFacts(

@@ -1,4 +1,4 @@
-import { parseInstant } from '../../shared/core/time.ts';
+import { after, parseInstant } from '../../shared/core/time.ts';
 import { isPortError, PortError } from '../../shared/ports/port-error.ts';
 import type { EvictionOutcome, PodStatus, Workloads, WorkloadStatus } from '../../shared/ports/workloads.ts';
 import { KubernetesError } from '../world/kubernetes-errors.ts';
@@ -40,10 +40,14 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
     pods: async () => (await pods()).map(podOf),
     describePod: async (_workload, pod) =>
       JSON.stringify(await cross(crossing, `describing ${pod}`, 'reads', () => api.get(caller, 'Pod', namespace, pod))),
-    podLog: async (_workload, pod, { previous, lines }) => {
+    podLog: async (_workload, pod, { previous, lines, since }) => {
       try {
         return await cross(crossing, `reading the log of ${pod}`, 'reads', () =>
-          api.log(caller, namespace, pod, { previous, tailLines: lines }),
+          api.log(caller, namespace, pod, {
+            previous,
+            tailLines: lines,
+            ...(since === undefined ? {} : { since: after(crossing.clock.now(), -since) }),
+          }),
         );
       } catch (error) {
         if (isPortError(error) && (error.code === 'invalid' || error.code === 'notFound')) return undefined;

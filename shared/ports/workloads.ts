@@ -1,4 +1,4 @@
-import type { Instant } from '../core/time.ts';
+import type { Instant, Millis } from '../core/time.ts';
 
 /** A Deployment, by its `dr.yaml` application id. */
 export type WorkloadId = string;
@@ -53,7 +53,12 @@ export interface Workloads {
   podLog(
     workload: WorkloadId,
     pod: string,
-    options: { readonly previous: boolean; readonly lines: number },
+    options: {
+      readonly previous: boolean;
+      readonly lines: number;
+      /** How far back at the most; everything that is kept unless given. Whole seconds count, rounded up. */
+      readonly since?: Millis;
+    },
   ): Promise<string | undefined>;
   /** Respects the PodDisruptionBudget and evicts only the pod with that uid. */
   evict(workload: WorkloadId, pod: string, uid: string): Promise<EvictionOutcome>;

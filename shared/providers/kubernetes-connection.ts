@@ -4,6 +4,7 @@ import type {
   ConfigurationOptions,
   CoreV1Api,
   ObservableMiddleware,
+  PolicyV1Api,
 } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
@@ -31,6 +32,7 @@ export interface ClusterApis {
   readonly core: CoreV1Api;
   readonly apps: AppsV1Api;
   readonly autoscaling: AutoscalingV2Api;
+  readonly policy: PolicyV1Api;
   /** Options of one call: its signal, since the client has no time limit, and the content type of a patch. */
   readonly options: (
     signal: AbortSignal,
@@ -154,6 +156,7 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
     core: config.makeApiClient(kubernetes.CoreV1Api),
     apps: config.makeApiClient(kubernetes.AppsV1Api),
     autoscaling: config.makeApiClient(kubernetes.AutoscalingV2Api),
+    policy: config.makeApiClient(kubernetes.PolicyV1Api),
     options: (signal, contentType) => ({
       middlewareMergeStrategy: 'append',
       middleware: [

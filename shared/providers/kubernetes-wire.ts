@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant } from '../core/time.ts';
+import type { DisruptionBudget } from '../ports/lookout.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
 
 // What `@kubernetes/client-node` 2.0.1 hands out: objects with `Date`s, absent members `undefined`. It also hands out
@@ -15,16 +16,20 @@ const metadata = z.object({
 });
 const count = z.number().int().nonnegative().optional();
 
+const labels = z.record(z.string(), z.string());
+const selectorWire = z.object({
+  matchLabels: labels.optional(),
+  matchExpressions: z
+    .array(z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() }))
+    .optional(),
+});
+
 const deploymentWire = z.object({
   metadata,
   spec: z.object({
     replicas: count,
-    selector: z.object({
-      matchLabels: z.record(z.string(), z.string()).optional(),
-      matchExpressions: z
-        .array(z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() }))
-        .optional(),
-    }),
+    selector: selectorWire,
+    template: z.object({ metadata: z.object({ labels: labels.optional() }).optional() }).optional(),
   }),
   status: z
     .object({
@@ -117,6 +122,48 @@ export function selectorOf({ spec: { selector } }: Deployment): string {
     return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
   });
   return [...labels, ...expressions].join(',');
+}
+
+type Labels = z.infer<typeof labels>;
+
+/** Labels that the pods of a Deployment are made with. */
+export const podLabelsOf = ({ spec }: Deployment): Labels => spec.template?.metadata?.labels ?? {};
+
+/** Whether a selector selects such pods. An empty one selects all, as in policy/v1. */
+function selects({ matchLabels = {}, matchExpressions = [] }: z.infer<typeof selectorWire>, pod: Labels): boolean {
+  const fits = matchExpressions.every(({ key, operator, values = [] }) => {
+    const value = pod[key];
+    if (operator === 'Exists') return value !== undefined;
+    if (operator === 'DoesNotExist') return value === undefined;
+    const isIn = value !== undefined && values.includes(value);
+    return operator === 'In' ? isIn : !isIn;
+  });
+  return fits && Object.entries(matchLabels).every(([key, value]) => pod[key] === value);
+}
+
+const budgetWire = z.object({
+  metadata,
+  spec: z.object({ selector: selectorWire.optional() }),
+  status: z
+    .object({
+      disruptionsAllowed: z.number().int(),
+      currentHealthy: z.number().int(),
+      desiredHealthy: z.number().int(),
+    })
+    .optional(),
+});
+
+/** The budgets in a list that hold for pods with those labels; one without a selector holds for none. */
+export function budgetsOver(pod: Labels, items: readonly unknown[]): readonly DisruptionBudget[] {
+  return items
+    .map((item) => budgetWire.parse(item))
+    .filter(({ spec: { selector } }) => selector !== undefined && selects(selector, pod))
+    .map(({ metadata: { name }, status }) => ({
+      name,
+      allowed: status?.disruptionsAllowed ?? 0, // not computed yet: nothing may be evicted either
+      healthy: status?.currentHealthy ?? 0,
+      wanted: status?.desiredHealthy ?? 0,
+    }));
 }
 
 const object = z.object({ kind: z.string().min(1) });

@@ -98,9 +98,17 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
         ]);
         return describePod(parsePod(found), namespace, parseList(events).items);
       }),
-    podLog: (id, pod, { previous, lines }) =>
+    podLog: (id, pod, { previous, lines, since }) =>
       call(id, `reading the log of ${pod}`, 'reads', async ({ core, options }, { namespace, container }, signal) => {
-        const request = { name: pod, namespace, container, previous, tailLines: lines, limitBytes: LOG_BYTES_MAX };
+        const request = {
+          name: pod,
+          namespace,
+          container,
+          previous,
+          tailLines: lines,
+          limitBytes: LOG_BYTES_MAX,
+          ...(since === undefined ? {} : { sinceSeconds: Math.max(1, Math.ceil(since / 1_000)) }),
+        };
         try {
           const log: unknown = await core.readNamespacedPodLog(request, options(signal));
           return typeof log === 'string' ? log : '';

@@ -6,6 +6,7 @@ import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
 import type { RunHome } from '../flows/run-incident.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Lookout } from '../ports/lookout.ts';
 import type { World } from '../ports/ports.ts';
 import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
@@ -17,6 +18,7 @@ import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
 import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
 import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
 import type { GoogleAccess } from '../providers/google-call.ts';
+import { createGoogleLookout } from '../providers/google-lookout.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
 import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
@@ -115,6 +117,14 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     secrets: createSecretManagerSecrets(access),
     metrics: createMonitoringMetrics(access),
   };
+}
+
+/** What people look at with `./dr` beside the world, by their own identity. */
+export function lookoutOfSystem({ applications }: System, access: GoogleAccess): Lookout {
+  return createGoogleLookout(
+    access,
+    applications.filter((application) => application.kind === 'gke'),
+  );
 }
 
 /** For functions that only look: `classify` and `tick`. */

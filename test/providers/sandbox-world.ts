@@ -9,20 +9,22 @@ import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
 import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate.ts';
 import { kubernetesRefusal } from '../../sandbox/http/kubernetes-status.ts';
 import { startMetadataServer } from '../../sandbox/http/metadata.ts';
+import { loggingRoutes } from '../../sandbox/http/logging.ts';
 import { monitoringRoutes } from '../../sandbox/http/monitoring.ts';
+import { redisRoutes } from '../../sandbox/http/redis.ts';
 import type { Route } from '../../sandbox/http/router.ts';
 import { runV2Routes } from '../../sandbox/http/run-v2.ts';
 import { secretManagerRoutes } from '../../sandbox/http/secret-manager.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../sandbox/http/server.ts';
 import { sqlRoutes } from '../../sandbox/http/sql.ts';
-import { principalOf } from '../../sandbox/http/tokens.ts';
+import { issueToken, principalOf } from '../../sandbox/http/tokens.ts';
 import { Broker } from '../../sandbox/world/broker.ts';
 import { PubsubApi } from '../../sandbox/world/broker-api.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
-import { functionPrincipal, REFERENCE, REFERENCE_FLEET } from '../../sandbox/world/reference-system.ts';
+import { functionPrincipal, OPERATOR, REFERENCE, REFERENCE_FLEET } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { createWorld } from '../../sandbox/world/world.ts';
-import { instant, millis, minutes } from '../../shared/core/time.ts';
+import { after, instant, millis, minutes } from '../../shared/core/time.ts';
 import { createGoogleIdentity } from '../../shared/providers/google-auth.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
 import { endpointsAt } from './vendor-server.ts';
@@ -68,6 +70,8 @@ export async function startSandbox() {
     ...secretManagerRoutes({ project, api: world.secretsApi }),
     ...runV2Routes({ project, api: world.runApi }),
     ...containerRoutes({ project, api: world.clusters.api }),
+    ...redisRoutes({ project, api: world.redis.api }),
+    ...loggingRoutes({ project, api: world.logs.api }),
     ...pubsubRoutes({ project, api: new PubsubApi({ ...kernel, broker, publishers }) }),
   ]);
   const principals = (token: string) => principalOf(KEY, token, START);
@@ -111,6 +115,12 @@ export async function startSandbox() {
     world,
     clock,
     as,
+    /** Where everything is, as `endpoints` of dr.yaml has it. */
+    endpoints,
+    /** Base addresses of the applications and probers, by service. */
+    services: services.urls,
+    /** The person on call, as `./dr` reaches the sandbox. */
+    operatorToken: issueToken(KEY, OPERATOR, after(START, minutes(60))),
     /** Lets the data ports be what their instances are now. */
     settlePorts: () => Promise.all(ports.map(({ port }) => port.settle())),
     /** Lets time pass while something waits for an answer that takes its time. */

@@ -114,6 +114,7 @@ export function identity(): GoogleIdentity & { forgotten: number } {
 
 /** Endpoints where every Google API is at one address. */
 export function endpointsAt(base: string): Endpoints {
-  const google = { container: base, monitoring: base, pubsub: base, run: base, secretmanager: base, sqladmin: base };
+  const apis = ['container', 'logging', 'monitoring', 'pubsub', 'redis', 'run', 'secretmanager', 'sqladmin'];
+  const google = Object.fromEntries(apis.map((api) => [api, base]));
   return { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
 }
