@@ -81,7 +81,7 @@ Ctrl-C ends it and every process that it started.`;
 /** `./dr sandbox env`: the variables that point gcloud and kubectl at the sandbox (docs/sandbox.md). */
 export function sandboxEnv(facts: Facts): Ending {
   const base = `${facts.google}/`;
-  const apis = ['SQL', 'CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING', 'PUBSUB', 'MONITORING'];
+  const apis = ['SQL', 'CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING', 'PUBSUB', 'MONITORING', 'STORAGE'];
   const variables: readonly (readonly [string, string])[] = [
     ['CLOUDSDK_CONFIG', `${facts.kubeconfig.replace(/[^/]*$/, '')}gcloud`],
     ['CLOUDSDK_CORE_DISABLE_PROMPTS', '1'],

@@ -21,6 +21,7 @@ import { runV2Routes } from '../http/run-v2.ts';
 import { secretManagerRoutes } from '../http/secret-manager.ts';
 import { type RunningServer, startServer } from '../http/server.ts';
 import { sqlRoutes } from '../http/sql.ts';
+import { storageRoutes } from '../http/storage.ts';
 import { issueToken, principalOf } from '../http/tokens.ts';
 import { Load } from '../load/load.ts';
 import type { Disorder } from '../world/broker-delivery.ts';
@@ -104,6 +105,9 @@ export interface Sandbox {
 
 const FUNCTIONS_MODULE = fileURLToPath(new URL('../../functions/index.ts', import.meta.url));
 const SERVE = fileURLToPath(new URL('./serve-function.ts', import.meta.url));
+
+/** APIs that the one Google address answers for, as `endpoints.google` names them. */
+const GOOGLE_APIS = 'sqladmin run secretmanager monitoring dns container pubsub redis logging storage'.split(' ');
 
 /** The control regions of the reference; a sandbox with one copy of each function has it in the first. */
 const REGIONS = ['us-east4', 'us-west1'] as const;
@@ -212,11 +216,7 @@ async function start(
   const [home] = ports;
   if (home === undefined) throw new Error('a sandbox has a region');
   const endpoints = {
-    google: Object.fromEntries(
-      ['sqladmin', 'run', 'secretmanager', 'monitoring', 'dns', 'container', 'pubsub', 'redis', 'logging'].map(
-        (api) => [api, base(google.port)],
-      ),
-    ),
+    google: Object.fromEntries(GOOGLE_APIS.map((api) => [api, base(google.port)])),
     kubernetes: {},
     hosts: {
       [REFERENCE.publicHost]: await front(SERVICES.apiGke),
@@ -346,6 +346,7 @@ function googleRoutes(world: World, messaging: Messaging): readonly Route[] {
     ...containerRoutes({ project, api: world.clusters.api }),
     ...redisRoutes({ project, api: world.redis.api }),
     ...loggingRoutes({ project, api: world.logs.api }),
+    ...storageRoutes({ project, storage: world.storage, api: world.storageApi }),
     ...messaging.routes,
   ];
 }

@@ -48,9 +48,14 @@ export function googleError(error: ApiError): HttpReply {
 
 /** What came through the door, as a reply of a Google API: `render` makes the JSON of an answer. */
 export function answer<T>(outcome: ApiOutcome<T>, render: (value: T) => unknown): HttpReply {
+  return replyTo(outcome, (value) => json(render(value)));
+}
+
+/** The same where the answer is no JSON, or has headers of its own. */
+export function replyTo<T>(outcome: ApiOutcome<T>, reply: (value: T) => HttpReply): HttpReply {
   switch (outcome.kind) {
     case 'answer':
-      return late(json(render(outcome.value)), outcome.delay);
+      return late(reply(outcome.value), outcome.delay);
     case 'error':
       return late(googleError(outcome.error), outcome.delay);
     case 'silence':
@@ -61,7 +66,8 @@ export function answer<T>(outcome: ApiOutcome<T>, render: (value: T) => unknown)
 }
 
 function late(reply: HttpReply, delay: Millis | undefined): HttpReply {
-  return reply.kind === 'json' && delay !== undefined ? { ...reply, delay } : reply;
+  const mayWait = reply.kind === 'json' || reply.kind === 'bytes';
+  return mayWait && delay !== undefined ? { ...reply, delay } : reply;
 }
 
 /** 400 `INVALID_ARGUMENT`. */

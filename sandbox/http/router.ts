@@ -16,6 +16,8 @@ export type HttpRequest = {
    * JSON text `""` for a POST without a message (facts.md 0.2): that is no body either.
    */
   readonly body: unknown;
+  /** The body as it came, for what is no text. */
+  readonly bytes: Uint8Array;
   /** Who calls; `undefined` only on a route that is `anonymous`. */
   readonly principal: Principal | undefined;
   readonly from: Place;
@@ -38,6 +40,15 @@ export type HttpReply =
       readonly contentType: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
+  | {
+      readonly kind: 'bytes';
+      readonly status: number;
+      readonly body: Uint8Array;
+      readonly contentType: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** As for `json`. */
+      readonly delay?: Millis;
+    }
   | { readonly kind: 'silence' }
   | {
       readonly kind: 'stream';
@@ -53,6 +64,8 @@ export type Route = {
   readonly pattern: RegExp;
   /** Answers without a token too (metadata, health, keys). Without it a missing, unknown or expired token is 401. */
   readonly anonymous?: true;
+  /** Takes the body's bytes only, which needn't be what their content type says. */
+  readonly raw?: true;
   handle(request: HttpRequest, params: Readonly<Record<string, string>>): HttpReply | Promise<HttpReply>;
 };
 

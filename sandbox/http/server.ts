@@ -86,7 +86,7 @@ async function reply(options: ServerOptions, incoming: IncomingMessage): Promise
   const method = incoming.method ?? 'GET';
   const match = matchRoute(options.routes, method, url.pathname);
   // A body is read before any refusal, so that the client gets the answer and not a reset connection.
-  const text = await bodyOf(incoming);
+  const bytes = await bodyOf(incoming);
   if (match.kind === 'notFound') throw notFound(`The requested URL ${url.pathname} was not found on this server.`);
   if (match.kind === 'malformed') throw invalidArgument('The requested URL is malformed.');
   const principal = principalOf(options, incoming);
@@ -97,7 +97,8 @@ async function reply(options: ServerOptions, incoming: IncomingMessage): Promise
     host: url.host,
     query: url.searchParams,
     headers: headersOf(incoming),
-    body: parsed(text, incoming.headers['content-type']),
+    body: match.route.raw ? undefined : parsed(bytes.toString('utf8'), incoming.headers['content-type']),
+    bytes,
     principal,
     from: (options.from ?? defaultPlace)(principal),
   };
@@ -136,7 +137,7 @@ function headersOf(incoming: IncomingMessage): Record<string, string | undefined
 /** The client went away before its request was complete: nobody is left to answer. */
 class ClientLeft extends Error {}
 
-function bodyOf(incoming: IncomingMessage): Promise<string> {
+function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -149,7 +150,7 @@ function bodyOf(incoming: IncomingMessage): Promise<string> {
     incoming.on('end', () => {
       if (bytes > BODY_BYTES_MAX)
         reject(new ApiError(413, 'uploadTooLarge', `The request body exceeds ${BODY_BYTES_MAX} bytes.`));
-      else resolve(Buffer.concat(chunks).toString('utf8'));
+      else resolve(Buffer.concat(chunks));
     });
     incoming.on('error', () => reject(new ClientLeft()));
   });
@@ -168,7 +169,7 @@ function parsed(text: string, contentType: string | undefined): unknown {
 }
 
 async function sendLate(clock: WorldClock | undefined, outgoing: HttpReply, response: ServerResponse): Promise<void> {
-  const delay = outgoing.kind === 'json' ? outgoing.delay : undefined;
+  const delay = outgoing.kind === 'json' || outgoing.kind === 'bytes' ? outgoing.delay : undefined;
   if (delay !== undefined) {
     assert(clock, 'a server whose answers may be slow is started with a clock');
     await new Promise<void>((resolve) => clock.schedule(after(clock.now(), delay), resolve));
@@ -185,6 +186,7 @@ function send(outgoing: HttpReply, response: ServerResponse): void {
       response.end(`${JSON.stringify(outgoing.body)}\n`);
       return;
     case 'text':
+    case 'bytes':
       response.writeHead(outgoing.status, { 'content-type': outgoing.contentType, ...outgoing.headers });
       response.end(outgoing.body);
       return;

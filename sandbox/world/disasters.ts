@@ -134,6 +134,7 @@ const APIS: readonly Api[] = [
   'container',
   'redis',
   'logging',
+  'storage',
 ];
 
 /** Instances that a crowd keeps busy: twice as many as the reference service may have. */

@@ -2,6 +2,7 @@ import { unreachable } from '../../shared/core/assert.ts';
 import { type Millis, after } from '../../shared/core/time.ts';
 import type { AuditLog } from './audit.ts';
 import type { ApiFaultKind, Faults } from './faults.ts';
+import { covers } from './iam.ts';
 import {
   type ApiCall,
   type ApiDoor,
@@ -38,18 +39,21 @@ class Door implements ApiDoor {
     this.#parts = parts;
   }
 
-  call<T>(call: ApiCall, effect: () => T): ApiOutcome<T> {
+  call<T>(call: ApiCall, effect: () => T, granted: readonly string[] = []): ApiOutcome<T> {
     const { network, placeOf, faults, clock } = this.#parts;
     if (!network.reaches(call.from, placeOf(call))) return this.#lose(call);
     const fault = faults.strike(call, clock.now());
-    return fault === undefined ? this.#arrive(call, effect) : this.#struck(fault, call, effect);
+    const arrive = (): ApiOutcome<T> => this.#arrive(call, effect, granted);
+    return fault === undefined ? arrive() : this.#struck(fault, call, arrive);
   }
 
   /** The call as the API sees it once it has arrived: permission, effect, audit. */
-  #arrive<T>(call: ApiCall, effect: () => T): ApiOutcome<T> {
+  #arrive<T>(call: ApiCall, effect: () => T, granted: readonly string[]): ApiOutcome<T> {
     const { iam, audit } = this.#parts;
     try {
-      if (!iam.allows(call.principal, call.permission)) throw forbidden(call);
+      const isAllowed =
+        iam.allows(call.principal, call.permission) || granted.some((name) => covers(name, call.permission));
+      if (!isAllowed) throw forbidden(call);
       const value = effect();
       audit.record(call, 'effect', 200);
       return { kind: 'answer', value };
@@ -69,7 +73,7 @@ class Door implements ApiDoor {
     return { kind: 'silence' };
   }
 
-  #struck<T>(fault: ApiFaultKind, call: ApiCall, effect: () => T): ApiOutcome<T> {
+  #struck<T>(fault: ApiFaultKind, call: ApiCall, arrive: () => ApiOutcome<T>): ApiOutcome<T> {
     const { clock } = this.#parts;
     switch (fault.kind) {
       case 'down':
@@ -80,15 +84,15 @@ class Door implements ApiDoor {
       case 'serverError':
         return this.#refuse(call, unavailable());
       case 'serverErrorAfter':
-        this.#arrive(call, effect);
+        arrive();
         return { kind: 'error', error: unavailable() };
       case 'loseReplyAfter':
-        this.#arrive(call, effect);
+        arrive();
         return { kind: 'silence' };
       case 'slow':
-        return slowed(this.#arrive(call, effect), fault.delay);
+        return slowed(arrive(), fault.delay);
       case 'arriveLate':
-        clock.schedule(after(clock.now(), fault.delay), () => this.#arrive(call, effect));
+        clock.schedule(after(clock.now(), fault.delay), arrive);
         return { kind: 'silence' };
       default:
         return unreachable(fault);
@@ -103,6 +107,11 @@ function slowed<T>(outcome: ApiOutcome<T>, delay: Millis): ApiOutcome<T> {
 function forbidden(call: ApiCall): ApiError {
   if (call.api === 'kubernetes') {
     return new ApiError(403, 'Forbidden', `User "${call.principal}" cannot ${call.permission} on ${call.resource}`);
+  }
+  if (call.api === 'storage') {
+    // As the JSON API words it.
+    const why = `${call.principal} does not have ${call.permission} access to ${call.resource} (or it may not exist).`;
+    return new ApiError(403, 'forbidden', why);
   }
   const reason = call.api === 'sqladmin' ? 'notAuthorized' : 'PERMISSION_DENIED';
   return new ApiError(

@@ -61,7 +61,8 @@ export type Api =
   | 'container'
   | 'redis'
   | 'logging'
-  | 'pubsub';
+  | 'pubsub'
+  | 'storage';
 
 /** One call of an API, before it is known what comes of it. */
 export interface ApiCall {
@@ -107,7 +108,8 @@ export type ApiOutcome<T> =
  * Every call and what came of it is in the audit.
  */
 export interface ApiDoor {
-  call<T>(call: ApiCall, effect: () => T): ApiOutcome<T>;
+  /** `granted`: what the policy of the called resource itself gives to the caller, beside the project's. */
+  call<T>(call: ApiCall, effect: () => T, granted?: readonly string[]): ApiOutcome<T>;
 }
 
 /** What happened to the world, as an auditor outside of the product sees it. */

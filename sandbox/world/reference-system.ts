@@ -151,6 +151,7 @@ const OPERATE = [
   'dns.*',
   'k8s.*',
   'pubsub.*',
+  'storage.*',
 ] as const;
 
 /** Who may do what, by function. `approve`, `notify` and `status` have no power over the protected system at all. */

@@ -45,6 +45,9 @@ export const REFERENCE_ZONES = [
   },
 ] as const;
 
+/** Backups, in a region that the primary's is not. */
+export const REFERENCE_BUCKET = { name: 'coditect-dms-backups', location: 'us-east1' } as const;
+
 /** Sessions. */
 export const REFERENCE_REDIS = [
   {

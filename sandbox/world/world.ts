@@ -28,12 +28,20 @@ import type { Project } from './project.ts';
 import { createRedis, type Redis } from './redis.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID, URL_MAP } from './reference-policies.ts';
 import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
-import { REFERENCE_REDIS, REFERENCE_RUN_SERVICES, REFERENCE_ZONES, SERVICES } from './reference-world.ts';
+import {
+  REFERENCE_BUCKET,
+  REFERENCE_REDIS,
+  REFERENCE_RUN_SERVICES,
+  REFERENCE_ZONES,
+  SERVICES,
+} from './reference-world.ts';
 import { createRun, type Run } from './run.ts';
 import { createRunApi, type RunApi } from './run-api.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { createSecretsApi, type SecretsApi } from './secrets-api.ts';
 import { createSql, type Sql } from './sql.ts';
+import { Storage } from './storage.ts';
+import { StorageApi } from './storage-api.ts';
 
 // The simulated cloud with the reference system in it: every part on one kernel.
 
@@ -70,6 +78,8 @@ export interface World {
   readonly runApi: RunApi;
   readonly secrets: Secrets;
   readonly secretsApi: SecretsApi;
+  readonly storage: Storage;
+  readonly storageApi: StorageApi;
   readonly dns: Dns;
   readonly dnsApi: DnsApi;
   readonly clusters: Clusters;
@@ -92,6 +102,8 @@ export function createWorld(options: WorldOptions): World {
   grantReferenceRoles(kernel.iam, project.id);
   const sql = createSql({ kernel, project, assumptions, instances: REFERENCE_FLEET });
   const secrets = createSecrets({ clock, project });
+  const storage = new Storage(clock);
+  storage.addBucket(REFERENCE_BUCKET.name, REFERENCE_BUCKET.location);
   const applications = createApplications(kernel, sql, secrets);
   const logs = createLogs(kernel);
   const run = createRun({
@@ -140,6 +152,8 @@ export function createWorld(options: WorldOptions): World {
     runApi: createRunApi(kernel.door, run),
     secrets,
     secretsApi: createSecretsApi(kernel.door, secrets),
+    storage,
+    storageApi: new StorageApi(kernel.door, storage, kernel.iam),
     dns,
     dnsApi: createDnsApi({ ...kernel, dns }),
     clusters: createClusters({ ...kernel, clusters }),
