@@ -5,7 +5,8 @@ import type { Result } from './play-cell.ts';
 /** What happened in a cell, in a few words. */
 export function cellText({ wrongs, hit, intents, repeat, fell }: Result): string {
   if (wrongs.length > 0) return `WRONG: ${wrongs.join('; ')}`;
-  if (!hit) return fell.startsWith('nowhere') ? `not played: ${fell}` : `resolved, but the kill fell elsewhere: ${fell}`;
+  if (!hit)
+    return fell.startsWith('nowhere') ? `not played: ${fell}` : `resolved, but the kill fell elsewhere: ${fell}`;
   return intents > 1 ? `resolved, step repeated (${repeat})` : 'resolved';
 }
 
