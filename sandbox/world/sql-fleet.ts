@@ -3,8 +3,10 @@ import { shortId } from '../../shared/core/digest.ts';
 import { after, type Instant, millis } from '../../shared/core/time.ts';
 import type { Assumptions } from './assumptions.ts';
 import { ApiError, type Chance, type Kernel, type WorldClock } from './kernel.ts';
+import { ModelContents } from './model-contents.ts';
 import type { Project } from './project.ts';
 import type { ReferenceInstance } from './reference-system.ts';
+import type { SqlContents } from './sql-contents.ts';
 import { type BackupRun, NO_BACKUPS, type SqlInstance } from './sql-instance.ts';
 import { SqlOperations } from './sql-operations.ts';
 import { SqlServer } from './sql-server.ts';
@@ -35,6 +37,8 @@ export class SqlFleet {
   readonly chance: Chance;
   readonly servers: SqlServers;
   readonly operations: SqlOperations;
+  /** What files hold of the databases; a sandbox with real engines puts theirs here. */
+  contents: SqlContents;
   readonly backups: BackupRun[] = [];
   readonly stopFaults = new Map<string, StopFault>();
   readonly #instances = new Map<string, SqlInstance>();
@@ -52,6 +56,7 @@ export class SqlFleet {
     this.chance = kernel.chance.fork('sql');
     const { clock, network } = kernel;
     this.servers = new SqlServers({ clock, network, assumptions, chance: this.chance.fork('servers') });
+    this.contents = new ModelContents(this.servers);
     this.operations = new SqlOperations(clock, this.chance.fork('operations'));
     for (const instance of instances) this.#seed(instance);
   }

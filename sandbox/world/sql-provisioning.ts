@@ -3,6 +3,7 @@ import { ApiError, type Principal } from './kernel.ts';
 import { serviceAccountOf, type SqlFleet } from './sql-fleet.ts';
 import { type BackupRun, type InstanceDraft, NO_BACKUPS, patched, type SqlInstance } from './sql-instance.ts';
 import type { OperationError, SqlOperation } from './sql-operations.ts';
+import { History } from './sql-rows.ts';
 import { SqlServer } from './sql-server.ts';
 
 // Instances and backups that come and go.
@@ -135,7 +136,7 @@ export class SqlProvisioning {
 
   #insertPrimary(draft: InstanceDraft, user: Principal): SqlOperation {
     this.#checkNew(draft.name);
-    this.#addPending(this.#drafted(draft, undefined));
+    this.#addPending(this.#drafted(draft, undefined), new History('empty'));
     return this.#fleet.operations.submit({
       type: 'CREATE',
       target: draft.name,
@@ -217,11 +218,11 @@ export class SqlProvisioning {
     throw new ApiError(409, 'instanceAlreadyExists', 'The Cloud SQL instance already exists.');
   }
 
-  #addPending(instance: SqlInstance): void {
+  #addPending(instance: SqlInstance, history = new History()): void {
     const fleet = this.#fleet;
     const address = fleet.freeAddress();
     fleet.put({ ...instance, state: 'PENDING_CREATE', address, createdAt: fleet.clock.now() });
-    const server = new SqlServer(instance.name);
+    const server = new SqlServer(instance.name, history);
     server.halt('down');
     fleet.servers.add(server);
   }

@@ -1,4 +1,8 @@
+import type { Json } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
+import { REFERENCE } from './reference-system.ts';
+import type { RowChange, Writer } from './row-change.ts';
+import { bodyOf, documentOf, tenantOf } from './sql-schema.ts';
 
 // What the databases hold. A history is an append-only list of committed rows with positions, as the write-ahead log orders
 // them: a replica's history is always a prefix of the one that it follows, until it is promoted.
@@ -9,7 +13,9 @@ export type RowContent =
   | { readonly kind: 'application'; readonly id: string }
   | { readonly kind: 'canary'; readonly token: string }
   | { readonly kind: 'heartbeat'; readonly sequence: number; readonly heartbeatAt: Instant }
-  | { readonly kind: 'epoch'; readonly epoch: string };
+  | { readonly kind: 'epoch'; readonly epoch: string }
+  /** What a client did by SQL, or a fault in its name. */
+  | { readonly kind: 'transaction'; readonly writer: Writer; readonly changes: readonly RowChange[] };
 
 /** A committed row. */
 export interface Row {
@@ -24,16 +30,31 @@ export interface Row {
 /** Rows that a history keeps at least; older ones are forgotten, so that a sandbox may stay up for days. */
 const ROWS_KEPT = 100_000;
 
+/** What an instance held before its history began: the reference schema with its tenants, or nothing. */
+export type HistoryBase = 'reference' | 'empty';
+
 /** The rows of one instance, with what is looked up in them. */
 export class History {
+  readonly base: HistoryBase;
+  /** Databases that the instance has; all that it holds is in the one that applications use. */
+  readonly databases: Set<string>;
   #rows: Row[] = [];
   /** How many rows were forgotten before the first in `#rows`. */
   #forgotten = 0;
   #position = 0;
   readonly #applications = new Set<string>();
+  /** Writes of the application whose document no longer says what was written. */
+  readonly #altered = new Set<string>();
+  /** Tenants that are gone, for which the application's writes are refused. */
+  readonly #goneTenants = new Set<string>();
   readonly #canaries = new Set<string>();
   #heartbeat: { readonly sequence: number; readonly at: Instant } | undefined;
   #epoch: string | undefined;
+
+  constructor(base: HistoryBase = 'reference') {
+    this.base = base;
+    this.databases = new Set(base === 'reference' ? ['postgres', REFERENCE.database] : ['postgres']);
+  }
 
   append(row: Row): void {
     this.#rows.push(row);
@@ -66,6 +87,23 @@ export class History {
     return this.#applications.has(id);
   }
 
+  /** Whether the document of a write is there and says something else than was written. */
+  isAltered(id: string): boolean {
+    return this.#altered.has(id);
+  }
+
+  /** Writes of the application whose documents are there, oldest first. */
+  applicationRows(): readonly string[] {
+    return [...this.#applications];
+  }
+
+  /** Why the server refuses a write of the application, in PostgreSQL's words. */
+  refusal(content: RowContent): string | undefined {
+    if (content.kind !== 'application' || this.#goneTenants.size === 0) return undefined;
+    if (!this.#goneTenants.has(tenantOf(content.id))) return undefined;
+    return 'insert or update on table "documents" violates foreign key constraint "documents_tenant_id_fkey"';
+  }
+
   hasCanary(token: string): boolean {
     return this.#canaries.has(token);
   }
@@ -80,7 +118,8 @@ export class History {
 
   /** A copy of the first `count` rows. */
   copy(count: number = this.count()): History {
-    const copy = new History();
+    const copy = new History(this.base);
+    for (const database of this.databases) copy.databases.add(database);
     copy.#forgotten = this.#forgotten;
     for (let index = this.#forgotten; index < count; index++) {
       const row = this.row(index);
@@ -111,15 +150,44 @@ export class History {
       case 'epoch':
         this.#epoch = content.epoch;
         return;
+      case 'transaction':
+        for (const change of content.changes) this.#noteChange(change);
+        return;
     }
+  }
+
+  #noteChange(change: RowChange): void {
+    if (change.kind === 'sequence' || change.kind === 'create') return;
+    if (change.table === 'tenants') {
+      if (change.kind !== 'insert') this.#goneTenants.add(textOf(change.before['id']));
+      if (change.kind !== 'delete') this.#goneTenants.delete(textOf(change.row['id']));
+    }
+    if (change.table !== 'documents') return;
+    if (change.kind !== 'insert') {
+      const id = textOf(change.before['request_id']);
+      this.#applications.delete(id);
+      this.#altered.delete(id);
+    }
+    if (change.kind === 'delete') return;
+    const id = textOf(change.row['request_id']);
+    // Under another key it is no document that the application would find.
+    if (change.row['id'] !== documentOf(id)) return;
+    this.#applications.add(id);
+    if (change.row['body'] !== bodyOf(id)) this.#altered.add(id);
   }
 
   #forget(count: number): void {
     for (const { content } of this.#rows.slice(0, count)) {
-      if (content.kind === 'application') this.#applications.delete(content.id);
+      if (content.kind === 'application') {
+        this.#applications.delete(content.id);
+        this.#altered.delete(content.id);
+      }
       if (content.kind === 'canary') this.#canaries.delete(content.token);
     }
     this.#rows = this.#rows.slice(count);
     this.#forgotten += count;
   }
 }
+
+/** A text column's value; nothing else identifies a row of the application. */
+const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');

@@ -104,6 +104,8 @@ export class SqlServers {
     if (contact !== 'ok') return { kind: contact };
     if (server === undefined) return { kind: 'timeout' };
     if (!server.acceptsWrites()) return { kind: 'refusedByServer', message: READ_ONLY_MESSAGE };
+    const refusal = server.history.refusal(content);
+    if (refusal !== undefined) return { kind: 'refusedByServer', message: refusal };
     // Followers first move on to now: the new row must not be seen by a settling that belongs to the time before it.
     for (const follower of this.followers(name)) this.#settle(follower);
     const row: Row = {
