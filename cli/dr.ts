@@ -1,6 +1,7 @@
 import './require-node.js';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { RUNBOOKS } from '../shared/system/names.ts';
 import type { Ending } from './config.ts';
 
 // `./dr VERB [OBJECT] [--json] [--config dr.yaml]` (decisions.md 26). Each verb's code is loaded when it is asked for.
@@ -10,6 +11,8 @@ const DIRECTORY = '.dr';
 
 /** How many times faster than the wall the sandbox's clock runs. */
 const RATE = 20;
+
+const WHICH_RUNBOOK = RUNBOOKS.join(', ');
 
 interface Shared {
   readonly json: boolean;
@@ -84,7 +87,7 @@ verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared)
 );
 
 verb('demo', 'Play both stories, or one, unattended; 0 only if every verification held')
-  .argument('[runbook]', 'database-failover, pod-heal or service-scale-up')
+  .argument('[runbook]', WHICH_RUNBOOK)
   .option('--list', 'name the stories')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
@@ -158,7 +161,7 @@ stored(verb('show', 'The timeline of one incident; --json prints its records as 
   );
 
 verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing is done')
-  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
+  .argument('<runbook>', WHICH_RUNBOOK)
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .action((runbook: string, options: Shared & { target?: string }) =>
     run(async () =>
@@ -170,7 +173,7 @@ verb(
   'trigger',
   'Start a runbook by hand: publishes a command, which opens an incident that has to pass the same looks, guards and approvals',
 )
-  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
+  .argument('<runbook>', WHICH_RUNBOOK)
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .action((runbook: string, options: Shared & { reason: string; target?: string }) =>
@@ -218,7 +221,7 @@ verb('release', 'Kill switch off (an authenticated request)')
   .action((options: Shared & { reason: string }) => operate(options, { verb: 'release', reason: options.reason }));
 
 verb('mode', 'Change how far a runbook may go unasked (an authenticated request)')
-  .argument('<runbook>', 'database-failover, pod-heal or service-scale-up')
+  .argument('<runbook>', WHICH_RUNBOOK)
   .argument('<mode>', 'observe, approve or auto')
   .option('--reason <text>', 'why', 'asked for at the command line')
   .action((runbook: string, mode: string, options: Shared & { reason: string }) =>

@@ -96,6 +96,36 @@ export const STORIES: readonly Story[] = [
     ],
   },
   {
+    runbook: 'rollout-undo',
+    title: 'A release of the API names an image that does not exist; a person approves the release before it',
+    fault: 'bad-revision',
+    withinMs: 30 * 60_000,
+    check: (sandbox, state) => {
+      const { store } = sandbox.world.kubernetes;
+      const { containers } = store.read('Deployment', REFERENCE.namespace, REFERENCE.api).spec.template.spec;
+      const [asked] = state.approvals;
+      return [
+        resolved(state),
+        {
+          name: 'one release was taken back, and nothing else was changed',
+          held: changes(sandbox).length === 1 && effects(sandbox, 'k8s.apps.deployments.patch').length === 1,
+          figure: changes(sandbox).join(', '),
+        },
+        {
+          name: 'what ran before runs again',
+          held: containers.every(({ image }) => image.endsWith(':1.14.2')),
+          figure: containers.map(({ image }) => image.split('/').at(-1)).join(', '),
+        },
+        {
+          name: 'a person was asked once',
+          held: state.approvals.length === 1 && asked?.decisions.length === 1,
+          figure: `${state.approvals.length} approvals`,
+        },
+        ledger(sandbox),
+      ];
+    },
+  },
+  {
     runbook: 'service-scale-up',
     title: 'The API on Cloud Run is crowded, gets more instances, and gives them back when the crowd has gone',
     fault: 'cloud-run-pressure',

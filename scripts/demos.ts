@@ -53,7 +53,7 @@ const commit = commitNow();
 const results = values.again || values.quick ? [] : known();
 const waiting: Show[] = values.quick
   ? [...QUICK]
-  : ['pod-heal', 'service-scale-up', 'database-failover'].flatMap((story) =>
+  : ['pod-heal', 'rollout-undo', 'service-scale-up', 'database-failover'].flatMap((story) =>
       seeds.map((seed) => ({ story, seed, engines: values.engines })),
     );
 await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));

@@ -10,6 +10,7 @@ import type { World } from '../world/world.ts';
 import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
+import { inProcessRollouts } from './rollouts.ts';
 import { inProcessWorkloads } from './workloads.ts';
 
 /** The product's ports onto a simulated cloud, for the identity of one function. `chance` says how long messages take. */
@@ -25,6 +26,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     dataPlane: inProcessDataPlane(world, crossing),
     applications: inProcessApplications(world, crossing),
     workloads: inProcessWorkloads(world, crossing),
+    rollouts: inProcessRollouts(world, crossing),
     services: {
       inspect: async () => {
         const view = await cross(crossing, 'reading the service', 'reads', () => world.runApi.getService(caller, ref));

@@ -2,7 +2,7 @@ import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, millis, minutes } from '../../shared/core/time.ts';
 import type { ApiFaultKind, Faults } from './faults.ts';
 import type { Api, Network, Place, WorldClock } from './kernel.ts';
-import type { ClusterFaults } from './kubernetes-faults.ts';
+import type { BadRevision, ClusterFaults } from './kubernetes-faults.ts';
 import { LONG_LAG } from './sql-disasters.ts';
 import type { Run } from './run.ts';
 import type { RunServiceRef } from './run-spec.ts';
@@ -69,6 +69,11 @@ export const FAULTS = {
     target: 'none',
     variants: ['crowded', 'stuck'],
   },
+  'bad-revision': {
+    does: 'Somebody deploys a revision of the API that is no good: no such image, no such Secret, or it ends after each start.',
+    target: 'none',
+    variants: ['image', 'config', 'crash'],
+  },
   'control-region': {
     does: 'Every function of ours in one control region ends, until it is mended.',
     target: 'a control region; the first one by default',
@@ -113,7 +118,7 @@ export interface DisasterParts {
   readonly network: Network;
   readonly faults: Faults;
   readonly sql: Sql;
-  readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop'>;
+  readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision'>;
   readonly run: Pick<Run, 'press'>;
   /** The API on Cloud Run. */
   readonly service: RunServiceRef;
@@ -232,6 +237,8 @@ export class Disasters {
         return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
       case 'control-region':
         return this.#loseRegion(target);
+      case 'bad-revision':
+        return this.#deployBad(variant === 'config' || variant === 'crash' ? variant : 'image');
       case 'pod':
         return this.#hangPod(target);
       case 'crash-loop':
@@ -297,6 +304,11 @@ export class Disasters {
   #crashLoop(template: 'this' | 'next'): Struck {
     const { pods, namespace, deployment } = this.#parts;
     return { resolved: deployment, mend: orRefused(() => pods.crashLoop({ namespace, name: deployment }, template)) };
+  }
+
+  #deployBad(how: BadRevision): Struck {
+    const { pods, namespace, deployment } = this.#parts;
+    return { resolved: deployment, mend: orRefused(() => pods.badRevision({ namespace, name: deployment }, how)) };
   }
 
   #press(pressure: RunPressure): Struck {

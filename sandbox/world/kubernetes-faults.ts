@@ -1,7 +1,7 @@
 import type { Chance } from './kernel.ts';
-import { type Pod, isActive, isReady } from './kubernetes-objects.ts';
+import { type Pod, type PodTemplate, isActive, isReady } from './kubernetes-objects.ts';
 import type { PodRecord } from './kubernetes-pod-record.ts';
-import { isMadeFrom } from './kubernetes-rollout.ts';
+import { isMadeFrom, templateHash } from './kubernetes-rollout.ts';
 import type { Store } from './kubernetes-store.ts';
 
 // What can go wrong inside a cluster. Each fault lasts until it is taken away or until what it struck is gone; a new pod
@@ -27,6 +27,11 @@ export interface ClusterFaults {
    * pods crash too) or of every `next` one. Returns a function that ends it.
    */
   crashLoop(deployment: Named, template: 'this' | 'next'): () => void;
+  /**
+   * Somebody deploys a revision that is no good: its image does not exist, it names a Secret that does not exist, or it ends soon
+   * after each start. Returns a function that gives the Deployment its former template again, if it still runs the bad one.
+   */
+  badRevision(deployment: Named, how: BadRevision): () => void;
   /** The image can't be pulled any more. Running containers stay. Returns a function that ends it. */
   breakImage(image: string): () => void;
   /** The pod's node never finishes ending it. Returns a function that lets it. */
@@ -34,6 +39,9 @@ export interface ClusterFaults {
   /** The pod's process ends with that exit code now. */
   crashPod(pod: Named, exitCode?: number): void;
 }
+
+/** What can be wrong with a revision. */
+export type BadRevision = 'image' | 'config' | 'crash';
 
 /** What the kubelet asks of the faults, and what they do to its pods. */
 export interface PodFaults {
@@ -95,6 +103,24 @@ export function createClusterFaults(
       imageBroken: (image) => (brokenImages.get(image) ?? 0) > 0,
     },
     bind: (struck) => ({
+      badRevision(named, how) {
+        const { namespace, name } = named;
+        const { template: former } = store.read('Deployment', namespace, name).spec;
+        const bad = badTemplate(former, how);
+        const stop = how === 'crash' ? this.crashLoop(named, 'next') : () => undefined;
+        const deploy = (template: PodTemplate): void => {
+          const deployment = store.read('Deployment', namespace, name);
+          store.replace('Deployment', { ...deployment, spec: { ...deployment.spec, template } });
+        };
+        const ends = how === 'image' ? bad.spec.containers.map(({ image }) => this.breakImage(image)) : [];
+        deploy(bad);
+        return () => {
+          stop();
+          for (const end of ends) end();
+          if (templateHash(store.read('Deployment', namespace, name).spec.template) === templateHash(bad))
+            deploy(former);
+        };
+      },
       hangPod(target) {
         const record = 'pod' in target ? find(struck, target.pod) : drawReady(struck, target.deployment);
         struck.hang(record);
@@ -128,4 +154,16 @@ export function createClusterFaults(
       crashPod: (pod, exitCode = 1) => struck.crash(find(struck, pod), exitCode),
     }),
   };
+}
+
+/** What the next release would have been, had it been tried out. */
+function badTemplate({ spec, ...rest }: PodTemplate, how: BadRevision): PodTemplate {
+  const release = (image: string): string => `${image.slice(0, image.lastIndexOf(':'))}:1.15.0`;
+  const missing = { name: 'API_LICENCE', valueFrom: { secretKeyRef: { name: 'licence', key: 'key' } } };
+  const containers = spec.containers.map((container) => ({
+    ...container,
+    image: release(container.image),
+    ...(how === 'config' ? { env: [...(container.env ?? []), missing] } : {}),
+  }));
+  return { ...rest, spec: { ...spec, containers } };
 }

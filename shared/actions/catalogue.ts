@@ -2,7 +2,7 @@ import type { Action, Catalogue } from '../engine/action.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
-import { capturePodEvidence, evictPod, stayHealthy } from './heal-pod.ts';
+import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
@@ -10,6 +10,7 @@ import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
+import { undoRollout } from './change-rollout.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
@@ -21,6 +22,7 @@ const byKind = (actions: readonly Action[]): Catalogue =>
 /** What `heal` can do: nothing else is in its reach, even if its code were to try. */
 export const HEAL_CATALOGUE: Catalogue = byKind([
   capturePodEvidence,
+  captureRevisionEvidence,
   evictPod,
   stayHealthy,
   raiseService,
@@ -37,6 +39,7 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   restartInstance,
   verifyPrimaryServes,
   primaryStaysWell,
+  undoRollout,
   holdWorkload,
   releaseWorkload,
   holdService,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { redact } from '../core/redact.ts';
-import { failure } from '../engine/action.ts';
+import { type ActionContext, failure } from '../engine/action.ts';
+import { isPortError } from '../ports/port-error.ts';
 import type { EvictionOutcome } from '../ports/workloads.ts';
 import { define, verifiedByPolling } from './define.ts';
 
@@ -21,20 +22,53 @@ export const capturePodEvidence = define({
   version: z.null(),
   handle: z.null(),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async ({ application, pod: name }, _version, context) => {
-    const { world } = context;
-    const [described, previous, present] = await Promise.all([
-      world.workloads.describePod(application, name),
-      world.workloads.podLog(application, name, { previous: true, lines: LOG_LINES }),
-      world.workloads.podLog(application, name, { previous: false, lines: LOG_LINES }),
-    ]);
-    await context.keep(`describe of pod ${name}`, redact(described));
-    if (previous !== undefined) await context.keep(`log of the previous container of ${name}`, redact(previous));
-    if (present !== undefined) await context.keep(`log of ${name}`, redact(present));
-    return {
-      kind: 'done',
-      detail: `kept describe output, events${previous === undefined ? '' : ', the previous container’s log'} and log of ${name}`,
-    };
+  start: async ({ application, pod: name }, _version, context) => ({
+    kind: 'done',
+    detail: await keepPod(application, name, context),
+  }),
+  poll: async () => ({ kind: 'running', handle: null, detail: 'keeping evidence' }),
+  verify: verifiedByPolling,
+});
+
+async function keepPod(application: string, name: string, context: ActionContext): Promise<string> {
+  const { world } = context;
+  const [described, previous, present] = await Promise.all([
+    world.workloads.describePod(application, name),
+    world.workloads.podLog(application, name, { previous: true, lines: LOG_LINES }),
+    world.workloads.podLog(application, name, { previous: false, lines: LOG_LINES }),
+  ]);
+  await context.keep(`describe of pod ${name}`, redact(described));
+  if (previous !== undefined) await context.keep(`log of the previous container of ${name}`, redact(previous));
+  if (present !== undefined) await context.keep(`log of ${name}`, redact(present));
+  return `kept describe output, events${previous === undefined ? '' : ', the previous container’s log'} and log of ${name}`;
+}
+
+/** Pods of one revision that are kept: they fail alike. */
+const PODS_KEPT = 2;
+
+/** Keeps what the failing pods of one revision know, whichever they are by then. */
+export const captureRevisionEvidence = define({
+  kind: 'capture-revision-evidence',
+  risk: 'observe',
+  repeat: 'terminal',
+  input: z.strictObject({ application: z.string(), template: z.string() }),
+  version: z.null(),
+  handle: z.null(),
+  observe: async () => ({ kind: 'toDo', version: null }),
+  start: async ({ application, template }, _version, context) => {
+    const failing = (await context.world.workloads.pods(application)).filter(
+      (known) => known.template === template && !known.ready,
+    );
+    const kept: string[] = [];
+    for (const { name } of failing.slice(0, PODS_KEPT)) {
+      try {
+        kept.push(await keepPod(application, name, context));
+      } catch (error) {
+        // Its controller may have replaced it meanwhile; another one fails as it did.
+        if (!isPortError(error) || error.code !== 'notFound') throw error;
+      }
+    }
+    return { kind: 'done', detail: kept.length === 0 ? 'no pod of it is left to keep anything of' : kept.join('; ') };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'keeping evidence' }),
   verify: verifiedByPolling,

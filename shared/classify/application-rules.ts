@@ -44,7 +44,8 @@ const showPod = ({ pod, condition, steadyFor }: PodEvidence): string => {
   return `pod ${pod.name} is ${condition} (${why}, ${pod.restarts} restarts${ended}) for ${showDuration(steadyFor)}`;
 };
 
-const podReasons = (pods: readonly PodEvidence[]): readonly Reason[] =>
+/** Each pod with what it is like, one reason each. */
+export const podReasons = (pods: readonly PodEvidence[]): readonly Reason[] =>
   pods.map((pod) => ({ code: `pod.${pod.condition}`, text: showPod(pod) }));
 
 const isCurablePod = ({ condition }: PodEvidence): boolean => isCurable(condition);

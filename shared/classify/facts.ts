@@ -4,6 +4,7 @@ import type { DeepHealth } from '../ports/applications.ts';
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
+import type { Rollout } from '../ports/rollouts.ts';
 import type { ServiceLoad } from '../ports/service-load.ts';
 import type { ServiceStatus } from '../ports/services.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
@@ -66,6 +67,8 @@ export interface ApplicationFacts {
   readonly workload: WorkloadStatus | Unreadable | undefined;
   /** On GKE only. */
   readonly pods: readonly PodStatus[] | Unreadable | undefined;
+  /** On GKE only; `undefined` in facts of before it was read. */
+  readonly rollout: Rollout | Unreadable | undefined;
   /** On Cloud Run only. */
   readonly service: ServiceStatus | Unreadable | undefined;
   /** On Cloud Run only: what Monitoring says of its requests and instances. */

@@ -3,6 +3,7 @@ import { APPLICATION_RULES } from './application-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
+import { ROLLOUT_RULES } from './rollout-rules.ts';
 import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
 
 // Every way in which the evidence can be read, in the order in which they are asked. The last rule always matches.
@@ -124,6 +125,7 @@ export const RULES: readonly Rule[] = [
   noTarget,
   ...DATABASE_RULES,
   ...PRESSURE_RULES,
+  ...ROLLOUT_RULES,
   ...APPLICATION_RULES,
   alertClosed,
   recovered,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
+import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
 import { watchReadingWire } from '../ports/watch-reading.ts';
 import { instanceName } from '../system/names.ts';
@@ -131,6 +132,7 @@ const application = z.strictObject({
   }),
   workload: maybe(z.union([unreadable, workload])),
   pods: maybe(z.union([unreadable, z.array(pod)])),
+  rollout: maybe(z.union([unreadable, rolloutWire])),
   service: maybe(z.union([unreadable, service])),
   load: maybe(z.union([unreadable, serviceLoadWire])),
 });

@@ -7,6 +7,7 @@ import { planFaults } from '../plan/plan.ts';
 import type { Consumer } from '../runbooks/consumer-steps.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
+import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
 import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
@@ -53,6 +54,8 @@ function draw(
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
+    case 'rollout-undo':
+      return rolloutUndo(system, incident, diagnosis, facts, asides);
     case 'service-scale-up':
       return serviceScaleUp(system, incident, diagnosis, facts, asides);
     case 'database-failover':
@@ -81,6 +84,29 @@ function podHeal(
       warnings: asides.warnings,
     }),
   };
+}
+
+function rolloutUndo(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  asides: PlanAsides,
+): PlanDrawing {
+  const { application: id, from, to } = diagnosis.subject;
+  const application = id === undefined ? undefined : applicationOf(system, id);
+  const rollout = facts.applications.find((seen) => seen.application === id)?.rollout;
+  if (application?.kind !== 'gke' || rollout === undefined || !isReadable(rollout))
+    return { kind: 'none', because: 'the facts hold no rollout that could be undone' };
+  const plan = drawRolloutUndo(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    application,
+    rollout,
+    from,
+    to,
+    warnings: asides.warnings,
+  });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 
 function serviceScaleUp(

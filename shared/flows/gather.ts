@@ -175,19 +175,20 @@ async function pointsOf(filter: string, at: Instant, home: GatherHome): Promise<
 }
 
 async function applicationFacts(application: Application, home: GatherHome): Promise<ApplicationFacts> {
-  const { workloads, services } = home.world;
+  const { workloads, rollouts, services } = home.world;
   const { id } = application;
   const isGke = application.kind === 'gke';
-  const [health, workload, pods, service, load] = await Promise.all([
+  const [health, workload, pods, rollout, service, load] = await Promise.all([
     deepHealth(id, home),
     isGke ? attempt(() => workloads.inspect(id)) : undefined,
     isGke ? attempt(async () => (await workloads.pods(id)).slice(0, PODS_MAX)) : undefined,
+    isGke ? attempt(() => rollouts.inspect(id)) : undefined,
     isGke ? undefined : attempt(() => services.inspect(id)),
     isGke
       ? undefined
       : attempt(() => readServiceLoad(home.world.metrics, home.system.project, application, home.clock.now())),
   ]);
-  return { application: id, health, workload, pods, service, load };
+  return { application: id, health, workload, pods, rollout, service, load };
 }
 
 async function deepHealth(application: string, home: GatherHome): Promise<DeepHealth> {

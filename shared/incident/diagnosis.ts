@@ -9,6 +9,7 @@ export const SCENARIOS = [
   'database-operation-in-progress',
   'database-standby-takes-over',
   'database-replica-unfit',
+  'new-revision-failure',
   'single-pod-failure',
   'service-under-pressure',
   'application-failure',

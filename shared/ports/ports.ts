@@ -4,6 +4,7 @@ import type { DataPlane } from './data-plane.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
 import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
+import type { Rollouts } from './rollouts.ts';
 import type { Secrets } from './secrets.ts';
 import type { Services } from './services.ts';
 import type { Store } from './store.ts';
@@ -20,6 +21,7 @@ export interface World {
   readonly dataPlane: DataPlane;
   readonly applications: Applications;
   readonly workloads: Workloads;
+  readonly rollouts: Rollouts;
   readonly services: Services;
   readonly secrets: Secrets;
   readonly metrics: Metrics;

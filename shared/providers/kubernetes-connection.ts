@@ -34,11 +34,19 @@ export interface ClusterApis {
   readonly autoscaling: AutoscalingV2Api;
   readonly policy: PolicyV1Api;
   /** Options of one call: its signal, since the client has no time limit, and the content type of a patch. */
-  readonly options: (
-    signal: AbortSignal,
-    contentType?: 'application/merge-patch+json',
-  ) => ConfigurationOptions<ObservableMiddleware>;
+  readonly options: (signal: AbortSignal, contentType?: PatchType) => ConfigurationOptions<ObservableMiddleware>;
+  /**
+   * Options of one call whose answer is wanted as it was sent too: the client's objects lack every field that is newer than the
+   * client, and what is written back must lack none.
+   */
+  readonly listening: (signal: AbortSignal, hear: (text: string) => void) => ConfigurationOptions<ObservableMiddleware>;
 }
+
+/** How a change is written. */
+export type PatchType =
+  | 'application/json-patch+json'
+  | 'application/merge-patch+json'
+  | 'application/strategic-merge-patch+json';
 
 /**
  * Calls of clusters: each within our deadline, rejecting with `PortError` only. `look` reads what a change is based on.
@@ -157,6 +165,25 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
     apps: config.makeApiClient(kubernetes.AppsV1Api),
     autoscaling: config.makeApiClient(kubernetes.AutoscalingV2Api),
     policy: config.makeApiClient(kubernetes.PolicyV1Api),
+    listening: (signal, hear) => ({
+      middlewareMergeStrategy: 'append',
+      middleware: [
+        {
+          pre: (request) => {
+            request.setSignal(signal);
+            return now(request);
+          },
+          post: ({ httpStatusCode, headers, body }) => {
+            const heard = body.text().then((text) => {
+              hear(text);
+              const again = new kubernetes.SelfDecodingBody(Promise.resolve(Buffer.from(text)));
+              return new kubernetes.ResponseContext(httpStatusCode, headers, again);
+            });
+            return new kubernetes.Observable(heard);
+          },
+        },
+      ],
+    }),
     options: (signal, contentType) => ({
       middlewareMergeStrategy: 'append',
       middleware: [

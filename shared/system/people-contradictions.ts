@@ -107,8 +107,9 @@ function isUsed(system: System, runbook: RunbookName): boolean {
       return system.databases.length > 0;
     case 'pod-heal':
       return system.applications.some(({ kind }) => kind === 'gke');
+    case 'rollout-undo':
     case 'service-scale-up':
-      // A file that never speaks of it is told of pressure and asked nothing.
+      // A file that never speaks of it is told of what was found and asked nothing.
       return system.mode.perRunbook[runbook] !== undefined || system.alerts.some((alert) => alert.runbook === runbook);
   }
 }

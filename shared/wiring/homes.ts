@@ -22,6 +22,7 @@ import { createGoogleLookout } from '../providers/google-lookout.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
 import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
+import { createKubernetesRollouts } from '../providers/kubernetes-rollouts.ts';
 import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts';
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
 import { createIapIdentity, createOidcIdentity } from '../providers/oidc-identity.ts';
@@ -97,6 +98,7 @@ function makeWorld({ home, access }: Base): World {
 export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock): World {
   const { applications, endpoints } = system;
   const { identity } = access;
+  const onGke = applications.filter((application) => application.kind === 'gke');
   const sql = createCloudSqlDatabases(access);
   // A contact that hangs says nothing; it is given up before a lease could end.
   const limit = access.limits?.reads ?? VANTAGE_LIMIT;
@@ -106,10 +108,8 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     redundancy: sql,
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),
-    workloads: createKubernetesWorkloads(
-      access,
-      applications.filter((application) => application.kind === 'gke'),
-    ),
+    workloads: createKubernetesWorkloads(access, onGke),
+    rollouts: createKubernetesRollouts(access, onGke),
     services: createCloudRunServices(
       access,
       applications.filter((application) => application.kind === 'cloudRun'),

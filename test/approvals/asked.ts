@@ -136,6 +136,24 @@ function deadPrimary(now: () => number): World {
       evict: unused,
       scale: unused,
     },
+    rollouts: {
+      inspect: async () => ({
+        version: '9',
+        replicas: 3,
+        total: 3,
+        updated: 3,
+        available: 0,
+        observed: true,
+        paused: false,
+        keepsAvailable: 3,
+        gaveUpAt: undefined,
+        current: undefined,
+        restartedFor: undefined,
+        revisions: [],
+        budget: undefined,
+      }),
+      undo: unused,
+    },
     services: {
       inspect: async () => ({
         scaling: { kind: 'automatic', min: 1, max: 10 },

@@ -5,6 +5,7 @@ import { after, type Instant, instant } from '../../shared/core/time.ts';
 import type { Diagnosis } from '../../shared/incident/diagnosis.ts';
 import type { DeepHealth } from '../../shared/ports/applications.ts';
 import type { InstanceStatus, OperationStatus } from '../../shared/ports/databases.ts';
+import type { Revision, Rollout } from '../../shared/ports/rollouts.ts';
 import type { PodStatus } from '../../shared/ports/workloads.ts';
 import { instanceName, targetId } from '../../shared/system/names.ts';
 import { reference } from '../system/reference.ts';
@@ -129,6 +130,41 @@ export function pod(name: string, change: Partial<PodStatus> = {}): PodStatus {
   };
 }
 
+/** A revision of the API that has run for a week and has three ready pods. */
+export function revision(number: number, change: Partial<Revision> = {}): Revision {
+  return {
+    name: `coditect-dms-api-a${number}`,
+    uid: `set-${number}`,
+    revision: number,
+    template: `a${number}`,
+    createdAt: at(-7 * 86_400),
+    replicas: 3,
+    ready: 3,
+    image: `api:1.${number}`,
+    ...change,
+  };
+}
+
+/** The API's rollout: of one revision, and complete, unless told otherwise. The first revision is the current one. */
+export function rollout(revisions: readonly Revision[] = [revision(1)], change: Partial<Rollout> = {}): Rollout {
+  return {
+    version: '1',
+    replicas: 3,
+    total: 3,
+    updated: 3,
+    available: 3,
+    observed: true,
+    paused: false,
+    keepsAvailable: 3,
+    gaveUpAt: undefined,
+    current: revisions[0]?.uid,
+    restartedFor: undefined,
+    revisions,
+    budget: { name: 'api', desiredHealthy: 2, currentHealthy: 3 },
+    ...change,
+  };
+}
+
 /** The API on GKE; `kind` is what its deep health answers. */
 export function gke(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> = {}): ApplicationFacts {
   return {
@@ -144,6 +180,7 @@ export function gke(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
       autoscaler: { min: 3, max: 10 },
     },
     pods: [pod('a'), pod('b'), pod('c')],
+    rollout: rollout(),
     service: undefined,
     load: undefined,
     ...change,
@@ -157,6 +194,7 @@ export function run(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
     health: health(kind, kind === 'serving'),
     workload: undefined,
     pods: undefined,
+    rollout: undefined,
     service: {
       scaling: { kind: 'automatic', min: 1, max: 4 },
       revisionMax: 10,

@@ -131,6 +131,7 @@ describe('a look', () => {
       'replication',
       'deepHealth',
       'workload',
+      'rollout',
       'pods',
       'service',
       'series',

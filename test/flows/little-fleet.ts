@@ -17,6 +17,7 @@ type Call =
   | 'deepHealth'
   | 'contactFrom'
   | 'workload'
+  | 'rollout'
   | 'pods'
   | 'service'
   | 'series';
@@ -93,6 +94,7 @@ export class LittleFleet {
         inspect: this.#call('workload', () => gke('serving').workload),
         pods: this.#call('pods', () => [pod('a'), pod('b')]),
       },
+      rollouts: { inspect: this.#call('rollout', () => gke('serving').rollout) },
       services: { inspect: this.#call('service', () => run('serving').service) },
       metrics: {
         series: this.#call('series', (filter: string) => {

@@ -60,7 +60,14 @@ export class Coverage {
   /** The tables, for people. */
   show(): string {
     const whats = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[0] ?? ''))].toSorted();
-    const columns = [...ACTIONS.database, ...REMEDY_ACTIONS, 'capture-pod-evidence', 'evict-pod', ...ACTIONS.service];
+    const columns = [
+      ...ACTIONS.database,
+      ...REMEDY_ACTIONS,
+      'capture-pod-evidence',
+      'evict-pod',
+      'undo-rollout',
+      ...ACTIONS.service,
+    ];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]
       .filter((position) => !columns.some((column) => column === position))
       .toSorted();

@@ -17,7 +17,7 @@ import {
   type Trigger,
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
-import { PRESSURES, type Scene, SCENES } from './scenes.ts';
+import { PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
@@ -45,6 +45,7 @@ export const ACTIONS = {
     'start-instance',
   ],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
+  rollout: ['capture-revision-evidence', 'undo-rollout', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],
 } as const;
 
@@ -70,13 +71,22 @@ type Listed = NonNullable<Plot['remedies']>;
 /** How many of the plots are about a service under pressure. */
 const PRESSED_SHARE = 0.07;
 
+/** How many of the others are about a revision that is no good. */
+const ROLLED_SHARE = 0.07;
+
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
   const mood = chance.pick(['calm', 'calm', 'rough', 'rough', 'rough', 'hostile', 'hostile'] as const);
   const usual = pickWeighted(SCENES, chance);
   const pressed = chance.fork('pressure');
-  const scene = pressed.next() < PRESSED_SHARE ? pickWeighted(PRESSURES, pressed) : usual;
+  const rolled = chance.fork('rollout');
+  const scene =
+    pressed.next() < PRESSED_SHARE
+      ? pickWeighted(PRESSURES, pressed)
+      : rolled.next() < ROLLED_SHARE
+        ? pickWeighted(ROLLOUTS, rolled)
+        : usual;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
@@ -163,7 +173,7 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const isAtRemedy = hasRemedies && chance.fork('remedy').next() < 0.5;
   const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
-  const worker: FunctionName = runbook === 'database' ? 'recover' : 'heal';
+  const worker: FunctionName = runbook === 'database' || runbook === 'rollout' ? 'recover' : 'heal';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }
 

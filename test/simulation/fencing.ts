@@ -113,12 +113,12 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
 /** Longest from the last look before a run's first effect to that effect, over a worker that dies and a lease that ends. */
 const SERVES_FOR_SURE = minutes(3);
 
-/** The first effect of each run of an incident. */
+/** The first effect of each run of an incident on a database. */
 const firstEffects =
   (run: Run) =>
   ({ events }: RunIncident): readonly Effect[] =>
     events.flatMap((event) => {
-      if (event.kind !== 'planDrawn') return [];
+      if (event.kind !== 'planDrawn' || !event.data.plan.target.startsWith('database/')) return [];
       const requests = requestsIn(event.data.plan);
       const first = effectsBy(run, 'recover').find(
         (effect) => effect.at >= event.at && requests.has(requestOf(effect)),

@@ -83,6 +83,7 @@ function isCurable({ title, remedies, isRegional }: Plot): boolean {
   const promotes = remedies === undefined || remedies.includes('promote');
   switch (title) {
     case 'pod hangs':
+    case 'a bad revision is deployed':
       return true;
     case 'primary lost, refuses':
     case 'primary lost, hangs':

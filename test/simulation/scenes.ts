@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'database' | 'pod' | 'service';
+  readonly runbook: 'database' | 'pod' | 'rollout' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
@@ -174,6 +174,45 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     runbook: 'database',
     play: (chance) => [
       breaks(-minutes(chance.between(1, 8)), 'cloud-run-pressure', chance.pick(['crowded', 'stuck'] as const)),
+      breaks(0, 'primary-database', 'refuses'),
+    ],
+  },
+];
+
+const REVISIONS = ['image', 'config', 'crash'] as const;
+
+/** Disasters that people deploy. Drawn apart from the others too, and for the same reason. */
+export const ROLLOUTS: readonly [Scene, ...Scene[]] = [
+  {
+    name: 'a bad revision is deployed',
+    weight: 6,
+    runbook: 'rollout',
+    play: (chance) => [breaks(0, 'bad-revision', chance.pick(REVISIONS))],
+  },
+  {
+    name: 'a bad revision is deployed, and mended by hand',
+    weight: 2,
+    runbook: 'rollout',
+    play: (chance) => [
+      breaks(0, 'bad-revision', chance.pick(REVISIONS)),
+      mends(seconds(chance.between(60, 800)), 'bad-revision'),
+    ],
+  },
+  {
+    name: 'a bad revision is deployed, then another',
+    weight: 2,
+    runbook: 'rollout',
+    play: (chance) => [
+      breaks(0, 'bad-revision', 'image'),
+      breaks(seconds(chance.between(20, 400)), 'bad-revision', 'config'),
+    ],
+  },
+  {
+    name: 'a bad revision is deployed, then the primary is lost',
+    weight: 2,
+    runbook: 'database',
+    play: (chance) => [
+      breaks(-seconds(chance.between(20, 400)), 'bad-revision', chance.pick(REVISIONS)),
       breaks(0, 'primary-database', 'refuses'),
     ],
   },

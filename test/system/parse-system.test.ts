@@ -14,16 +14,14 @@ describe('the reference configuration', () => {
   });
 
   it('says who may decide on a failover, and for how long', () => {
-    expect(reference().approvals).toEqual({
-      identity: 'link',
-      perRunbook: {
-        'database-failover': {
-          approvers: ['oncall', 'eng-lead', 'cto'],
-          quorum: 1,
-          expiresIn: minutes(15),
-          startWithin: minutes(10),
-        },
-      },
+    const { identity, perRunbook } = reference().approvals;
+
+    expect(identity).toBe('link');
+    expect(perRunbook['database-failover']).toEqual({
+      approvers: ['oncall', 'eng-lead', 'cto'],
+      quorum: 1,
+      expiresIn: minutes(15),
+      startWithin: minutes(10),
     });
   });
 

@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// A revision that is no good: taken back once, by approval, to exactly the one before it, whatever happens to the worker meanwhile.
+
+/** Plays a plot in which everything must hold. */
+async function played(happenings: readonly Happening[], habits = { 'oncall-pager': 'quick' } as const): Promise<Run> {
+  const run = await simulate(1, { ...calm([]), happenings, habits });
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const deploys = (variant: 'image' | 'config' | 'crash'): Happening =>
+  later(0, { kind: 'break', fault: 'bad-revision', variant });
+
+const patches = ({ witness }: Run): number =>
+  witness.effects.filter(({ call }) => call.permission === 'k8s.apps.deployments.patch').length;
+
+/** The revisions that have pods, and images of what is deployed. */
+const running = ({ stage }: Run) => {
+  const { store } = stage.world.kubernetes;
+  const { namespace, api } = REFERENCE;
+  const [container] = store.read('Deployment', namespace, api).spec.template.spec.containers;
+  return {
+    image: container?.image.split(':').at(-1),
+    env: container?.env?.length,
+    sets: store
+      .list('ReplicaSet', namespace)
+      .filter((set) => set.metadata.name.startsWith(api) && set.spec.replicas > 0).length,
+  };
+};
+
+const FORMER = { image: '1.14.2', env: 2, sets: 1 };
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'recover',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+describe('A revision whose every pod fails', () => {
+  it.each(['image', 'config', 'crash'] as const)(
+    'is taken back to the one before when somebody approves (%s)',
+    async (variant) => {
+      const run = await played([deploys(variant)]);
+
+      expect(run.incidents[0]?.state).toMatchObject({
+        phase: { kind: 'resolved' },
+        diagnosis: { scenario: 'new-revision-failure', runbook: 'rollout-undo' },
+      });
+      expect(running(run)).toEqual(FORMER);
+      expect(patches(run)).toBe(1);
+    },
+  );
+
+  it.each(['undo-rollout', 'stay-healthy'])(
+    'is taken back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await played([deploys('image'), atStep(action, deed)]);
+
+        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+        expect(running(run)).toEqual(FORMER);
+        expect(patches(run)).toBe(1);
+      }
+    },
+  );
+
+  it('stays while nobody approves, and people are told why a restart would not help', async () => {
+    const run = await simulate(1, { ...calm([]), happenings: [deploys('image')], habits: {} });
+
+    expect(violations(run)).toEqual([]);
+    expect(patches(run)).toBe(0);
+    expect(run.incidents[0]?.state.diagnosis?.reasons[0]?.text).toMatch(
+      /a restart does not help; revision 1 .*has 3 ready/,
+    );
+    expect(run.witness.pages.some(({ subject }) => /Approve rollout-undo/.test(subject))).toBe(true);
+  });
+
+  it('is left alone when somebody mends it by hand first', async () => {
+    const run = await played([deploys('config'), later(minutes(3), { kind: 'mend', fault: 'bad-revision' })]);
+
+    expect(running(run)).toEqual(FORMER);
+  });
+});
