@@ -1,5 +1,5 @@
 import { assert } from '../../shared/core/assert.ts';
-import { instant } from '../../shared/core/time.ts';
+import { instant, toIso } from '../../shared/core/time.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
 import type { Revision, Rollout, Rollouts } from '../../shared/ports/rollouts.ts';
 import {
@@ -13,6 +13,8 @@ import { limitsOf, REVISION, revisionOf, TEMPLATE_HASH } from '../world/kubernet
 import { REFERENCE } from '../world/reference-system.ts';
 import type { World } from '../world/world.ts';
 import { type Crossing, cross } from './crossing.ts';
+
+const RESTARTED_FOR = 'dr-autopilot-restarted-for';
 
 /** The rollout of the reference Deployment for one identity. */
 export function inProcessRollouts(world: World, crossing: Crossing): Rollouts {
@@ -52,6 +54,13 @@ export function inProcessRollouts(world: World, crossing: Crossing): Rollouts {
         api.patch(caller, 'Deployment', { namespace, name }, { type: 'json', body }),
       );
     },
+    restart: async (_workload, version, { incident, at }) => {
+      const annotations = { 'kubectl.kubernetes.io/restartedAt': toIso(at), [RESTARTED_FOR]: incident };
+      const body = { metadata: { resourceVersion: version }, spec: { template: { metadata: { annotations } } } };
+      await cross(crossing, `restarting every pod of ${name}`, 'writesIfUnchanged', () =>
+        api.patch(caller, 'Deployment', { namespace, name }, { type: 'strategic', body }),
+      );
+    },
   };
 }
 
@@ -76,7 +85,7 @@ function rolloutOf(
     keepsAvailable: Math.max(0, spec.replicas - limitsOf(spec).missing),
     gaveUpAt: progress?.reason === 'ProgressDeadlineExceeded' ? progress.lastUpdateTime : undefined,
     current: observed ? current?.uid : undefined,
-    restartedFor: spec.template.metadata?.annotations?.['dr-autopilot-restarted-for'],
+    restartedFor: spec.template.metadata?.annotations?.[RESTARTED_FOR],
     revisions,
     budget:
       budget === undefined

@@ -63,7 +63,11 @@ export const FAULTS = {
     target: 'an instance; the primary in use by default',
     variants: [],
   },
-  pod: { does: 'A pod of the API hangs.', target: 'a pod; one is drawn by default', variants: [] },
+  pod: {
+    does: 'A pod of the API hangs, or all that are ready now (`all`).',
+    target: 'a pod; one is drawn by default',
+    variants: ['one', 'all'],
+  },
   'cloud-run-pressure': {
     does: 'The API on Cloud Run is asked for more than its instances take (`crowded`: eight would do), or waits for something else (`stuck`).',
     target: 'none',
@@ -240,7 +244,7 @@ export class Disasters {
       case 'bad-revision':
         return this.#deployBad(variant === 'config' || variant === 'crash' ? variant : 'image');
       case 'pod':
-        return this.#hangPod(target);
+        return variant === 'all' ? this.#hangAllPods() : this.#hangPod(target);
       case 'crash-loop':
         return this.#crashLoop(variant === 'next' ? 'next' : 'this');
       default:
@@ -299,6 +303,18 @@ export class Disasters {
       }
     };
     return { resolved: name, mend };
+  }
+
+  #hangAllPods(): Struck {
+    const struck = [this.#hangPod(undefined)];
+    for (;;) {
+      try {
+        struck.push(this.#hangPod(undefined));
+      } catch (error) {
+        if (!(error instanceof BreakRefused)) throw error;
+        return { resolved: this.#parts.deployment, mend: () => struck.forEach(({ mend }) => mend()) };
+      }
+    }
   }
 
   #crashLoop(template: 'this' | 'next'): Struck {

@@ -10,7 +10,7 @@ import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
-import { undoRollout } from './change-rollout.ts';
+import { restartRollout, undoRollout } from './change-rollout.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
@@ -40,6 +40,7 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   verifyPrimaryServes,
   primaryStaysWell,
   undoRollout,
+  restartRollout,
   holdWorkload,
   releaseWorkload,
   holdService,

@@ -46,7 +46,7 @@ export const undoRollout = define({
     return { kind: 'running', handle: { gaveUpAt }, detail: `${application} goes back to revision ${to.revision}` };
   },
   poll: async ({ gaveUpAt }, { application, to }, { world }) =>
-    pollRollout(application, await world.rollouts.inspect(application), (current) => current === to.uid, gaveUpAt),
+    pollRollout(application, await world.rollouts.inspect(application), ({ current }) => current === to.uid, gaveUpAt),
   verify: async ({ application, to }, { world }) => {
     const rollout = await world.rollouts.inspect(application);
     return {
@@ -55,6 +55,54 @@ export const undoRollout = define({
     };
   },
 });
+
+const restarted = z.strictObject({ application: z.string(), from: revision });
+
+/**
+ * Replaces every pod of a Deployment by one of the same template, as its strategy does, and waits until all are new. The template
+ * names the incident from then on, by which a restart whose reply was lost is known again: it happens once in an incident.
+ */
+export const restartRollout = define({
+  kind: 'restart-rollout',
+  risk: 'destructive',
+  repeat: 'conditional',
+  input: restarted,
+  version: z.strictObject({ version: z.string(), gaveUpAt: z.string().nullable() }),
+  handle: watched,
+  observe: async ({ application, from }, context) => {
+    const rollout = await observedRollout(application, context);
+    const gaveUpAt = rollout.gaveUpAt ?? null;
+    if (isRestartedFor(context, rollout))
+      return isRolledOut(rollout)
+        ? { kind: 'already', detail: `every pod of ${application} was started anew` }
+        : { kind: 'inProgress', handle: { gaveUpAt }, detail: progressOf(rollout) };
+    const refused = refusal(application, rollout, from);
+    if (refused !== undefined) return { kind: 'refused', failure: refused };
+    if (rollout.replicas === 0) {
+      const detail = `${application} is scaled to zero: there is nothing to restart`;
+      return { kind: 'refused', failure: failure('refused', 'noReplicas', detail) };
+    }
+    return { kind: 'toDo', version: { version: rollout.version, gaveUpAt } };
+  },
+  start: async ({ application }, { version, gaveUpAt }, { world, run, clock }) => {
+    await world.rollouts.restart(application, version, { incident: run.plan.incident, at: clock.now() });
+    return { kind: 'running', handle: { gaveUpAt }, detail: `${application} starts every pod anew` };
+  },
+  poll: async ({ gaveUpAt }, { application }, context) => {
+    const rollout = await context.world.rollouts.inspect(application);
+    return pollRollout(application, rollout, (now) => isRestartedFor(context, now), gaveUpAt);
+  },
+  verify: async ({ application }, context) => {
+    const rollout = await context.world.rollouts.inspect(application);
+    return {
+      ok: isRestartedFor(context, rollout) && isRolledOut(rollout),
+      detail: `every pod of ${application} was started anew`,
+    };
+  },
+});
+
+const isRestartedFor = ({ run }: ActionContext, { restartedFor }: Rollout): boolean =>
+  restartedFor === run.plan.incident;
 
 /** The rollout, once its controller has seen the newest template: before, nobody can tell whose it is. */
 async function observedRollout(application: string, { world }: ActionContext): Promise<Rollout> {
@@ -86,17 +134,17 @@ function refusal(
       });
 }
 
-/** How a rollout goes on. `isOurs` tells the revision that we asked for. */
+/** How a rollout goes on. `isOurs`: whether what the Deployment runs is what we asked for. */
 function pollRollout(
   application: string,
   rollout: Rollout,
-  isOurs: (current: string) => boolean,
+  isOurs: (rollout: Rollout) => boolean,
   gaveUpAt: string | null,
 ): Progress {
   const handle = { gaveUpAt };
   if (!rollout.observed || rollout.current === undefined)
     return { kind: 'running', handle, detail: 'the controller has not seen it yet' };
-  if (!isOurs(rollout.current)) {
+  if (!isOurs(rollout)) {
     const detail = `${application} runs another revision than the plan's, so somebody else is at it`;
     return { kind: 'failed', failure: failure('voided', 'rolledOn', detail) };
   }

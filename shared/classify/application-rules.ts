@@ -90,7 +90,7 @@ function isOfNewRevision(pod: PodStatus, { readyPods, facts }: ApplicationEviden
 const severalPods: Rule = {
   scenario: 'application-failure',
   code: 'severalPods',
-  describe: 'More than one pod fails, or the only one: that is no single pod, and a restart does not help: people.',
+  describe: 'More than one pod fails, or the only one: that is no single pod: people.',
   when: forApplication((application, evidence) => {
     const found = application.illPods.filter(isCurablePod);
     const { length } = found;
@@ -103,13 +103,26 @@ const severalPods: Rule = {
       {
         confidence: isSteady ? 'confirmed' : 'likely',
         outcome: isSteady ? { kind: 'person' } : nextLook(evidence),
-        text: `${all ? 'all' : `${length} of ${length + application.readyPods.length}`} pods of ${application.application.id} fail, so a restart does not help`,
+        text: `${all ? 'all' : `${length} of ${length + application.readyPods.length}`} pods of ${application.application.id} fail, ${whatHelps(found)}`,
         wouldChangeMind: ['only one of them still fails while others are ready'],
       },
       podReasons(found),
     );
   }),
 };
+
+/** What helps several pods, by how they fail. */
+function whatHelps(failing: readonly PodEvidence[]): string {
+  if (failing.some(({ condition }) => condition === 'crashLooping')) {
+    const isMemory = failing.every(
+      ({ pod }) => pod.lastTermination === 'OOMKilled' || pod.container.kind === 'running',
+    );
+    return isMemory && failing.some(({ pod }) => pod.lastTermination === 'OOMKilled')
+      ? 'ended for their memory (OOMKilled), so a restart does not help: their limit is too low, or they leak'
+      : 'so a restart does not help';
+  }
+  return 'so no single one is replaced; a rolling restart can be asked for by hand (rollout-restart)';
+}
 
 const singlePod: Rule = {
   scenario: 'single-pod-failure',

@@ -25,6 +25,8 @@ export interface Inquiry {
   readonly now: Instant;
   /** The only signal is a test notification. */
   readonly isTest?: boolean;
+  /** The incident, where one is asked about: what we restarted for it is not restarted again. */
+  readonly incident?: string;
   /** A run of this incident raised the service's limits, and it did not help. */
   readonly raisedInVain?: boolean;
 }

@@ -91,5 +91,102 @@ const wasInUse = ({ createdAt }: Revision, until: Instant): boolean => after(cre
 const show = ({ revision, image }: Revision): string =>
   image === undefined ? String(revision) : `${revision} (${image})`;
 
+/** What a Deployment runs, once its controller has seen it. */
+function runningNow({ facts: { rollout } }: ApplicationEvidence) {
+  if (rollout === undefined || !isReadable(rollout)) return undefined;
+  const current = currentRevision(rollout);
+  return current === undefined ? undefined : { rollout, current };
+}
+
+/** Whether a run of this incident has started what runs now. */
+const isRestarted = ({ restartedFor }: Rollout, { inquiry }: Evidence): boolean =>
+  restartedFor !== undefined && restartedFor === inquiry.incident;
+
+const restartedInVain: Rule = {
+  scenario: 'pods-not-serving',
+  code: 'restartedBefore',
+  describe: 'No pod serves though this incident has restarted them all: people, and no further restart.',
+  when: forApplication((application, evidence) => {
+    const running = runningNow(application);
+    const hung = hungPods(application);
+    if (running === undefined || hung.length === 0 || !isRestarted(running.rollout, evidence)) return undefined;
+    return about(
+      application,
+      evidence,
+      {
+        confidence: 'confirmed',
+        outcome: { kind: 'person' },
+        text: `no pod of ${application.application.id} is ready, though this incident has restarted them all once already`,
+        wouldChangeMind: ['what its pods wait for is mended'],
+      },
+      podReasons(hung),
+    );
+  }),
+};
+
+const noPodServes: Rule = {
+  scenario: 'pods-not-serving',
+  code: 'everyPodHangs',
+  describe: 'Every pod runs and none is ready, and nothing upstream is ill: a rolling restart, by approval.',
+  when: forApplication((application, evidence) => {
+    const running = runningNow(application);
+    const hung = hungPods(application);
+    if (running === undefined || hung.length === 0) return undefined;
+    const isSteady = hung.every((pod) => pod.isSteady);
+    const match = about(
+      application,
+      evidence,
+      {
+        confidence: isSteady ? 'confirmed' : 'likely',
+        outcome: !isSteady
+          ? nextLook(evidence)
+          : running.rollout.paused
+            ? { kind: 'person' }
+            : { kind: 'act', runbook: 'rollout-restart' },
+        text:
+          `${application.application.id}: its ${hung.length} pods run and none is ready, and what it depends on is well; ` +
+          'a restart helps if their processes hang, and nothing else does',
+        wouldChangeMind: [
+          'a pod becomes ready',
+          'a dependency of it turns out to be ill',
+          'its pods end by themselves',
+        ],
+      },
+      podReasons(hung),
+    );
+    return { ...match, subject: { ...match.subject, from: running.current.uid } };
+  }),
+};
+
+/** The pods, if all of them run and none is ready. Those that end and start again have been restarted already. */
+function hungPods({ illPods, readyPods }: ApplicationEvidence): readonly PodEvidence[] {
+  const isHung = ({ pod, condition }: PodEvidence): boolean =>
+    condition === 'notReady' && pod.container.kind === 'running';
+  return readyPods.length === 0 && illPods.every(isHung) ? illPods : [];
+}
+
+const restartRequested: Rule = {
+  scenario: 'restart-requested',
+  code: 'restartRequested',
+  describe: 'Somebody asks for a rolling restart, and nothing says that it could not help: ask for its approval.',
+  when: forApplication((application, evidence) => {
+    const { requested } = evidence.inquiry.state;
+    const running = runningNow(application);
+    if (requested !== 'rollout-restart' || !application.isTarget || running === undefined) return undefined;
+    if (isRestarted(running.rollout, evidence) || running.rollout.paused) return undefined;
+    const isHelpless = application.illPods.some(
+      ({ condition }) => condition === 'cannotStart' || condition === 'crashLooping' || condition === 'unscheduled',
+    );
+    if (isHelpless) return undefined;
+    const match = about(application, evidence, {
+      confidence: 'confirmed',
+      outcome: { kind: 'act', runbook: 'rollout-restart' },
+      text: `a rolling restart of ${application.application.id} was asked for by hand; ${application.readyPods.length} of its pods are ready`,
+      wouldChangeMind: ['somebody deploys another revision', 'a dependency of it turns out to be ill'],
+    });
+    return { ...match, subject: { ...match.subject, from: running.current.uid } };
+  }),
+};
+
 /** In the order in which they are asked. */
-export const ROLLOUT_RULES: readonly Rule[] = [newRevisionFails];
+export const ROLLOUT_RULES: readonly Rule[] = [newRevisionFails, restartedInVain, noPodServes, restartRequested];

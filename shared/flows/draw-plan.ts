@@ -7,6 +7,7 @@ import { planFaults } from '../plan/plan.ts';
 import type { Consumer } from '../runbooks/consumer-steps.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
+import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
 import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
@@ -54,8 +55,9 @@ function draw(
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
+    case 'rollout-restart':
     case 'rollout-undo':
-      return rolloutUndo(system, incident, diagnosis, facts, asides);
+      return rolloutChange(system, incident, diagnosis, facts, asides);
     case 'service-scale-up':
       return serviceScaleUp(system, incident, diagnosis, facts, asides);
     case 'database-failover':
@@ -86,7 +88,7 @@ function podHeal(
   };
 }
 
-function rolloutUndo(
+function rolloutChange(
   system: System,
   incident: IncidentId,
   diagnosis: Diagnosis,
@@ -97,15 +99,12 @@ function rolloutUndo(
   const application = id === undefined ? undefined : applicationOf(system, id);
   const rollout = facts.applications.find((seen) => seen.application === id)?.rollout;
   if (application?.kind !== 'gke' || rollout === undefined || !isReadable(rollout))
-    return { kind: 'none', because: 'the facts hold no rollout that could be undone' };
-  const plan = drawRolloutUndo(system, incident, diagnosis.scenario, {
-    at: facts.at,
-    application,
-    rollout,
-    from,
-    to,
-    warnings: asides.warnings,
-  });
+    return { kind: 'none', because: 'the facts hold no rollout that could be changed' };
+  const known = { at: facts.at, application, rollout, from, warnings: asides.warnings };
+  const plan =
+    diagnosis.runbook === 'rollout-restart'
+      ? drawRolloutRestart(system, incident, diagnosis.scenario, known)
+      : drawRolloutUndo(system, incident, diagnosis.scenario, { ...known, to });
   return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 

@@ -133,7 +133,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];
   const now = clock.now();
   const diagnosis = {
-    ...diagnose({ rounds, system, state, now, raisedInVain: hasRaisedInVain(state) }),
+    ...diagnose({ rounds, system, state, now, incident: state.id, raisedInVain: hasRaisedInVain(state) }),
     evidence: digest,
   };
   const runbook = diagnosis.runbook;

@@ -10,6 +10,8 @@ export const SCENARIOS = [
   'database-standby-takes-over',
   'database-replica-unfit',
   'new-revision-failure',
+  'pods-not-serving',
+  'restart-requested',
   'single-pod-failure',
   'service-under-pressure',
   'application-failure',

@@ -61,6 +61,12 @@ export interface Rollouts {
   inspect(workload: WorkloadId): Promise<Rollout>;
   /** Gives the Deployment the template of the revision with that uid again, whole. `permanent` when there is no such revision. */
   undo(workload: WorkloadId, revision: string, version: string): Promise<void>;
+  /** Lets it replace every pod by one of the same template, which names the incident and the moment from then on. */
+  restart(
+    workload: WorkloadId,
+    version: string,
+    why: { readonly incident: string; readonly at: Instant },
+  ): Promise<void>;
 }
 
 const moment = z.number().transform(instant);

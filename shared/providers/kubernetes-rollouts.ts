@@ -1,10 +1,18 @@
 import { assert } from '../core/assert.ts';
+import { toIso } from '../core/time.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { Rollouts } from '../ports/rollouts.ts';
 import type { GkeApplication } from '../system/system.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { type ClusterApis, createClusters } from './kubernetes-connection.ts';
-import { CHANGE_CAUSE, parseRolled, rolloutOf, wholeRevision, type WholeRevision } from './kubernetes-rollout-wire.ts';
+import {
+  CHANGE_CAUSE,
+  parseRolled,
+  RESTARTED_FOR,
+  rolloutOf,
+  wholeRevision,
+  type WholeRevision,
+} from './kubernetes-rollout-wire.ts';
 import { acknowledge, parseDeployment, parseList, selectorOf } from './kubernetes-wire.ts';
 
 // Rollouts of Deployments on GKE through `@kubernetes/client-node` (facts.md 6.2).
@@ -24,6 +32,10 @@ const LIST_MAX = 500;
 const REVISIONS_MAX = 12;
 
 const JSON_PATCH = 'application/json-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+
+/** What `kubectl rollout restart` writes, so that people find it where they look. */
+const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
 /** The GKE applications of the system, by their id. */
 export function createKubernetesRollouts(access: GoogleAccess, applications: readonly GkeApplication[]): Rollouts {
@@ -78,6 +90,17 @@ export function createKubernetesRollouts(access: GoogleAccess, applications: rea
           acknowledge(await apps.patchNamespacedDeployment(request, options(signal, JSON_PATCH)));
         },
       );
+    },
+    restart: (id, version, { incident, at }) => {
+      const application = find(id);
+      const doing = `restarting every pod of ${id}`;
+      return clusters.call(application, { doing, effect: 'writesIfUnchanged' }, async ({ apps, options }, signal) => {
+        const { namespace, deployment: name } = application;
+        const annotations = { [RESTARTED_AT]: toIso(at), [RESTARTED_FOR]: incident };
+        const body = { metadata: { resourceVersion: version }, spec: { template: { metadata: { annotations } } } };
+        const request = { name, namespace, body, fieldManager: FIELD_MANAGER };
+        acknowledge(await apps.patchNamespacedDeployment(request, options(signal, STRATEGIC_PATCH)));
+      });
     },
   };
 }

@@ -17,6 +17,7 @@ export const TICK_PERIOD: Millis = minutes(1);
 export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
   'pod-heal': minutes(5),
+  'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
   'service-scale-up': minutes(25), // raised, watched for at most 20 minutes, and taken back
 };
@@ -25,6 +26,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
 export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'database-failover': true,
   'pod-heal': false,
+  'rollout-restart': true,
   'rollout-undo': true,
   'service-scale-up': false,
 };

@@ -29,7 +29,13 @@ export const targetId = (text: string): TargetId => text as TargetId;
 export const incidentIdOf = (dedupeKey: string): IncidentId => incidentId(`inc-${shortId(dedupeKey, 10)}`);
 
 /** The runbooks that exist: what `trigger`, `plan` and `demo` take. */
-export const RUNBOOKS = ['database-failover', 'pod-heal', 'rollout-undo', 'service-scale-up'] as const;
+export const RUNBOOKS = [
+  'database-failover',
+  'pod-heal',
+  'rollout-restart',
+  'rollout-undo',
+  'service-scale-up',
+] as const;
 export type RunbookName = (typeof RUNBOOKS)[number];
 
 /** Topics (decisions.md 2); each has a dead-letter topic `<name>-dead`. */

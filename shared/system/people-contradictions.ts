@@ -107,6 +107,7 @@ function isUsed(system: System, runbook: RunbookName): boolean {
       return system.databases.length > 0;
     case 'pod-heal':
       return system.applications.some(({ kind }) => kind === 'gke');
+    case 'rollout-restart':
     case 'rollout-undo':
     case 'service-scale-up':
       // A file that never speaks of it is told of what was found and asked nothing.

@@ -24,6 +24,7 @@ export function targetOf(system: System, id: TargetId): TargetRef | undefined {
 export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | undefined>> = {
   'database-failover': undefined,
   'pod-heal': 'gke',
+  'rollout-restart': 'gke',
   'rollout-undo': 'gke',
   'service-scale-up': 'cloudRun',
 };

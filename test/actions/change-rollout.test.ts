@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { undoRollout } from '../../shared/actions/change-rollout.ts';
+import { restartRollout, undoRollout } from '../../shared/actions/change-rollout.ts';
 import type { ActionContext } from '../../shared/engine/action.ts';
 import type { Rollout } from '../../shared/ports/rollouts.ts';
 import { revision, rollout } from '../classify/looks.ts';
+import { JumpingClock } from '../engine/rehearsal.ts';
 
 const FROM = revision(2, { ready: 0 });
 const TO = revision(1);
@@ -16,13 +17,17 @@ class Rolling {
 
   context(): ActionContext {
     return {
+      clock: new JumpingClock(),
+      run: { plan: { incident: 'inc-a' } },
       world: {
         rollouts: {
           inspect: async () => this.is,
           undo: async (_id: string, uid: string, version: string) => void this.undone.push(`${uid} at ${version}`),
+          restart: async (_id: string, version: string, { incident }: { readonly incident: string }) =>
+            void this.undone.push(`${incident} at ${version}`),
         },
       },
-    } as unknown as ActionContext; // this step uses nothing else
+    } as unknown as ActionContext; // these steps use nothing else
   }
 
   observed = () => undoRollout.observe(INPUT, this.context());
@@ -107,5 +112,50 @@ describe('undoing a rollout', () => {
     deployment.is = rollout([revision(4), TO]);
 
     expect(await deployment.polled()).toMatchObject({ kind: 'failed', failure: { kind: 'voided', code: 'rolledOn' } });
+  });
+});
+
+describe('restarting every pod', () => {
+  const RESTART = { application: 'api-gke', from: name(TO) };
+
+  /** A Deployment that runs one revision, complete. */
+  function steady(change: Partial<Rollout> = {}): Rolling {
+    const deployment = new Rolling();
+    deployment.is = rollout([TO], { version: '7', ...change });
+    return deployment;
+  }
+  const observed = (deployment: Rolling) => restartRollout.observe(RESTART, deployment.context());
+  const polled = (deployment: Rolling) => restartRollout.poll({ gaveUpAt: null }, RESTART, deployment.context());
+
+  it('names the incident in what it starts, at the version that was looked at', async () => {
+    const deployment = steady();
+    expect(await observed(deployment)).toEqual({ kind: 'toDo', version: { version: '7', gaveUpAt: null } });
+
+    await restartRollout.start(RESTART, { version: '7', gaveUpAt: null }, deployment.context());
+
+    expect(deployment.undone).toEqual(['inc-a at 7']);
+  });
+
+  it('is known again after a lost reply, and not repeated', async () => {
+    const deployment = steady();
+    deployment.is = rollout([revision(2), TO], { restartedFor: 'inc-a', updated: 1 });
+    expect(await observed(deployment)).toMatchObject({ kind: 'inProgress' });
+    expect(await polled(deployment)).toMatchObject({ kind: 'running' });
+    deployment.is = rollout([revision(2), TO], { restartedFor: 'inc-a' });
+    expect(await observed(deployment)).toMatchObject({ kind: 'already' });
+    expect(await polled(deployment)).toMatchObject({ kind: 'done' });
+  });
+
+  it('is void when the Deployment runs another revision, one that another incident restarted included', async () => {
+    const deployment = steady();
+    deployment.is = rollout([revision(2), TO], { restartedFor: 'inc-b' });
+
+    expect(await observed(deployment)).toMatchObject({ failure: { kind: 'voided', code: 'rolledOn' } });
+    expect(await polled(deployment)).toMatchObject({ failure: { kind: 'voided', code: 'rolledOn' } });
+  });
+
+  it('is refused where nothing runs, or where healthy pods would go against their budget', async () => {
+    expect(await observed(steady({ replicas: 0 }))).toMatchObject({ failure: { code: 'noReplicas' } });
+    expect(await observed(steady({ keepsAvailable: 0 }))).toMatchObject({ failure: { code: 'budgetWouldBreak' } });
   });
 });

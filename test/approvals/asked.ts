@@ -153,6 +153,7 @@ function deadPrimary(now: () => number): World {
         budget: undefined,
       }),
       undo: unused,
+      restart: unused,
     },
     services: {
       inspect: async () => ({

@@ -218,12 +218,6 @@ describe('pods that a restart does not help', () => {
     expect(ask([rollout(20)], ABOUT_API)).toMatchObject(person);
   });
 
-  it('are the only one that there is', () => {
-    const only = (seconds: number) =>
-      look(seconds, [wellDatabase(seconds)], [gke('silent', { pods: [pod('a', HUNG)] }), run('serving')]);
-    expect(ask(every20(20, 80, only), ABOUT_API)).toMatchObject(person);
-  });
-
   it('are those that no node takes, once that has lasted', () => {
     const pending = (seconds: number) => podLook(seconds, { ready: false, startedAt: undefined });
     expect(ask(every20(20, 80, pending), ABOUT_API)).toMatchObject({ conclusion: 'wait' });

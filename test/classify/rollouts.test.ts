@@ -145,3 +145,86 @@ describe('a new revision whose every pod fails', () => {
     expect(parseFacts(text).applications[0]?.rollout).toBeUndefined();
   });
 });
+
+describe('pods that all run and of which none is ready', () => {
+  const HANGS: Partial<PodStatus> = { ready: false };
+  const restart = { scenario: 'pods-not-serving', conclusion: 'act', runbook: 'rollout-restart' };
+
+  /** Every pod of the only revision does `change`. */
+  const hanging = (
+    change: Partial<PodStatus> = HANGS,
+    names: readonly string[] = ['a', 'b', 'c'],
+    is: Partial<Rollout> = {},
+  ) => {
+    const api = { pods: names.map((name) => pod(name, change)), rollout: rollout([FORMER], is) };
+    return (seconds: number) => look(seconds, [wellDatabase(seconds)], [gke('failing', api), run('serving')]);
+  };
+
+  it('are restarted together, since a restart cures processes that hang', () => {
+    expect(ask(every20(20, 80, hanging()), ABOUT_API)).toMatchObject({ ...restart, subject: { from: 'set-1' } });
+    expect(ask(every20(20, 60, hanging()), ABOUT_API)).toMatchObject({ conclusion: 'wait' });
+  });
+
+  it('are restarted when there is only one', () => {
+    expect(ask(every20(20, 80, hanging(HANGS, ['a'])), ABOUT_API)).toMatchObject(restart);
+  });
+
+  it('are not restarted when they end by themselves, or lack what they start with', () => {
+    for (const reason of ['CrashLoopBackOff', 'ImagePullBackOff']) {
+      const make = hanging({ ready: false, container: { kind: 'waiting', reason } });
+      const diagnosis = ask(every20(20, 80, make), ABOUT_API);
+      expect(diagnosis).toMatchObject(person);
+      expect(diagnosis.reasons[0]?.text).toMatch(/a restart does not help/);
+    }
+  });
+
+  it('go to people when this incident has restarted them before, or somebody has paused their rollout', () => {
+    const before = hanging(HANGS, ['a', 'b'], { restartedFor: 'inc-a' });
+    const asked = (incident: string) => ask(every20(20, 80, before), ABOUT_API, { incident });
+
+    expect(asked('inc-a')).toMatchObject({ conclusion: 'person', reasons: [{ code: 'restartedBefore' }, {}, {}] });
+    expect(asked('inc-b')).toMatchObject(restart);
+    expect(ask(every20(20, 80, hanging(HANGS, ['a'], { paused: true })), ABOUT_API)).toMatchObject({
+      conclusion: 'person',
+    });
+  });
+
+  it('are a symptom while the database is ill', () => {
+    const api = { pods: [pod('a', HANGS)], rollout: rollout([FORMER]) };
+    const make = (seconds: number) => look(seconds, [deadDatabase(seconds)], [gke('failing', api), run('failing')]);
+
+    expect(ask(every20(20, 80, make), ABOUT_API).runbook).toBe('database-failover');
+  });
+});
+
+describe('a rolling restart that somebody asks for', () => {
+  const requested = { ...ABOUT_API, requested: 'rollout-restart' as const };
+  const well = (change: Partial<PodStatus> = {}, is: Partial<Rollout> = {}) => {
+    const api = { pods: [pod('a', change), pod('b'), pod('c')], rollout: rollout([FORMER], is) };
+    return (seconds: number) => look(seconds, [wellDatabase(seconds)], [gke('serving', api), run('serving')]);
+  };
+
+  it('is asked an approval for although every pod is ready', () => {
+    expect(ask([well()(20)], requested)).toMatchObject({
+      scenario: 'restart-requested',
+      conclusion: 'act',
+      runbook: 'rollout-restart',
+      subject: { from: 'set-1' },
+    });
+  });
+
+  it('is not planned where it could not help, or while the database is ill', () => {
+    const looping = well({ ready: false, container: { kind: 'waiting', reason: 'CrashLoopBackOff' } });
+    const ill = (seconds: number) =>
+      look(seconds, [deadDatabase(seconds)], [gke('failing', { rollout: rollout([FORMER]) }), run('failing')]);
+
+    expect(ask(every20(20, 80, looping), requested).runbook).not.toBe('rollout-restart');
+    expect(ask(every20(20, 80, ill), requested).runbook).toBe('database-failover');
+  });
+
+  it('is not repeated in its incident', () => {
+    const rounds = every20(20, 80, well({}, { restartedFor: 'inc-a' }));
+
+    expect(ask(rounds, requested, { incident: 'inc-a' })).toMatchObject({ conclusion: 'nothing' });
+  });
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { instant } from '../../shared/core/time.ts';
 import type { Rollouts } from '../../shared/ports/rollouts.ts';
 import { createKubernetesRollouts } from '../../shared/providers/kubernetes-rollouts.ts';
 import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
@@ -170,6 +171,25 @@ describe('a rollout', () => {
       observed: false,
       current: undefined,
       gaveUpAt: '2026-01-05T09:00:00.000Z',
+    });
+  });
+});
+
+describe('restarting every pod', () => {
+  it('writes what kubectl rollout restart writes, and the incident, at the version that was looked at', async () => {
+    server.answer(namespaceWith());
+
+    await rollouts.restart('api-gke', '100', { incident: 'inc-a', at: instant(Date.parse(CREATED)) });
+
+    const [patch] = written();
+    expect(patch?.headers['content-type']).toBe('application/strategic-merge-patch+json');
+    const annotations = {
+      'kubectl.kubernetes.io/restartedAt': '2026-01-05T09:00:00.000Z',
+      'dr-autopilot-restarted-for': 'inc-a',
+    };
+    expect(JSON.parse(patch?.body ?? '')).toEqual({
+      metadata: { resourceVersion: '100' },
+      spec: { template: { metadata: { annotations } } },
     });
   });
 });

@@ -66,6 +66,7 @@ export class Coverage {
       'capture-pod-evidence',
       'evict-pod',
       'undo-rollout',
+      'restart-rollout',
       ...ACTIONS.service,
     ];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]

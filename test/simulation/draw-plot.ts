@@ -45,7 +45,7 @@ export const ACTIONS = {
     'start-instance',
   ],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
-  rollout: ['capture-revision-evidence', 'undo-rollout', 'stay-healthy'],
+  rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],
 } as const;
 

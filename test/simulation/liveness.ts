@@ -84,6 +84,7 @@ function isCurable({ title, remedies, isRegional }: Plot): boolean {
   switch (title) {
     case 'pod hangs':
     case 'a bad revision is deployed':
+    case 'every pod hangs':
       return true;
     case 'primary lost, refuses':
     case 'primary lost, hangs':

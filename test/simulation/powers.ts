@@ -48,6 +48,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
   'raise-service': () => [SERVICE],
   'restore-service': () => [SERVICE],
+  'restart-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'undo-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };

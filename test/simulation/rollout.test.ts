@@ -92,3 +92,27 @@ describe('A revision whose every pod fails', () => {
     expect(running(run)).toEqual(FORMER);
   });
 });
+
+describe('Pods that all hang', () => {
+  const HANG = later(0, { kind: 'break', fault: 'pod', variant: 'all' });
+
+  it('are replaced together when somebody approves, and their users are served again', async () => {
+    const run = await played([HANG]);
+
+    expect(run.incidents[0]?.state).toMatchObject({
+      phase: { kind: 'resolved' },
+      diagnosis: { scenario: 'pods-not-serving', runbook: 'rollout-restart' },
+    });
+    expect(running(run)).toEqual(FORMER);
+    expect(patches(run)).toBe(1);
+  });
+
+  it('are replaced once when the worker dies, or replies are lost', async () => {
+    for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+      const run = await played([HANG, atStep('restart-rollout', deed)]);
+
+      expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+      expect(patches(run)).toBe(1);
+    }
+  });
+});

@@ -208,6 +208,21 @@ export const ROLLOUTS: readonly [Scene, ...Scene[]] = [
     ],
   },
   {
+    name: 'every pod hangs',
+    weight: 3,
+    runbook: 'rollout',
+    play: () => [breaks(0, 'pod', 'all')],
+  },
+  {
+    name: 'every pod hangs, and a bad revision is deployed',
+    weight: 1,
+    runbook: 'rollout',
+    play: (chance) => [
+      breaks(0, 'pod', 'all'),
+      breaks(seconds(chance.between(10, 400)), 'bad-revision', chance.pick(REVISIONS)),
+    ],
+  },
+  {
     name: 'a bad revision is deployed, then the primary is lost',
     weight: 2,
     runbook: 'database',

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { changes, leaks, unbalanced, withoutService } from './judge.ts';
+import { publishCommand } from '../../cli/commands.ts';
 import { approveWhenAsked, onStage, type Stage } from './story.ts';
 
 const deployed = (stage: Stage) => {
@@ -18,7 +19,13 @@ const hashes = (stage: Stage) =>
       .map(({ metadata }) => metadata.labels?.['pod-template-hash']),
   );
 
-const UNDONE = expect.stringMatching(/^k8s\.apps\.deployments\.patch .*coditect-dms-api$/);
+const uids = (stage: Stage) =>
+  stage.sandbox.world.kubernetes.store
+    .list('Pod', REFERENCE.namespace)
+    .filter(({ metadata }) => metadata.labels?.['app'] === REFERENCE.api)
+    .map(({ metadata }) => metadata.uid);
+
+const PATCHED = expect.stringMatching(/^k8s\.apps\.deployments\.patch .*coditect-dms-api$/);
 
 describe('somebody deploys a revision of the API that is no good', () => {
   it.each(['image', 'config', 'crash'])(
@@ -37,7 +44,7 @@ describe('somebody deploys a revision of the API that is no good', () => {
         expect(state.phase.kind).toBe('resolved');
         expect(deployed(stage)).toEqual(before);
         expect(hashes(stage)).toEqual(pods);
-        expect(changes(stage)).toEqual([UNDONE]);
+        expect(changes(stage)).toEqual([PATCHED]);
         expect(withoutService(stage)).toEqual([]);
         expect(unbalanced(stage)).toEqual([]);
         const kept = await stage.evidence(await stage.incident());
@@ -58,5 +65,47 @@ describe('somebody deploys a revision of the API that is no good', () => {
       await stage.pass(minutes(3));
       expect(changes(stage)).toEqual([]);
       expect(withoutService(stage)).toEqual([]);
+    }));
+});
+
+describe('every pod of the API hangs', () => {
+  it('and all are replaced by new ones of the same revision, once a person has approved', () =>
+    onStage({ name: 'rollout-hang' }, async (stage) => {
+      const [before, { spec }] = [uids(stage), deployed(stage)];
+      stage.break('pod', undefined, 'all');
+      await approveWhenAsked(stage);
+
+      const { state } = await stage.settled();
+
+      expect(state.phase.kind).toBe('resolved');
+      expect(state.run?.plan.runbook).toBe('rollout-restart');
+      expect(changes(stage)).toEqual([PATCHED]);
+      expect(deployed(stage).spec).toEqual(spec);
+      expect(uids(stage).filter((uid) => before.includes(uid))).toEqual([]);
+      expect(withoutService(stage)).toEqual([]);
+      expect(unbalanced(stage)).toEqual([]);
+      expect(leaks(stage)).toEqual([]);
+    }));
+});
+
+describe('a person asks for a rolling restart of pods that are well', () => {
+  it('is asked for an approval, and no user is without service meanwhile', () =>
+    onStage({ name: 'rollout-asked' }, async (stage) => {
+      const before = uids(stage);
+      const wish = {
+        command: 'start' as const,
+        runbook: 'rollout-restart',
+        target: 'api-gke',
+        reason: 'a certificate is read at start',
+      };
+      await publishCommand(stage.sandbox.facts, wish, { json: true });
+      await approveWhenAsked(stage);
+
+      const { state } = await stage.settled();
+
+      expect(state.phase.kind).toBe('resolved');
+      expect(changes(stage)).toEqual([PATCHED]);
+      expect(uids(stage).filter((uid) => before.includes(uid))).toEqual([]);
+      expect(stage.sandbox.load.report().flatMap(({ outages }) => outages)).toEqual([]);
     }));
 });
