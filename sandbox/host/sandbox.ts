@@ -200,7 +200,7 @@ async function start(
   const google = await serve(googleRoutes(world, messaging));
   const dataPlane: Record<string, string> = {};
   for (const { name } of REFERENCE_FLEET) {
-    const port = await openDataPort({ clock, dataPlane: world.sql.dataPlane, instance: name, principals });
+    const port = await openDataPort({ clock, ...world.sql, instance: name, principals });
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }

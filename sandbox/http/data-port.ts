@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, parseInstant, seconds, toIso } from '../../shared/core/time.ts';
 import { ApiError, type Place, type Principal, type WorldClock } from '../world/kernel.ts';
+import type { ContentCount, SqlInventory } from '../world/sql-inventory.ts';
 import type { DataOutcome, SqlDataPlane } from '../world/sql-data-plane.ts';
 import type { Replication } from '../world/sql-servers.ts';
 import type { Sql } from '../world/sql.ts';
-import { googleError } from './google-error.ts';
+import { googleError, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, queryOf } from './google-request.ts';
 import { type HttpReply, json, type Route } from './router.ts';
 import { type RunningServer, startServer } from './server.ts';
@@ -25,6 +26,7 @@ const LOOK_EVERY = seconds(1);
 const token = z.string().min(1).max(200);
 const canaryBody = z.strictObject({ token });
 const epochBody = z.strictObject({ epoch: z.string().min(1).max(200) });
+const queryBody = z.strictObject({ query: z.string().min(1).max(2_000) });
 const heartbeatBody = z.strictObject({
   sequence: z.number().int().nonnegative(),
   at: z.string().transform((text, context): Instant => {
@@ -47,6 +49,7 @@ export interface DataPort {
 export interface DataPortOptions {
   readonly clock: WorldClock;
   readonly dataPlane: SqlDataPlane;
+  readonly inventory: SqlInventory;
   readonly instance: string;
   readonly principals: (token: string) => Principal | undefined;
   /** Hears of what went wrong while opening or closing. */
@@ -55,14 +58,14 @@ export interface DataPortOptions {
 
 /** Opens the data port of an instance, on a free port number. */
 export async function openDataPort(options: DataPortOptions): Promise<DataPort> {
-  const { clock, dataPlane, instance, principals } = options;
+  const { clock, dataPlane, inventory, instance, principals } = options;
   const listen = (port: number): Promise<RunningServer> =>
     startServer({
       clock,
       principals,
       port,
       from: () => FUNCTIONS,
-      routes: dataRoutes(dataPlane, instance),
+      routes: [...dataRoutes(dataPlane, instance), ...contentRoutes(inventory, instance)],
       ...(options.onBug === undefined ? {} : { onBug: options.onBug }),
     });
 
@@ -162,6 +165,38 @@ export function dataRoutes(dataPlane: SqlDataPlane, instance: string): readonly 
   ];
 }
 
+/** What it answers about the rows themselves. */
+export function contentRoutes(inventory: SqlInventory, instance: string): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: /\/dr\/inventory/,
+      handle: (request) => {
+        const { since } = queryOf(request, ['since']);
+        const moment = since === undefined ? undefined : parseInstant(since);
+        if (since !== undefined && moment === undefined) throw invalidArgument(`${since} is not a time`);
+        return replyTo(inventory.inventory(callerOf(request), instance, moment), (found) => json(contentJson(found)));
+      },
+    },
+    {
+      method: 'POST',
+      pattern: /\/dr\/query/,
+      handle: (request) => {
+        const { query } = bodyOf(queryBody, request);
+        return replyTo(inventory.query(callerOf(request), instance, query), (value) => json({ value }));
+      },
+    },
+  ];
+}
+
+const contentJson = ({ tables, brokenKeys }: ContentCount): unknown => ({
+  tables: tables.map(({ newestAt, ...table }) => ({
+    ...table,
+    newestAt: newestAt === undefined ? null : toIso(newestAt),
+  })),
+  brokenKeys,
+});
+
 function replyTo<T>(outcome: DataOutcome<T>, render: (value: T) => HttpReply): HttpReply {
   switch (outcome.kind) {
     case 'answer':
@@ -185,16 +220,17 @@ const replicationJson = ({ heartbeat, ...rest }: Replication): unknown => ({
 
 /** The data ports of every instance that a world has now. One that is created later has none: nobody was told its address. */
 export async function dataServers(options: {
-  readonly world: { readonly kernel: { readonly clock: WorldClock }; readonly sql: Pick<Sql, 'dataPlane' | 'fleet'> };
+  readonly world: {
+    readonly kernel: { readonly clock: WorldClock };
+    readonly sql: Pick<Sql, 'dataPlane' | 'inventory' | 'fleet'>;
+  };
   readonly principals: (token: string) => Principal | undefined;
 }): Promise<{ readonly urls: Readonly<Record<string, string>>; readonly close: () => Promise<void> }> {
   const { kernel, sql } = options.world;
   const { principals } = options;
   const names = sql.fleet.all().map(({ name }) => name);
   const ports = await Promise.all(
-    names.map((instance) =>
-      openDataPort({ clock: kernel.clock, dataPlane: sql.dataPlane, instance, principals, onBug: printBug }),
-    ),
+    names.map((instance) => openDataPort({ ...sql, clock: kernel.clock, instance, principals, onBug: printBug })),
   );
   return {
     urls: Object.fromEntries(ports.map(({ port }, index) => [names[index] ?? '', `http://127.0.0.1:${port}`])),

@@ -6,8 +6,8 @@ import type { InstanceDraft, SettingsPatch } from '../world/sql-instance.ts';
 // Bodies of Cloud SQL Admin requests, strictly: a field that Google doesn't know is refused, and so is one that it knows and the
 // sandbox doesn't model where it would change what an instance does. Enums come as names (gcloud) or numbers (npm client).
 
-/** An enum by name or number; `undefined` for UNSPECIFIED. */
-const enumOf = <const T extends Readonly<Record<string, number>>>(numbers: T) =>
+/** An enum by name or number. */
+export const enumOf = <const T extends Readonly<Record<string, number>>>(numbers: T) =>
   z.union([z.string(), z.number()]).transform((given, context): keyof T & string => {
     const found = Object.entries(numbers).find(([name, number]) => given === name || given === number)?.[0];
     if (found !== undefined) return found;
@@ -15,7 +15,8 @@ const enumOf = <const T extends Readonly<Record<string, number>>>(numbers: T) =>
     return z.NEVER;
   });
 
-const int64 = z.union([z.number().int(), z.string().regex(/^-?\d+$/)]).transform(Number);
+/** A 64-bit number as proto JSON writes it, or as a number. */
+export const int64 = z.union([z.number().int(), z.string().regex(/^-?\d+$/)]).transform(Number);
 const duration = z.string().regex(/^\d+(\.\d+)?s$/);
 const json: z.ZodType<Json> = z.json();
 /** Fields that Google has and that we only remember; their enums are kept as they came. */

@@ -96,6 +96,7 @@ export function backupJson(project: Project, run: BackupRun): unknown {
     status,
     type,
     ...(description === '' ? {} : { description }),
+    databaseVersion: run.databaseVersion,
     backupKind: 'SNAPSHOT',
     location: 'us',
     enqueuedTime: toIso(enqueuedAt),
@@ -103,5 +104,18 @@ export function backupJson(project: Project, run: BackupRun): unknown {
     ...(startedAt === undefined ? {} : { startTime: toIso(startedAt) }),
     ...(endedAt === undefined ? {} : { endTime: toIso(endedAt) }),
     selfLink: `${BASE}/projects/${project.id}/instances/${instance}/backupRuns/${id}`,
+  };
+}
+
+/** A database of an instance, `sql#database`. */
+export function databaseJson(project: Project, instance: string, name: string): unknown {
+  return {
+    kind: 'sql#database',
+    name,
+    instance,
+    project: project.id,
+    charset: 'UTF8',
+    collation: 'en_US.UTF8',
+    selfLink: `${BASE}/projects/${project.id}/instances/${instance}/databases/${name}`,
   };
 }

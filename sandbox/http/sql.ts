@@ -8,7 +8,8 @@ import { answer, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
 import type { HttpRequest, Route } from './router.ts';
 import { backupBody, cloneBody, failoverBody, insertBody, isDuration, noBody, patchBody } from './sql-body.ts';
-import { backupJson, instanceJson, operationJson } from './sql-json.ts';
+import { backupJson, databaseJson, instanceJson, operationJson } from './sql-json.ts';
+import { databaseBody, exportBody, importBody, restoreBody } from './sql-transfer-body.ts';
 
 // Cloud SQL Admin: `/v1/…` as `@google-cloud/sql` calls it, `/sql/v1beta4/…` as gcloud does. Same JSON.
 
@@ -27,7 +28,12 @@ export function sqlRoutes({
   readonly admin: SqlAdmin;
 }): readonly Route[] {
   const routes = new RouteMaker(project);
-  return [...reading(project, admin, routes), ...changing(admin, routes), ...backups(project, admin, routes)];
+  return [
+    ...reading(project, admin, routes),
+    ...changing(admin, routes),
+    ...backups(project, admin, routes),
+    ...transfers(project, admin, routes),
+  ];
 }
 
 function reading(project: Project, admin: SqlAdmin, routes: RouteMaker): readonly Route[] {
@@ -91,6 +97,29 @@ function backups(project: Project, admin: SqlAdmin, routes: RouteMaker): readonl
     ),
     routes.read(`${INSTANCE}/backupRuns/(?<backup>[^/]+)`, [], (caller, { instance, backup }) =>
       answer(admin.backup(caller, instance, backup), (found) => backupJson(project, found)),
+    ),
+  ];
+}
+
+function transfers(project: Project, admin: SqlAdmin, routes: RouteMaker): readonly Route[] {
+  return [
+    routes.change('POST', `${INSTANCE}/export`, exportBody, [], (caller, { instance, body }) =>
+      admin.export(caller, instance, body),
+    ),
+    routes.change('POST', `${INSTANCE}/import`, importBody, [], (caller, { instance, body }) =>
+      admin.import(caller, instance, body),
+    ),
+    routes.change('POST', `${INSTANCE}/restoreBackup`, restoreBody, [], (caller, { instance, body }) =>
+      admin.restoreBackup(caller, instance, { ...body, source: body.source || instance }),
+    ),
+    routes.change('POST', `${INSTANCE}/databases`, databaseBody, [], (caller, { instance, body }) =>
+      admin.createDatabase(caller, instance, body),
+    ),
+    routes.read(`${INSTANCE}/databases`, [], (caller, { instance }) =>
+      answer(admin.databases(caller, instance), (all) => ({
+        kind: 'sql#databasesList',
+        items: all.map((name) => databaseJson(project, instance, name)),
+      })),
     ),
   ];
 }

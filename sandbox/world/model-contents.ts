@@ -70,7 +70,8 @@ export class ModelContents implements SqlContents {
 const notModelled = (what: string): RowRefused =>
   new RowRefused('0A000', `the modelled database does not know ${what}`);
 
-function dumped(tables: SqlTables, request: DumpRequest): string {
+/** The text of a file. Throws `RowRefused`. */
+export function dumped(tables: SqlTables, request: DumpRequest): string {
   if (request.kind === 'csv') return queried(tables, request.query);
   const wanted = request.tables.map((name) => name.replace(/^public\./, ''));
   const missing = wanted.find((name) => !tables.has(name));

@@ -6,11 +6,21 @@ import type { SqlFleet } from './sql-fleet.ts';
 import type { BackupRun, InstanceDraft, SettingsPatch, SqlInstance } from './sql-instance.ts';
 import type { SqlOperation } from './sql-operations.ts';
 import type { SqlProvisioning } from './sql-provisioning.ts';
+import type { RestoreDraft, SqlRestore } from './sql-restore.ts';
+import type { ExportDraft, ImportDraft, SqlTransfers } from './sql-transfers.ts';
 
 /** An instance together with the names of its replicas, as the API answers it. */
 export interface SqlInstanceView {
   readonly instance: SqlInstance;
   readonly replicaNames: readonly string[];
+}
+
+/** What the API is made of, besides the fleet. */
+export interface SqlAdminParts {
+  readonly changes: SqlChanges;
+  readonly provisioning: SqlProvisioning;
+  readonly restore: SqlRestore;
+  readonly transfers: SqlTransfers;
 }
 
 /** The Cloud SQL Admin API of one project: every call passes the door. Permissions are those of facts.md and Google's IAM pages. */
@@ -19,12 +29,16 @@ export class SqlAdmin {
   readonly #fleet: SqlFleet;
   readonly #changes: SqlChanges;
   readonly #provisioning: SqlProvisioning;
+  readonly #restore: SqlRestore;
+  readonly #transfers: SqlTransfers;
 
-  constructor(door: ApiDoor, fleet: SqlFleet, changes: SqlChanges, provisioning: SqlProvisioning) {
+  constructor(door: ApiDoor, fleet: SqlFleet, { changes, provisioning, restore, transfers }: SqlAdminParts) {
     this.#door = door;
     this.#fleet = fleet;
     this.#changes = changes;
     this.#provisioning = provisioning;
+    this.#restore = restore;
+    this.#transfers = transfers;
   }
 
   get(caller: Caller, name: string): ApiOutcome<SqlInstanceView> {
@@ -110,6 +124,32 @@ export class SqlAdmin {
       if (run === undefined) throw new ApiError(404, 'backupRunDoesNotExist', 'The backup run does not exist.');
       return run;
     });
+  }
+
+  /** Replaces what is in `name`; needs to read the backup as well. */
+  restoreBackup(caller: Caller, name: string, draft: RestoreDraft): ApiOutcome<SqlOperation> {
+    const change = (): SqlOperation => this.#restore.restoreBackup(name, draft, caller.principal);
+    return this.#write(caller, 'cloudsql.instances.restoreBackup', `instances/${name}:restoreBackup`, change);
+  }
+
+  export(caller: Caller, name: string, draft: ExportDraft): ApiOutcome<SqlOperation> {
+    const change = (): SqlOperation => this.#transfers.export(name, draft, caller.principal);
+    return this.#write(caller, 'cloudsql.instances.export', `instances/${name}:export`, change);
+  }
+
+  import(caller: Caller, name: string, draft: ImportDraft): ApiOutcome<SqlOperation> {
+    const change = (): SqlOperation => this.#transfers.import(name, draft, caller.principal);
+    return this.#write(caller, 'cloudsql.instances.import', `instances/${name}:import`, change);
+  }
+
+  databases(caller: Caller, name: string): ApiOutcome<readonly string[]> {
+    const resource = `instances/${name}/databases`;
+    return this.#read(caller, 'cloudsql.databases.list', resource, () => this.#restore.databases(name));
+  }
+
+  createDatabase(caller: Caller, name: string, database: string): ApiOutcome<SqlOperation> {
+    const change = (): SqlOperation => this.#restore.createDatabase(name, database, caller.principal);
+    return this.#write(caller, 'cloudsql.databases.create', `instances/${name}/databases/${database}`, change);
   }
 
   #view(instance: SqlInstance): SqlInstanceView {

@@ -9,6 +9,7 @@ import type { ReferenceInstance } from './reference-system.ts';
 import type { SqlContents } from './sql-contents.ts';
 import { type BackupRun, NO_BACKUPS, type SqlInstance } from './sql-instance.ts';
 import { SqlOperations } from './sql-operations.ts';
+import type { History } from './sql-rows.ts';
 import { SqlServer } from './sql-server.ts';
 import { SqlServers } from './sql-servers.ts';
 
@@ -40,6 +41,8 @@ export class SqlFleet {
   /** What files hold of the databases; a sandbox with real engines puts theirs here. */
   contents: SqlContents;
   readonly backups: BackupRun[] = [];
+  /** What successful backups hold, by `instance/id`. */
+  readonly snapshots = new Map<string, History>();
   readonly stopFaults = new Map<string, StopFault>();
   readonly #instances = new Map<string, SqlInstance>();
 
@@ -83,9 +86,14 @@ export class SqlFleet {
     this.#instances.set(instance.name, instance);
   }
 
+  /** Takes an instance away, and its backups with it (facts.md 3.6). */
   remove(name: string): void {
     this.#instances.delete(name);
     this.servers.remove(name);
+    for (const { id } of this.backups.filter(({ instance }) => instance === name))
+      this.snapshots.delete(`${name}/${id}`);
+    const kept = this.backups.filter(({ instance }) => instance !== name);
+    this.backups.splice(0, this.backups.length, ...kept);
   }
 
   /** The server of an instance that exists. */
@@ -167,7 +175,9 @@ export class SqlFleet {
     const server = new SqlServer(name);
     this.servers.add(server);
     if (primary === undefined) {
-      this.backups.push(this.#lastNight(name));
+      const backup = this.#lastNight(name);
+      this.backups.push(backup);
+      this.snapshots.set(`${name}/${backup.id}`, server.history.copy());
       return;
     }
     const timing = this.replicationTiming(instance, this.instance(primary));
@@ -181,6 +191,7 @@ export class SqlFleet {
     return {
       id: String(startedAt),
       instance: name,
+      databaseVersion: 'POSTGRES_15',
       status: 'SUCCESSFUL',
       type: 'AUTOMATED',
       description: '',

@@ -71,6 +71,7 @@ export interface InstanceDraft {
 export interface BackupRun {
   readonly id: string;
   readonly instance: string;
+  readonly databaseVersion: string;
   readonly status: 'ENQUEUED' | 'RUNNING' | 'SUCCESSFUL' | 'FAILED';
   readonly type: 'AUTOMATED' | 'ON_DEMAND';
   readonly description: string;

@@ -19,6 +19,10 @@ export type OperationType =
   | 'FAILOVER'
   | 'CLONE'
   | 'BACKUP_VOLUME'
+  | 'RESTORE_VOLUME'
+  | 'CREATE_DATABASE'
+  | 'EXPORT'
+  | 'IMPORT'
   | 'MAINTENANCE';
 
 /** Why an operation that is DONE failed. */
@@ -49,6 +53,8 @@ export interface OperationSteps {
   readonly middle?: () => void;
   /** At the end; an error fails the operation. */
   readonly end?: () => OperationError | undefined;
+  /** Instead of `end`, for an end that takes its own time: the operation is over when `done` is called. */
+  readonly settle?: (done: (error: OperationError | undefined) => void) => void;
 }
 
 /** A new operation. */
@@ -57,6 +63,10 @@ export interface OperationDraft {
   readonly target: string;
   /** Instances besides the target that it keeps busy. */
   readonly also?: readonly string[];
+  /** What it keeps busy instead of its target: O1 holds for each of these names. */
+  readonly busy?: readonly string[];
+  /** Least and most seconds that it runs, where they are not those of its type. */
+  readonly lasts?: readonly [number, number] | undefined;
   readonly user: Principal | undefined;
   readonly steps: OperationSteps;
   /** A fault: it starts and never ends, until `release`. */
@@ -75,6 +85,10 @@ const DURATION_SECONDS: Readonly<Record<OperationType, readonly [number, number]
   FAILOVER: [45, 75],
   CLONE: [300, 900],
   BACKUP_VOLUME: [60, 180],
+  RESTORE_VOLUME: [300, 900],
+  CREATE_DATABASE: [3, 8],
+  EXPORT: [60, 180],
+  IMPORT: [90, 240],
   MAINTENANCE: [120, 120],
 };
 
@@ -130,7 +144,7 @@ export class SqlOperations {
 
   /** Accepts an operation. Throws 409 when one of its instances is busy. */
   submit(draft: OperationDraft): SqlOperation {
-    const busy = [draft.target, ...(draft.also ?? [])];
+    const busy = draft.busy ?? [draft.target, ...(draft.also ?? [])];
     this.checkIdle(...busy);
     const now = this.#clock.now();
     const operation: SqlOperation = {
@@ -163,7 +177,7 @@ export class SqlOperations {
   }
 
   #run(entry: Entry, draft: OperationDraft, startAt: Instant): void {
-    const [least, most] = DURATION_SECONDS[draft.type];
+    const [least, most] = draft.lasts ?? DURATION_SECONDS[draft.type];
     const length = seconds(this.#chance.between(least, most));
     const doomed = this.#takeFailure(draft);
     this.#clock.schedule(startAt, () => {
@@ -176,7 +190,7 @@ export class SqlOperations {
         return;
       }
       this.#clock.schedule(after(startAt, length / 2), () => draft.steps.middle?.());
-      this.#clock.schedule(after(startAt, length), () => this.#end(entry, draft.steps.end?.()));
+      this.#clock.schedule(after(startAt, length), () => this.#conclude(entry, draft.steps));
     });
   }
 
@@ -184,7 +198,13 @@ export class SqlOperations {
   #finish(entry: Entry, steps: OperationSteps): void {
     const error = steps.start?.();
     if (error === undefined) steps.middle?.();
-    this.#end(entry, error ?? steps.end?.());
+    if (error === undefined) this.#conclude(entry, steps);
+    else this.#end(entry, error);
+  }
+
+  #conclude(entry: Entry, { end, settle }: OperationSteps): void {
+    if (settle === undefined) this.#end(entry, end?.());
+    else settle((error) => this.#end(entry, error));
   }
 
   #end(entry: Entry, error: OperationError | undefined): void {

@@ -99,6 +99,7 @@ export class SqlProvisioning {
       const run = fleet.backups[index];
       if (run !== undefined) fleet.backups[index] = { ...run, ...part };
     };
+    let held = fleet.server(name).history;
     const operation = fleet.operations.submit({
       type: 'BACKUP_VOLUME',
       target: name,
@@ -106,10 +107,12 @@ export class SqlProvisioning {
       steps: {
         start: () => {
           change({ status: 'RUNNING', startedAt: fleet.clock.now() });
+          held = fleet.server(name).history.copy();
           return undefined;
         },
         end: () => {
           const up = fleet.server(name).up();
+          if (up) fleet.snapshots.set(`${name}/${id}`, held);
           change({ status: up ? 'SUCCESSFUL' : 'FAILED', endedAt: fleet.clock.now() });
           return up ? undefined : SOURCE_DOWN;
         },
@@ -118,6 +121,7 @@ export class SqlProvisioning {
     fleet.backups.push({
       id,
       instance: name,
+      databaseVersion: fleet.instance(name).databaseVersion,
       status: 'ENQUEUED',
       type: 'ON_DEMAND',
       description,

@@ -4,19 +4,23 @@ import type { Project } from './project.ts';
 import type { ReferenceInstance } from './reference-system.ts';
 import { SqlAdmin } from './sql-admin.ts';
 import { SqlChanges } from './sql-changes.ts';
+import { SqlInventory } from './sql-inventory.ts';
 import { SqlDataPlane } from './sql-data-plane.ts';
 import { SqlDisasters } from './sql-disasters.ts';
 import { SqlFleet } from './sql-fleet.ts';
 import { SqlProvisioning } from './sql-provisioning.ts';
+import { SqlRestore } from './sql-restore.ts';
+import { type Buckets, SqlTransfers } from './sql-transfers.ts';
 
 /**
- * Cloud SQL in one world: `admin` is the management API behind the door, `dataPlane` what the servers themselves answer,
+ * Cloud SQL in one world: `admin` is the management API behind the door, `dataPlane` and `inventory` what the servers answer,
  * `disasters` what breaks, `fleet` the state behind all of them.
  */
 export interface Sql {
   readonly fleet: SqlFleet;
   readonly admin: SqlAdmin;
   readonly dataPlane: SqlDataPlane;
+  readonly inventory: SqlInventory;
   readonly disasters: SqlDisasters;
 }
 
@@ -26,10 +30,17 @@ export function createSql(options: {
   readonly project: Project;
   readonly assumptions: Assumptions;
   readonly instances: readonly ReferenceInstance[];
+  readonly buckets: Buckets;
 }): Sql {
   const fleet = new SqlFleet(options);
   const changes = new SqlChanges(fleet);
-  const admin = new SqlAdmin(options.kernel.door, fleet, changes, new SqlProvisioning(fleet));
+  const admin = new SqlAdmin(options.kernel.door, fleet, {
+    changes,
+    provisioning: new SqlProvisioning(fleet),
+    restore: new SqlRestore(fleet),
+    transfers: new SqlTransfers(fleet, options.buckets),
+  });
   const dataPlane = new SqlDataPlane(fleet, options.kernel.iam);
-  return { fleet, admin, dataPlane, disasters: new SqlDisasters(fleet, changes) };
+  const inventory = new SqlInventory(fleet, options.kernel.iam);
+  return { fleet, admin, dataPlane, inventory, disasters: new SqlDisasters(fleet, changes) };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sha256 } from '../../shared/core/digest.ts';
+import type { Instant } from '../../shared/core/time.ts';
 import { crc32c } from './crc32c.ts';
 import { ApiError, type WorldClock } from './kernel.ts';
 import {
@@ -31,6 +32,8 @@ export interface ObjectDraft {
   /** Checksums that the writer computed: a content that differs is refused. */
   readonly crc32c?: string | undefined;
   readonly md5?: string | undefined;
+  /** When it was written, of what was there before the world began; now, unless given. */
+  readonly writtenAt?: Instant;
 }
 
 /** A change of an object's metadata: what is absent stays; `null` takes a key away. */
@@ -62,6 +65,8 @@ interface Shelf {
   /** Every version that is kept, oldest first; a live one is the last of its name. */
   readonly objects: Map<string, StoredObject[]>;
   lastGeneration: number;
+  /** Puts what was there before the world began into it, once. */
+  fill: (() => void) | undefined;
 }
 
 /** The buckets of a project. Methods throw `ApiError` as the API refuses. */
@@ -75,7 +80,11 @@ export class Storage {
   }
 
   /** A bucket of the world: how one comes to be there is no concern of its callers. */
-  addBucket(name: string, location: string, options: { readonly versioning?: boolean } = {}): Bucket {
+  addBucket(
+    name: string,
+    location: string,
+    options: { readonly versioning?: boolean; readonly bindings?: readonly Binding[]; readonly fill?: () => void } = {},
+  ): Bucket {
     const now = this.#clock.now();
     const bucket: Bucket = {
       name,
@@ -86,9 +95,9 @@ export class Storage {
       versioning: options.versioning ?? false,
       retention: undefined,
       defaultEventBasedHold: false,
-      policy: { etag: this.#policyEtag(), bindings: [] },
+      policy: { etag: this.#policyEtag(), bindings: options.bindings ?? [] },
     };
-    this.#shelves.set(name, { bucket, objects: new Map(), lastGeneration: 0 });
+    this.#shelves.set(name, { bucket, objects: new Map(), lastGeneration: 0, fill: options.fill });
     return bucket;
   }
 
@@ -170,7 +179,7 @@ export class Storage {
 
   /** Whether a write of that name would replace something, which needs the right to delete as well. */
   replaces(bucket: string, name: string): boolean {
-    return this.#shelves.get(bucket)?.objects.get(name)?.some(isLive) === true;
+    return this.findBucket(bucket) !== undefined && this.find(bucket, name) !== undefined;
   }
 
   insert(bucketName: string, draft: ObjectDraft, conditions: Preconditions = {}): StoredObject {
@@ -182,7 +191,7 @@ export class Storage {
     if ((draft.crc32c ?? checksums.crc32c) !== checksums.crc32c || (draft.md5 ?? checksums.md5) !== checksums.md5) {
       throw invalid('Provided checksum does not match the one that was computed of the content.');
     }
-    const now = this.#clock.now();
+    const now = draft.writtenAt ?? this.#clock.now();
     if (live !== undefined) this.#retire(shelf, live);
     shelf.lastGeneration = Math.max(shelf.lastGeneration + 1, Math.round(now * 1_000));
     const object: StoredObject = {
@@ -268,6 +277,9 @@ export class Storage {
   #shelf(name: string): Shelf {
     const shelf = this.#shelves.get(name);
     if (shelf === undefined) throw new ApiError(404, 'notFound', 'The specified bucket does not exist.');
+    const { fill } = shelf;
+    shelf.fill = undefined;
+    fill?.();
     return shelf;
   }
 

@@ -26,6 +26,7 @@ import {
 } from './monitoring-sources.ts';
 import type { Project } from './project.ts';
 import { createRedis, type Redis } from './redis.ts';
+import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID, URL_MAP } from './reference-policies.ts';
 import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
 import {
@@ -100,10 +101,19 @@ export function createWorld(options: WorldOptions): World {
   const { project } = REFERENCE;
   const kernel = createKernel({ clock, seed, cluster: REFERENCE.cluster });
   grantReferenceRoles(kernel.iam, project.id);
-  const sql = createSql({ kernel, project, assumptions, instances: REFERENCE_FLEET });
-  const secrets = createSecrets({ clock, project });
   const storage = new Storage(clock);
-  storage.addBucket(REFERENCE_BUCKET.name, REFERENCE_BUCKET.location);
+  const storageApi = new StorageApi(kernel.door, storage, kernel.iam);
+  const buckets = { storage, api: storageApi };
+  const sql = createSql({ kernel, project, assumptions, instances: REFERENCE_FLEET, buckets });
+  const primaryAccount = sql.fleet.instance(REFERENCE_PRIMARY.name).serviceAccount;
+  writeFormerRows(sql.fleet, REFERENCE_PRIMARY.name);
+  const { history } = sql.fleet.server(REFERENCE_PRIMARY.name);
+  const startedAt = clock.now();
+  storage.addBucket(REFERENCE_BUCKET.name, REFERENCE_BUCKET.location, {
+    bindings: exportersMay(primaryAccount),
+    fill: () => writeDailyDumps(storage, REFERENCE_BUCKET.name, history, startedAt),
+  });
+  const secrets = createSecrets({ clock, project });
   const applications = createApplications(kernel, sql, secrets);
   const logs = createLogs(kernel);
   const run = createRun({
@@ -153,7 +163,7 @@ export function createWorld(options: WorldOptions): World {
     secrets,
     secretsApi: createSecretsApi(kernel.door, secrets),
     storage,
-    storageApi: new StorageApi(kernel.door, storage, kernel.iam),
+    storageApi,
     dns,
     dnsApi: createDnsApi({ ...kernel, dns }),
     clusters: createClusters({ ...kernel, clusters }),
@@ -162,7 +172,7 @@ export function createWorld(options: WorldOptions): World {
     disasters,
     ready: () => Object.values(SERVICES).every((name) => front.isWell(name)),
     primaryInUse,
-    startedAt: clock.now(),
+    startedAt,
   };
 }
 
@@ -181,6 +191,11 @@ function createCluster(kernel: WorldKernel, applications: Applications): Kuberne
   seedReference(cluster);
   return cluster;
 }
+
+/** The primary's own account writes the daily dumps; it neither reads nor replaces what is there. */
+const exportersMay = (account: string) => [
+  { role: 'roles/storage.objectCreator', members: [`serviceAccount:${account}`] },
+];
 
 const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as const;
 

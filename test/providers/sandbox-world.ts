@@ -77,7 +77,7 @@ export async function startSandbox() {
   const principals = (token: string) => principalOf(KEY, token, START);
   const ports = await Promise.all(
     REFERENCE_FLEET.map(async ({ name }) => {
-      const port = await openDataPort({ clock, dataPlane: world.sql.dataPlane, instance: name, principals });
+      const port = await openDataPort({ clock, ...world.sql, instance: name, principals });
       servers.push(port);
       return { name, port };
     }),

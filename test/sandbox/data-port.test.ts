@@ -54,7 +54,7 @@ async function ask(url: string, body?: unknown, token: string | undefined = toke
 
 describe('the data port of an instance', () => {
   async function open(instance: string) {
-    const port = await openDataPort({ clock, dataPlane: world.sql.dataPlane, instance, principals });
+    const port = await openDataPort({ clock, ...world.sql, instance, principals });
     closing.push(() => port.close());
     return { ...port, url: (path: string) => `http://127.0.0.1:${port.port}/dr/${path}` };
   }

@@ -1,22 +1,17 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AlertPolicyServiceClient, MetricServiceClient } from '@google-cloud/monitoring';
-import { SqlBackupRunsServiceClient, SqlInstancesServiceClient, SqlOperationsServiceClient } from '@google-cloud/sql';
-import { OAuth2Client } from 'google-auth-library';
 import {
-  createScaledClock,
-  createVirtualClock,
-  type ScaledClock,
-  type VirtualClock,
-} from '../../sandbox/world/clock.ts';
-import { instant, minutes, seconds } from '../../shared/core/time.ts';
+  SqlBackupRunsServiceClient,
+  SqlDatabasesServiceClient,
+  SqlInstancesServiceClient,
+  SqlOperationsServiceClient,
+} from '@google-cloud/sql';
+import { OAuth2Client } from 'google-auth-library';
+import { createVirtualClock, type VirtualClock } from '../../sandbox/world/clock.ts';
+import { instant, minutes } from '../../shared/core/time.ts';
 import { startSqlSandbox, tokenOf } from './sql-sandbox.ts';
 
-// The clients that the product uses and the gcloud that people use, unchanged, against the sandbox on loopback.
+// The clients that the product uses, unchanged, against the sandbox on loopback.
 
 const START = instant(1_767_607_200_000);
 const project = 'coditect-prod';
@@ -39,6 +34,7 @@ function connect(port: number, token: string) {
     instances: new SqlInstancesServiceClient(options),
     operations: new SqlOperationsServiceClient(options),
     backups: new SqlBackupRunsServiceClient(options),
+    databases: new SqlDatabasesServiceClient(options),
     metrics: new MetricServiceClient(options),
     policies: new AlertPolicyServiceClient(options),
   };
@@ -176,6 +172,29 @@ describe('the npm clients', () => {
     expect(done.error?.errors).toMatchObject([{ code: 'INTERNAL_ERROR' }]);
   });
 
+  it('export to a bucket, import from there into a new instance, and restore a backup into it', async () => {
+    const person = as('operator');
+    const uri = 'gs://coditect-dms-backups/daily/now.sql.gz';
+    const wanted = { fileType: 'SQL' as const, uri, databases: ['dms'] };
+    const exported = await person.instances.export({ project, instance: PRIMARY, body: { exportContext: wanted } });
+    expect((await finish(exported[0])).error).toBeNull();
+    const body = { name: 'restored', region: 'us-central1', databaseVersion: 'POSTGRES_15' as const };
+    await finish((await person.instances.insert({ project, body }))[0]);
+    await finish((await person.databases.insert({ project, instance: 'restored', body: { name: 'dms' } }))[0]);
+    const importContext = { fileType: 'SQL' as const, uri, database: 'dms' };
+    const refused = await person.instances.import({ project, instance: 'restored', body: { importContext } });
+    expect((await finish(refused[0])).error?.errors?.[0]?.message).toContain('storage.objects.get');
+    const [backups] = await person.backups.list({ project, instance: PRIMARY });
+    const backupRunId = backups.items?.[0]?.id ?? '';
+    const restoreBackupContext = { backupRunId, instanceId: PRIMARY, project };
+    const restored = await person.instances.restoreBackup({
+      project,
+      instance: 'restored',
+      body: { restoreBackupContext },
+    });
+    expect(await finish(restored[0])).toMatchObject({ operationType: 'RESTORE_VOLUME', error: null });
+  });
+
   it('are refused what their account may not do, and what does not exist', async () => {
     expect((await refusalOf(as('heal').instances.promoteReplica({ project, instance: REPLICA }))).code).toBe(7);
     expect((await refusalOf(as('notify').instances.get({ project, instance: PRIMARY }))).code).toBe(7);
@@ -257,116 +276,4 @@ describe('the npm clients', () => {
     const [none] = await as('tick').policies.listAlertPolicies({ name: `projects/${project}` });
     expect(none).toEqual([]);
   });
-});
-
-const installed = spawnSync('gcloud', ['--version']).status === 0;
-if (!installed) {
-  process.stderr.write('\nSKIPPED: gcloud is not installed, so nothing is known of how the sandbox answers it.\n\n');
-}
-
-/** Bounds a hung gcloud; a command takes one to three seconds on a busy machine. */
-const COMMAND_MS_MAX = 60_000;
-/** Clock time runs so much faster that creating a replica takes a second or two. */
-const RATE = 600;
-
-(installed ? describe : describe.skip)('gcloud sql', () => {
-  let clock: ScaledClock;
-  let sandbox: Awaited<ReturnType<typeof startSqlSandbox>>;
-  let folder: string;
-
-  beforeEach(async () => {
-    clock = createScaledClock(RATE, START);
-    sandbox = await startSqlSandbox(clock);
-    folder = await mkdtemp(join(tmpdir(), 'gcloud-'));
-  });
-
-  afterEach(async () => {
-    clock.close();
-    await sandbox.close();
-    await rm(folder, { recursive: true });
-  });
-
-  async function gcloud(
-    command: string,
-  ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-    const env = {
-      PATH: process.env['PATH'] ?? '',
-      HOME: folder,
-      CLOUDSDK_CONFIG: folder,
-      CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
-      CLOUDSDK_CORE_PROJECT: project,
-      CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
-      CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
-      CLOUDSDK_AUTH_ACCESS_TOKEN: tokenOf('operator'),
-      CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL: `http://127.0.0.1:${sandbox.port}/`,
-    };
-    try {
-      const words = ['sql', ...command.split(' ')];
-      const { stdout, stderr } = await promisify(execFile)('gcloud', words, { env, timeout: COMMAND_MS_MAX });
-      return { code: 0, out: stdout, err: stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // execFile's own error
-      return { code, out: stdout, err: stderr };
-    }
-  }
-
-  it(
-    'answers chapter 3.1 of the runbook',
-    async () => {
-      const described = await gcloud(`instances describe ${PRIMARY} --format=json`);
-      expect(JSON.parse(described.out)).toMatchObject({
-        name: PRIMARY,
-        state: 'RUNNABLE',
-        settings: { settingsVersion: '7' },
-      });
-      const list = await gcloud('instances list');
-      expect(list.out).toMatch(
-        /coditect-dms-db-replica +POSTGRES_15 +us-central1-c +db-custom-4-16384 +- +10\.20\.0\.4 +RUNNABLE/,
-      );
-      const promoted = await gcloud(`instances promote-replica ${REPLICA}`);
-      expect(promoted).toMatchObject({ code: 0 });
-      expect(promoted.err).toContain('done');
-      const operations = await gcloud(`operations list --instance=${REPLICA}`);
-      expect(operations.out).toMatch(/PROMOTE_REPLICA .* DONE/);
-      const again = await gcloud(`instances promote-replica ${REPLICA}`);
-      expect(again).toMatchObject({ code: 1 });
-      expect(again.err).toContain('only valid for read replica instances');
-    },
-    5 * COMMAND_MS_MAX,
-  );
-
-  it(
-    'stops, fails to restart in a lost zone, and says so',
-    async () => {
-      sandbox.world.disasters.break('primary-database');
-      const restarted = await gcloud(`instances restart ${PRIMARY}`);
-      expect(restarted).toMatchObject({ code: 1 });
-      expect(restarted.err).toContain('[INTERNAL_ERROR]');
-      const stopped = await gcloud(`instances patch ${PRIMARY} --activation-policy=NEVER`);
-      expect(stopped).toMatchObject({ code: 0 });
-      expect(sandbox.world.sql.fleet.server(PRIMARY).power).toBe('stopped');
-      const refused = await gcloud(`instances patch ${REPLICA} --activation-policy=NEVER`);
-      expect(refused).toMatchObject({ code: 1 });
-      const protectedOne = await gcloud(`instances delete ${PRIMARY}`);
-      expect(protectedOne.err).toContain('protected');
-    },
-    5 * COMMAND_MS_MAX,
-  );
-
-  it(
-    'clones to a moment, creates a replica and lists backups',
-    async () => {
-      const moment = new Date(clock.now() - seconds(1)).toISOString();
-      const cloned = await gcloud(`instances clone ${PRIMARY} recovery --point-in-time=${moment}`);
-      expect(cloned).toMatchObject({ code: 0 });
-      const created = await gcloud(
-        `instances create coditect-dms-db-east2 --master-instance-name=${PRIMARY} --region=us-east1`,
-      );
-      expect(created).toMatchObject({ code: 0 });
-      expect(created.out).toContain('RUNNABLE');
-      const backups = await gcloud(`backups list --instance=${PRIMARY}`);
-      expect(backups.out).toContain('SUCCESSFUL');
-    },
-    5 * COMMAND_MS_MAX,
-  );
 });

@@ -14,10 +14,13 @@ import {
 } from '../../sandbox/world/reference-system.ts';
 import type { SqlOperation } from '../../sandbox/world/sql-operations.ts';
 import { createSql } from '../../sandbox/world/sql.ts';
+import { Storage } from '../../sandbox/world/storage.ts';
+import { StorageApi } from '../../sandbox/world/storage-api.ts';
 
 export const START = instant(1_767_607_200_000);
 export const PRIMARY = 'coditect-dms-db';
 export const REPLICA = 'coditect-dms-db-replica';
+export const BUCKET = 'coditect-dms-backups';
 export const EAST = 'coditect-dms-db-east';
 export const RECOVER: Caller = { principal: functionPrincipal('recover'), from: 'functions' };
 export const PERSON: Caller = { principal: OPERATOR, from: 'internet' };
@@ -28,13 +31,19 @@ export function createSqlWorld(options: { readonly seed?: number; readonly assum
   const kernel = createKernel({ clock, seed: options.seed ?? 1 });
   grantReferenceRoles(kernel.iam);
   const assumptions = { ...BELIEVED, ...options.assumptions };
-  const sql = createSql({ kernel, project: REFERENCE.project, assumptions, instances: REFERENCE_FLEET });
+  const storage = new Storage(clock);
+  storage.addBucket(BUCKET, 'us-east1');
+  const storageApi = new StorageApi(kernel.door, storage, kernel.iam);
+  const buckets = { storage, api: storageApi };
+  const sql = createSql({ kernel, project: REFERENCE.project, assumptions, instances: REFERENCE_FLEET, buckets });
   const { servers } = sql.fleet;
   let writes = 0;
   return {
     clock,
     kernel,
     ...sql,
+    storage,
+    storageApi,
     servers,
     /** A write of the application from the pods; its id when it was acknowledged. */
     write(instance: string): string | undefined {

@@ -1,0 +1,149 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
+import { instant, seconds } from '../../shared/core/time.ts';
+import { startSqlSandbox, tokenOf } from './sql-sandbox.ts';
+
+// The gcloud that people use, unchanged, against the sandbox on loopback.
+
+const START = instant(1_767_607_200_000);
+const project = 'coditect-prod';
+const PRIMARY = 'coditect-dms-db';
+const REPLICA = 'coditect-dms-db-replica';
+
+const installed = spawnSync('gcloud', ['--version']).status === 0;
+if (!installed) {
+  process.stderr.write('\nSKIPPED: gcloud is not installed, so nothing is known of how the sandbox answers it.\n\n');
+}
+
+/** Bounds a hung gcloud; a command takes one to three seconds on a busy machine. */
+const COMMAND_MS_MAX = 60_000;
+/** Clock time runs so much faster that creating a replica takes a second or two. */
+const RATE = 600;
+
+(installed ? describe : describe.skip)('gcloud sql', () => {
+  let clock: ScaledClock;
+  let sandbox: Awaited<ReturnType<typeof startSqlSandbox>>;
+  let folder: string;
+
+  beforeEach(async () => {
+    clock = createScaledClock(RATE, START);
+    sandbox = await startSqlSandbox(clock);
+    folder = await mkdtemp(join(tmpdir(), 'gcloud-'));
+  });
+
+  afterEach(async () => {
+    clock.close();
+    await sandbox.close();
+    await rm(folder, { recursive: true });
+  });
+
+  async function gcloud(
+    command: string,
+  ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: folder,
+      CLOUDSDK_CONFIG: folder,
+      CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
+      CLOUDSDK_CORE_PROJECT: project,
+      CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
+      CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
+      CLOUDSDK_AUTH_ACCESS_TOKEN: tokenOf('operator'),
+      CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL: `http://127.0.0.1:${sandbox.port}/`,
+    };
+    try {
+      const words = ['sql', ...command.split(' ')];
+      const { stdout, stderr } = await promisify(execFile)('gcloud', words, { env, timeout: COMMAND_MS_MAX });
+      return { code: 0, out: stdout, err: stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // execFile's own error
+      return { code, out: stdout, err: stderr };
+    }
+  }
+
+  it(
+    'answers chapter 3.1 of the runbook',
+    async () => {
+      const described = await gcloud(`instances describe ${PRIMARY} --format=json`);
+      expect(JSON.parse(described.out)).toMatchObject({
+        name: PRIMARY,
+        state: 'RUNNABLE',
+        settings: { settingsVersion: '7' },
+      });
+      const list = await gcloud('instances list');
+      expect(list.out).toMatch(
+        /coditect-dms-db-replica +POSTGRES_15 +us-central1-c +db-custom-4-16384 +- +10\.20\.0\.4 +RUNNABLE/,
+      );
+      const promoted = await gcloud(`instances promote-replica ${REPLICA}`);
+      expect(promoted).toMatchObject({ code: 0 });
+      expect(promoted.err).toContain('done');
+      const operations = await gcloud(`operations list --instance=${REPLICA}`);
+      expect(operations.out).toMatch(/PROMOTE_REPLICA .* DONE/);
+      const again = await gcloud(`instances promote-replica ${REPLICA}`);
+      expect(again).toMatchObject({ code: 1 });
+      expect(again.err).toContain('only valid for read replica instances');
+    },
+    5 * COMMAND_MS_MAX,
+  );
+
+  it(
+    'stops, fails to restart in a lost zone, and says so',
+    async () => {
+      sandbox.world.disasters.break('primary-database');
+      const restarted = await gcloud(`instances restart ${PRIMARY}`);
+      expect(restarted).toMatchObject({ code: 1 });
+      expect(restarted.err).toContain('[INTERNAL_ERROR]');
+      const stopped = await gcloud(`instances patch ${PRIMARY} --activation-policy=NEVER`);
+      expect(stopped).toMatchObject({ code: 0 });
+      expect(sandbox.world.sql.fleet.server(PRIMARY).power).toBe('stopped');
+      const refused = await gcloud(`instances patch ${REPLICA} --activation-policy=NEVER`);
+      expect(refused).toMatchObject({ code: 1 });
+      const protectedOne = await gcloud(`instances delete ${PRIMARY}`);
+      expect(protectedOne.err).toContain('protected');
+    },
+    5 * COMMAND_MS_MAX,
+  );
+
+  it(
+    'clones to a moment, creates a replica and lists backups',
+    async () => {
+      const moment = new Date(clock.now() - seconds(1)).toISOString();
+      const cloned = await gcloud(`instances clone ${PRIMARY} recovery --point-in-time=${moment}`);
+      expect(cloned).toMatchObject({ code: 0 });
+      const created = await gcloud(
+        `instances create coditect-dms-db-east2 --master-instance-name=${PRIMARY} --region=us-east1`,
+      );
+      expect(created).toMatchObject({ code: 0 });
+      expect(created.out).toContain('RUNNABLE');
+      const backups = await gcloud(`backups list --instance=${PRIMARY}`);
+      expect(backups.out).toContain('SUCCESSFUL');
+    },
+    5 * COMMAND_MS_MAX,
+  );
+
+  it('exports, creates a database, and restores a backup, as chapter 6 of the runbook needs it', async () => {
+    const uri = 'gs://coditect-dms-backups/recovery.sql.gz';
+    const exported = await gcloud(`export sql ${PRIMARY} ${uri} --database=dms`);
+    expect(exported).toMatchObject({ code: 0 });
+    const again = await gcloud(`export sql ${PRIMARY} ${uri} --database=dms`);
+    expect(again).toMatchObject({ code: 1 });
+    expect(again.err).toContain('already exists');
+    const created = await gcloud(
+      'instances create restored --database-version=POSTGRES_15 --tier=db-custom-4-16384 --region=us-central1',
+    );
+    expect(created).toMatchObject({ code: 0 });
+    expect(await gcloud('databases create dms --instance=restored')).toMatchObject({ code: 0 });
+    const imported = await gcloud(`import sql restored ${uri} --database=dms`);
+    expect(imported.err).toContain('storage.objects.get');
+    const [backup] = JSON.parse((await gcloud(`backups list --instance=${PRIMARY} --format=json`)).out);
+    const restored = await gcloud(
+      `backups restore ${backup.id} --restore-instance=restored --backup-instance=${PRIMARY}`,
+    );
+    expect(restored).toMatchObject({ code: 0 });
+  }, 180_000);
+});
