@@ -5,23 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { after, instant, minutes, toIso } from '../../shared/core/time.ts';
 import { FUNCTIONS, type FunctionName } from '../../shared/system/names.ts';
 import { applicationRoutes } from '../http/application-port.ts';
-import { containerRoutes } from '../http/container.ts';
 import { openDataPort } from '../http/data-port.ts';
-import { dnsRoutes } from '../http/dns.ts';
 import { kubernetesRoutes } from '../http/kubernetes.ts';
 import { makeServerCertificate } from '../http/kubernetes-certificate.ts';
 import { kubeconfig } from '../http/kubernetes-config.ts';
 import { kubernetesRefusal } from '../http/kubernetes-status.ts';
-import { loggingRoutes } from '../http/logging.ts';
-import { monitoringRoutes } from '../http/monitoring.ts';
-import { redisRoutes } from '../http/redis.ts';
 import type { Route } from '../http/router.ts';
-import { runKnativeRoutes } from '../http/run-knative.ts';
-import { runV2Routes } from '../http/run-v2.ts';
-import { secretManagerRoutes } from '../http/secret-manager.ts';
 import { type RunningServer, startServer } from '../http/server.ts';
-import { sqlRoutes } from '../http/sql.ts';
-import { storageRoutes } from '../http/storage.ts';
 import { issueToken, principalOf } from '../http/tokens.ts';
 import { Load } from '../load/load.ts';
 import type { Disorder } from '../world/broker-delivery.ts';
@@ -37,6 +27,7 @@ import { freePort } from './free-port.ts';
 import { FunctionCopies } from './function-copies.ts';
 import { type FunctionProcess, type OutputLine, startFunction } from './function-process.ts';
 import { type Messaging, startMessaging } from './messaging.ts';
+import { googleRoutes } from './google-routes.ts';
 import { NoticeBoard } from './notice-board.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { makeKeys, type SandboxKeys } from './sandbox-keys.ts';
@@ -107,7 +98,9 @@ const FUNCTIONS_MODULE = fileURLToPath(new URL('../../functions/index.ts', impor
 const SERVE = fileURLToPath(new URL('./serve-function.ts', import.meta.url));
 
 /** APIs that the one Google address answers for, as `endpoints.google` names them. */
-const GOOGLE_APIS = 'sqladmin run secretmanager monitoring dns container pubsub redis logging storage'.split(' ');
+const GOOGLE_APIS = 'sqladmin run secretmanager monitoring dns compute container pubsub redis logging storage'.split(
+  ' ',
+);
 
 /** The control regions of the reference; a sandbox with one copy of each function has it in the first. */
 const REGIONS = ['us-east4', 'us-west1'] as const;
@@ -219,7 +212,8 @@ async function start(
     google: Object.fromEntries(GOOGLE_APIS.map((api) => [api, base(google.port)])),
     kubernetes: {},
     hosts: {
-      [REFERENCE.publicHost]: await front(SERVICES.apiGke),
+      [REFERENCE.publicHost]: await front(SERVICES.entrance),
+      'dms-api-gke.coditect.ai': await front(SERVICES.apiGke),
       'coditect-dms-api-run.coditect.ai': await front(SERVICES.apiRun),
       'prober-gke.dms.internal': await front(SERVICES.proberGke),
       'prober-run.dms.internal': await front(SERVICES.proberRun),
@@ -231,7 +225,7 @@ async function start(
   const config = join(directory, 'dr.yaml');
   writeFileSync(config, sandboxConfig(readFileSync(options.config, 'utf8'), endpoints));
 
-  const load = new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun] });
+  const load = new Load({ clock, front: world.front, services: [SERVICES.entrance, SERVICES.apiRun] });
   stops.push(async () => load.stop());
 
   const functions = new Map<FunctionName, FunctionProcess>();
@@ -332,23 +326,6 @@ async function start(
     shutDown = listener;
   };
   return { facts, world, clock, load, messaging, board, functions, copies, onShutDown, stop };
-}
-
-function googleRoutes(world: World, messaging: Messaging): readonly Route[] {
-  const { project } = world;
-  return [
-    ...sqlRoutes({ project, admin: world.sql.admin }),
-    ...monitoringRoutes({ project, monitoring: world.monitoring }),
-    ...runV2Routes({ project, api: world.runApi }),
-    ...runKnativeRoutes({ project, api: world.runApi, region: REFERENCE.region }),
-    ...secretManagerRoutes({ project, api: world.secretsApi }),
-    ...dnsRoutes({ project, api: world.dnsApi }),
-    ...containerRoutes({ project, api: world.clusters.api }),
-    ...redisRoutes({ project, api: world.redis.api }),
-    ...loggingRoutes({ project, api: world.logs.api }),
-    ...storageRoutes({ project, storage: world.storage, api: world.storageApi }),
-    ...messaging.routes,
-  ];
 }
 
 /** Which keys a function may have: only `notify` can sign, only `approve` makes forms. */

@@ -74,7 +74,7 @@ export async function applicationServers(options: {
   readonly world: { readonly kernel: { readonly clock: WorldClock }; readonly front: ApplicationFront };
 }): Promise<{ readonly urls: Readonly<Record<string, string>>; readonly close: () => Promise<void> }> {
   const { kernel, front } = options.world;
-  const names = front.services().map(([name]) => name);
+  const names = front.names();
   const servers = await Promise.all(
     names.map((service) =>
       startServer({

@@ -11,6 +11,7 @@ import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
 import { inProcessRollouts } from './rollouts.ts';
+import { inProcessTraffic } from './traffic.ts';
 import { inProcessWorkloads } from './workloads.ts';
 
 /** The product's ports onto a simulated cloud, for the identity of one function. `chance` says how long messages take. */
@@ -64,6 +65,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
         return { done: state.kind !== 'running', error: state.kind === 'failed' ? state.message : undefined };
       },
     },
+    traffic: inProcessTraffic(world, crossing),
     secrets: {
       latest: async (secret) => {
         const version = await cross(crossing, `reading the newest version of ${secret}`, 'reads', () =>

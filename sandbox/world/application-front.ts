@@ -1,10 +1,11 @@
 import { millis, seconds } from '../../shared/core/time.ts';
 import type { Applications } from './application.ts';
 import type { ApplicationReply, ApplicationRequest } from './application-request.ts';
+import type { Entrance } from './entrance.ts';
 import type { ApplicationInstance, Network, Place } from './kernel.ts';
 
-// What stands before the applications: the ingress of the cluster and Cloud Run's front end. A service is asked by its name;
-// whoever runs its instances says which of them takes the next request.
+// What stands before the applications: the ingress of the cluster and Cloud Run's front end, and the entrances that lead to one of
+// them. A service is asked by its name; whoever runs its instances says which of them takes the next request.
 
 /** Where a request goes. `none`: nobody takes it, and the front end answers with that status. */
 export type Backend =
@@ -33,6 +34,7 @@ export class ApplicationFront {
   readonly #network: Network;
   readonly #applications: Applications;
   readonly #services = new Map<string, Service>();
+  readonly #entrances = new Map<string, Entrance>();
   readonly #counts = new Map<string, Record<keyof ResponseCounts, number>>();
 
   constructor(network: Network, applications: Applications) {
@@ -45,8 +47,13 @@ export class ApplicationFront {
     this.#counts.set(name, { ...NO_COUNTS });
   }
 
-  services(): readonly (readonly [string, Service])[] {
-    return [...this.#services];
+  addEntrance(name: string, entrance: Entrance): void {
+    this.#entrances.set(name, entrance);
+  }
+
+  /** Names that can be asked. */
+  names(): readonly string[] {
+    return [...this.#services.keys(), ...this.#entrances.keys()];
   }
 
   /** Requests so far, ever growing. */
@@ -56,22 +63,42 @@ export class ApplicationFront {
 
   /** One request from a place. Silence when the network does not carry it, or the service doesn't exist. */
   request(from: Place, name: string, request: ApplicationRequest): ApplicationReply {
+    const entrance = this.#entrances.get(name);
+    if (entrance !== undefined) return this.#enter(from, entrance, request);
     const service = this.#services.get(name);
     if (service === undefined || !this.#network.reaches(from, service.place)) return { kind: 'silence' };
     const reply = this.#ask(service, request);
-    const counts = this.#counts.get(name);
-    if (counts !== undefined && reply.kind === 'reply') counts[classOf(reply.status)] += 1;
+    this.#count(name, reply);
     return reply;
   }
 
   /** Whether a service answers that it is well, asked from beside it and without being counted. */
   isWell(name: string): boolean {
-    const service = this.#services.get(name);
+    const leadsTo = this.#entrances.get(name)?.wayFrom('internet')?.leadsTo ?? name;
+    const service = this.#services.get(leadsTo);
     const reply = service === undefined ? undefined : this.#ask(service, { kind: 'health' });
     return reply?.kind === 'reply' && reply.status === 200;
   }
 
+  /** Through an entrance: counted by its load balancer, under the backend service that took it, and by the service itself. */
+  #enter(from: Place, entrance: Entrance, request: ApplicationRequest): ApplicationReply {
+    const way = entrance.wayFrom(from);
+    if (way === undefined) return { kind: 'silence' };
+    const reply = this.request(from, way.leadsTo, request);
+    this.#count(wayName(way), reply);
+    return reply;
+  }
+
+  #count(name: string, reply: ApplicationReply): void {
+    if (reply.kind !== 'reply') return;
+    const counts = this.#counts.get(name) ?? { ...NO_COUNTS };
+    counts[classOf(reply.status)] += 1;
+    this.#counts.set(name, counts);
+  }
+
   #ask(service: Service, request: ApplicationRequest): ApplicationReply {
+    // Nodes that are gone don't answer the load balancer either, which then has nobody to ask.
+    if (service.front === 'ingress' && !this.#network.reaches('loadBalancer', service.place)) return failure(502);
     const backend = service.next();
     if (backend.kind === 'none') return failure(backend.status);
     const process = this.#applications.process(backend.instance);
@@ -80,6 +107,15 @@ export class ApplicationFront {
     return reply.kind === 'silence' ? { ...failure(504), takes: BACKEND_TIMEOUT } : reply;
   }
 }
+
+/** Under what the requests of a load balancer to one of its backend services are counted. */
+export const wayName = ({
+  urlMap,
+  backendService,
+}: {
+  readonly urlMap: string;
+  readonly backendService: string;
+}): string => `${urlMap}/${backendService}`;
 
 const FAILURES = {
   429: 'Rate exceeded.',

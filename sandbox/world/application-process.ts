@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly place: Place;
   readonly secret: string;
   readonly role: 'api' | 'prober';
+  /** What it was told that it is, as a container is by its environment. */
+  readonly application: string;
   readonly clock: WorldClock;
   readonly chance: Chance;
   readonly network: DatabaseNetwork;
@@ -167,7 +169,7 @@ export class ApplicationProcess implements ApplicationInstance {
   }
 
   #healthBody(ok: boolean, database: HealthBody['database']): HealthBody {
-    return { status: ok ? 'ok' : 'failing', instance: this.id, database };
+    return { status: ok ? 'ok' : 'failing', instance: this.id, application: this.#options.application, database };
   }
 
   #store(path: string, content: Parameters<ConnectionPool['write']>[0]): ApplicationReply {

@@ -16,6 +16,8 @@ export type ApplicationRequest =
 export interface HealthBody {
   readonly status: 'ok' | 'failing';
   readonly instance: string;
+  /** Which application of the team's it is, where several answer to one name. */
+  readonly application: string;
   readonly database: {
     readonly address: string;
     readonly epoch: string | null;

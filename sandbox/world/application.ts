@@ -29,6 +29,7 @@ export class Applications implements ApplicationLauncher {
     const process = new ApplicationProcess({
       ...options,
       role: options.id.startsWith(prober) ? 'prober' : 'api',
+      application: options.place === 'pods' ? 'api-gke' : 'api-run',
       clock: kernel.clock,
       chance: this.#chance,
       network,

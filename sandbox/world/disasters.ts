@@ -138,6 +138,7 @@ const APIS: readonly Api[] = [
   'kubernetes',
   'run',
   'dns',
+  'compute',
   'secretmanager',
   'monitoring',
   'container',

@@ -27,7 +27,7 @@ export interface Chance {
 }
 
 /**
- * A place that a connection starts from or ends at: `functions`, `pods`, `cloudRun`, `internet`, `sql/<instance>`,
+ * A place that a connection starts from or ends at: `functions`, `pods`, `cloudRun`, `internet`, `loadBalancer`, `sql/<instance>`,
  * `kubernetes/<cluster>` (its API server), `google` (the management APIs).
  */
 export type Place = string;
@@ -56,6 +56,7 @@ export type Api =
   | 'kubernetes'
   | 'run'
   | 'dns'
+  | 'compute'
   | 'secretmanager'
   | 'monitoring'
   | 'container'

@@ -240,20 +240,28 @@ const revisionOf = (
   },
 });
 
-/** Requests of one load balancer; its classes are numbers (`500`). */
+/** Requests of one load balancer to one of its backend services; its classes are numbers (`500`). */
 export function loadBalancerSource(
   project: Project,
-  balancer: { readonly urlMap: string; readonly counts: () => ResponseCounts },
+  balancer: { readonly urlMap: string; readonly backendService: string; readonly counts: () => ResponseCounts },
 ): MetricSource {
   const grown = deltas(balancer.counts);
   return {
-    name: `loadbalancer/${balancer.urlMap}`,
+    name: `loadbalancer/${balancer.urlMap}/${balancer.backendService}`,
     visibleAfter: REQUESTS_VISIBLE_AFTER,
     samples: () =>
       grown()
         .filter(([name]) => name !== '429') // the ingress turns nobody away
         .map(([name, count]) => ({
-          resource: { type: 'https_lb_rule', labels: { project_id: project.id, url_map_name: balancer.urlMap } },
+          resource: {
+            type: 'https_lb_rule',
+            labels: {
+              project_id: project.id,
+              url_map_name: balancer.urlMap,
+              backend_target_name: balancer.backendService,
+              backend_target_type: 'BACKEND_SERVICE',
+            },
+          },
           metric: {
             type: 'loadbalancing.googleapis.com/https/request_count',
             labels: { response_code_class: name.replace('xx', '00') },

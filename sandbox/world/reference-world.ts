@@ -8,6 +8,8 @@ const IMAGES = 'us-central1-docker.pkg.dev/coditect-prod/dms';
 
 /** What users and uptime checks ask, by service name: two fronts of the API, and the two probers. */
 export const SERVICES = {
+  /** What users ask for: whichever of the two the entrance leads to. */
+  entrance: 'entrance/dms-api',
   apiGke: 'gke/coditect-dms-api',
   apiRun: 'run/coditect-dms-api',
   proberGke: 'gke/coditect-dms-prober',
@@ -47,6 +49,24 @@ export const REFERENCE_ZONES = [
 
 /** Backups, in a region that the primary's is not. */
 export const REFERENCE_BUCKET = { name: 'coditect-dms-backups', location: 'us-east1' } as const;
+
+/** The load balancers: the one that users come to, and one before Cloud Run alone, for a team that switches an address. */
+export const REFERENCE_BALANCERS = [
+  {
+    urlMap: 'coditect-dms-ingress',
+    address: '203.0.113.10',
+    defaultService: 'coditect-dms-gke',
+    // Leads to the cluster whatever the default is, so that it can be asked how it is.
+    hostRules: [{ host: 'dms-api-gke.coditect.ai', service: 'coditect-dms-gke' }],
+  },
+  { urlMap: 'coditect-dms-standby', address: '203.0.113.11', defaultService: 'coditect-dms-run', hostRules: [] },
+] as const;
+
+/** Where the backend services lead. */
+export const REFERENCE_BACKENDS = [
+  { name: 'coditect-dms-gke', leadsTo: SERVICES.apiGke },
+  { name: 'coditect-dms-run', leadsTo: SERVICES.apiRun },
+] as const;
 
 /** Sessions. */
 export const REFERENCE_REDIS = [

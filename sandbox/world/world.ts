@@ -2,16 +2,18 @@ import type { JsonObject } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import { Applications } from './application.ts';
 import { parseDatabaseUrl } from './application-database.ts';
-import { ApplicationFront, type Backend, inTurn } from './application-front.ts';
+import { ApplicationFront, type Backend, inTurn, wayName } from './application-front.ts';
 import { type Assumptions, BELIEVED } from './assumptions.ts';
 import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
 import { createKernel, type WorldKernel } from './create-kernel.ts';
 import { type ControlRegions, Disasters } from './disasters.ts';
 import { createDns, type Dns } from './dns.ts';
 import { createDnsApi, type DnsApi } from './dns-api.ts';
+import { Entrance } from './entrance.ts';
 import type { WorldClock } from './kernel.ts';
 import { createKubernetes, type Kubernetes } from './kubernetes.ts';
 import { REFERENCE_APPLICATIONS, seedReference } from './kubernetes-reference.ts';
+import { createLoadBalancers, type LoadBalancers } from './load-balancer.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { Monitoring, type NotificationDisorder } from './monitoring.ts';
 import type { AlertPolicyDocument } from './monitoring-policy.ts';
@@ -27,9 +29,11 @@ import {
 import type { Project } from './project.ts';
 import { createRedis, type Redis } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
-import { referenceChannels, referencePolicies, UPTIME_CHECK_ID, URL_MAP } from './reference-policies.ts';
+import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
 import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
 import {
+  REFERENCE_BACKENDS,
+  REFERENCE_BALANCERS,
   REFERENCE_BUCKET,
   REFERENCE_REDIS,
   REFERENCE_RUN_SERVICES,
@@ -83,6 +87,7 @@ export interface World {
   readonly storageApi: StorageApi;
   readonly dns: Dns;
   readonly dnsApi: DnsApi;
+  readonly balancers: LoadBalancers;
   readonly clusters: Clusters;
   readonly redis: Redis;
   readonly logs: Logs;
@@ -128,12 +133,14 @@ export function createWorld(options: WorldOptions): World {
   });
   const kubernetes = createCluster(kernel, applications);
   const front = createFront(kernel, applications, kubernetes, run);
+  const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
+  const balancers = createLoadBalancers({ ...kernel, balancers: REFERENCE_BALANCERS, backends: REFERENCE_BACKENDS });
+  front.addEntrance(SERVICES.entrance, new Entrance({ clock, dns, balancers }, REFERENCE.publicHost));
   const monitoring = createMonitoring(options, { kernel, sql, front, kubernetes, run, publish });
   const primaryInUse = (): string => {
     const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
     return sql.fleet.nameAt(host) ?? REFERENCE_PRIMARY.name;
   };
-  const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
   const cluster = options.cluster ?? { endpoint: '203.0.113.20', caCertificate: '' };
   const clusters = [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }];
   const { namespace, api: deployment } = REFERENCE;
@@ -166,6 +173,7 @@ export function createWorld(options: WorldOptions): World {
     storageApi,
     dns,
     dnsApi: createDnsApi({ ...kernel, dns }),
+    balancers,
     clusters: createClusters({ ...kernel, clusters }),
     redis: createRedis({ ...kernel, instances: REFERENCE_REDIS }),
     logs,
@@ -261,10 +269,14 @@ function createMonitoring(
   });
   monitoring.addSource(sqlSource(project, sql.fleet));
   for (const checker of CHECKERS) {
-    const check = { id: UPTIME_CHECK_ID, host: publicHost, service: SERVICES.apiGke, checker };
+    const check = { id: UPTIME_CHECK_ID, host: publicHost, service: SERVICES.entrance, checker };
     monitoring.addSource(uptimeSource(project, front, check));
   }
-  monitoring.addSource(loadBalancerSource(project, { urlMap: URL_MAP, counts: () => front.counts(SERVICES.apiGke) }));
+  for (const { urlMap } of REFERENCE_BALANCERS)
+    for (const { name: backendService } of REFERENCE_BACKENDS) {
+      const counts = () => front.counts(wayName({ urlMap, backendService }));
+      monitoring.addSource(loadBalancerSource(project, { urlMap, backendService, counts }));
+    }
   for (const [name, service] of [
     [api, SERVICES.apiRun],
     [prober, SERVICES.proberRun],

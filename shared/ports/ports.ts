@@ -8,6 +8,7 @@ import type { Rollouts } from './rollouts.ts';
 import type { Secrets } from './secrets.ts';
 import type { Services } from './services.ts';
 import type { Store } from './store.ts';
+import type { Traffic } from './traffic.ts';
 import type { Workloads } from './workloads.ts';
 
 /**
@@ -23,6 +24,7 @@ export interface World {
   readonly workloads: Workloads;
   readonly rollouts: Rollouts;
   readonly services: Services;
+  readonly traffic: Traffic;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
 }

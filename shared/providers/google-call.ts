@@ -8,7 +8,16 @@ import type { Call } from './deadline.ts';
 import type { GoogleIdentity } from './google-auth.ts';
 
 /** The Google APIs that the product calls, by the names that stand in `endpoints.google`. */
-export const GOOGLE_APIS = ['container', 'monitoring', 'pubsub', 'run', 'secretmanager', 'sqladmin'] as const;
+export const GOOGLE_APIS = [
+  'compute',
+  'container',
+  'dns',
+  'monitoring',
+  'pubsub',
+  'run',
+  'secretmanager',
+  'sqladmin',
+] as const;
 export type GoogleApi = (typeof GOOGLE_APIS)[number];
 
 /** What every adapter of a Google API is made with. */

@@ -5,11 +5,11 @@ import { callGoogle, type GoogleAccess } from './google-call.ts';
 // Google APIs for which the product carries no generated client: their REST face, with the same credentials, deadlines and errors.
 
 /** By the names that stand in `endpoints.google`; elsewhere they are at `https://NAME.googleapis.com`. */
-export type RestApi = 'logging' | 'redis';
+export type RestApi = 'compute' | 'dns' | 'logging' | 'redis';
 
 /** What is asked. */
 export interface RestQuestion {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'PATCH' | 'POST';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;

@@ -26,13 +26,15 @@ function endpointAddresses({ endpoints }: System): readonly Address[] {
   return [...maps, ...endpoints.approve.map((url, index) => ({ url, path: ['endpoints', 'approve', index] }))];
 }
 
-function probeAddresses({ applications }: System): readonly Address[] {
-  return applications.flatMap(({ probes }, index) =>
+function probeAddresses({ applications, entrances }: System): readonly Address[] {
+  const ways = entrances.map(({ probe }, index) => ({ url: probe, path: ['entrances', index, 'probe'] }));
+  const own = applications.flatMap(({ probes }, index) =>
     (['deepHealth', 'canary', 'vantage'] as const).flatMap((probe) => {
       const url = probes[probe];
       return url === undefined ? [] : [{ url, path: ['applications', index, 'probes', probe] }];
     }),
   );
+  return [...own, ...ways];
 }
 
 function credentials({ url, path }: Address): readonly Contradiction[] {

@@ -2,6 +2,7 @@ import { addressContradictions } from './address-contradictions.ts';
 import type { Contradiction } from './config-fault.ts';
 import { guardContradictions } from './guard-contradictions.ts';
 import { peopleContradictions } from './people-contradictions.ts';
+import { entranceContradictions } from './entrance-contradictions.ts';
 import type { System } from './system.ts';
 import { targetContradictions } from './target-contradictions.ts';
 
@@ -12,6 +13,7 @@ import { targetContradictions } from './target-contradictions.ts';
 export function contradictions(system: System): readonly Contradiction[] {
   return [
     ...targetContradictions(system),
+    ...entranceContradictions(system),
     ...peopleContradictions(system),
     ...guardContradictions(system),
     ...addressContradictions(system),

@@ -119,6 +119,12 @@ const applications = z.discriminatedUnion(
       deployment: kubernetesName('a Deployment').describe('The Deployment.'),
       container: kubernetesName('a container').describe('The container that serves.'),
       maxReplicas: count(1).describe('Replicas that heal may at most ask for.'),
+      standby: optional(
+        map({
+          application: id('an id').describe('A Cloud Run application of this file with the same database.'),
+          instances: count(1).describe('Instances that it must have before it takes the users of this one.'),
+        }),
+      ).describe('What takes its users when its cluster fails.'),
     }),
     map({
       kind: z.literal('cloudRun').describe('A Cloud Run service.'),
@@ -129,6 +135,49 @@ const applications = z.discriminatedUnion(
     }),
   ],
   { error: 'an application of kind gke or cloudRun' },
+);
+
+const entranceParts = {
+  id: id('an id').describe('How the rest of this file and its runs name this entrance.'),
+  host: text('a host name, such as api.example.com', /^[a-z0-9.-]{1,253}$/).describe('What users ask for.'),
+  probe: url().describe('GET: deep health through the entrance, which says what application answers.'),
+};
+
+const entrances = z.discriminatedUnion(
+  'via',
+  [
+    map({
+      via: z.literal('loadBalancer').describe('A URL map whose default service is switched.'),
+      ...entranceParts,
+      urlMap: text('the name of a URL map', /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/).describe('The URL map.'),
+      backends: list(
+        map({
+          application: id('an id').describe('An application of this file.'),
+          backendService: text('the name of a backend service', /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/).describe(
+            'The backend service that leads to it.',
+          ),
+        }),
+        'backends',
+      ).describe('Where it can lead. The first one is its home.'),
+    }),
+    map({
+      via: z.literal('dns').describe('An A record of Cloud DNS whose address is switched.'),
+      ...entranceParts,
+      zone: text('the name of a managed zone', /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/).describe('The managed zone.'),
+      ttl: duration().describe('How long clients keep the address: the ttl that the record has, and gets again.'),
+      backends: list(
+        map({
+          application: id('an id').describe('An application of this file.'),
+          address: text('an IPv4 address', /^(\d{1,3}\.){3}\d{1,3}$/).describe('The address that leads to it.'),
+          urlMap: optional(text('the name of a URL map', /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)).describe(
+            'The load balancer that has the address. Required for Cloud Run, which has none without it.',
+          ),
+        }),
+        'backends',
+      ).describe('Where it can lead. The first one is its home.'),
+    }),
+  ],
+  { error: 'an entrance via loadBalancer or dns' },
 );
 
 const alert = map({
@@ -201,6 +250,7 @@ export const wire = map({
   approvals: approvals.describe('Who decides on what.'),
   databases: list(database, 'databases').describe('Cloud SQL primaries and their replicas.'),
   applications: list(applications, 'applications').describe('Every consumer of a database, and what else is healed.'),
+  entrances: list(entrances, 'entrances').prefault([]).describe('How users reach applications, and where else.'),
   alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
   guards: guards.prefault({}).describe('Numbers of the guards.'),
   notifications: list(destination, 'destinations').describe('Where notices go.'),

@@ -16,6 +16,7 @@ export interface System {
   readonly approvals: Approvals;
   readonly databases: readonly Database[];
   readonly applications: readonly Application[];
+  readonly entrances: readonly Entrance[];
   readonly alerts: readonly AlertPolicy[];
   readonly guards: Guards;
   readonly notifications: readonly Destination[];
@@ -79,6 +80,14 @@ interface ApplicationBase {
   readonly probes: Probes;
 }
 
+/** What takes an application's users when its cluster fails: the same software on Cloud Run, on the same database. */
+export interface Standby {
+  /** A Cloud Run application of this file. */
+  readonly application: string;
+  /** Instances that it must have, warm, before it takes those users. */
+  readonly instances: number;
+}
+
 /** A Deployment on GKE. */
 export interface GkeApplication extends ApplicationBase {
   readonly kind: 'gke';
@@ -89,6 +98,8 @@ export interface GkeApplication extends ApplicationBase {
   readonly container: string;
   /** Replicas that heal may at most ask for. */
   readonly maxReplicas: number;
+  /** Absent where nothing stands in for it. */
+  readonly standby?: Standby | undefined;
 }
 
 /** A Cloud Run service. */
@@ -97,6 +108,38 @@ export interface CloudRunApplication extends ApplicationBase {
   readonly service: string;
   readonly region: string;
   readonly maxInstances: number;
+}
+
+interface EntranceBase {
+  /** Its own name in this file. */
+  readonly id: string;
+  /** What users ask for; an uptime check of it is about whoever is its home. */
+  readonly host: string;
+  /** Deep health through the entrance: it must say which `application` answers (docs/configuration.md). */
+  readonly probe: string;
+}
+
+/** How users reach an application, and where else it can lead. The first of its backends is its home. */
+export type Entrance = LoadBalancerEntrance | DnsEntrance;
+
+/** A URL map whose default service is switched; nothing waits for a resolver. */
+export interface LoadBalancerEntrance extends EntranceBase {
+  readonly via: 'loadBalancer';
+  readonly urlMap: string;
+  readonly backends: readonly { readonly application: string; readonly backendService: string }[];
+}
+
+/** An A record of Cloud DNS whose address is switched; clients follow when the ttl of what they know has run out. */
+export interface DnsEntrance extends EntranceBase {
+  readonly via: 'dns';
+  readonly zone: string;
+  readonly ttl: Millis;
+  /** `urlMap`: the load balancer that has the address; Cloud Run has no address without one (facts.md 5). */
+  readonly backends: readonly {
+    readonly application: string;
+    readonly address: string;
+    readonly urlMap: string | undefined;
+  }[];
 }
 
 /** Where to ask an application how it is (the contract is in docs/configuration.md). */

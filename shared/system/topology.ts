@@ -1,6 +1,6 @@
 import type { InstanceName, Mode, RunbookName, TargetId } from './names.ts';
 import { instanceName, targetId } from './names.ts';
-import type { AlertPolicy, Application, Database, GkeApplication, System } from './system.ts';
+import type { AlertPolicy, Application, Database, Entrance, GkeApplication, System } from './system.ts';
 
 // Questions about the system as the file states it. The topology as it is now (which instance is the primary) is read at
 // run time; nothing here knows it.
@@ -116,6 +116,11 @@ export function modeFor(system: System, runbook: RunbookName): Mode {
   return system.mode.perRunbook[runbook] ?? system.mode.default;
 }
 
+/** The entrances whose home is this application, in the order of the file. */
+export function entrancesOf(system: System, application: string): readonly Entrance[] {
+  return system.entrances.filter(({ backends }) => backends[0]?.application === application);
+}
+
 /** The primary and the replicas of a database, the primary first. */
 export function instancesOf(database: Database): readonly InstanceName[] {
   return [database.instance, ...database.replicas.map(({ instance }) => instance)];
@@ -214,8 +219,13 @@ function serviceTarget(system: System, labels: Labels): AlertTarget | undefined 
 
 function hostTarget(system: System, host: string): AlertTarget | undefined {
   const asked = host.toLowerCase();
-  const found = system.applications.filter(({ probes }) => new URL(probes.deepHealth).hostname === asked);
-  return wholeOf(onlyOne(found)?.id);
+  const found = [
+    ...system.applications.filter(({ probes }) => new URL(probes.deepHealth).hostname === asked).map(({ id }) => id),
+    ...system.entrances
+      .filter(({ host: own }) => own === asked)
+      .flatMap(({ backends }) => backends[0]?.application ?? []),
+  ];
+  return wholeOf(onlyOne([...new Set(found)]));
 }
 
 function wholeOf(id: string | undefined): AlertTarget | undefined {

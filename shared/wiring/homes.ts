@@ -19,6 +19,7 @@ import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
 import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
 import type { GoogleAccess } from '../providers/google-call.ts';
 import { createGoogleLookout } from '../providers/google-lookout.ts';
+import { createGoogleTraffic } from '../providers/google-traffic.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
 import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
@@ -114,6 +115,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
       access,
       applications.filter((application) => application.kind === 'cloudRun'),
     ),
+    traffic: createGoogleTraffic(access, system.entrances, limit),
     secrets: createSecretManagerSecrets(access),
     metrics: createMonitoringMetrics(access),
   };

@@ -168,6 +168,7 @@ function deadPrimary(now: () => number): World {
       setScaling: unused,
       operation: unused,
     },
+    traffic: { inspect: unused, move: unused, operation: unused, ask: unused },
     secrets: { latest: unused, read: unused, add: unused },
     metrics: { series: async () => [{ resource: {}, metric: {}, points: [{ at: instant(now() - 1_000), value: 0 }] }] },
   };

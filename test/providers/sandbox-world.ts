@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applicationServers } from '../../sandbox/http/application-port.ts';
 import { pubsubRoutes } from '../../sandbox/http/broker.ts';
+import { computeRoutes } from '../../sandbox/http/compute.ts';
 import { containerRoutes } from '../../sandbox/http/container.ts';
+import { dnsRoutes } from '../../sandbox/http/dns.ts';
 import { openDataPort } from '../../sandbox/http/data-port.ts';
 import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
 import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate.ts';
@@ -69,6 +71,8 @@ export async function startSandbox() {
     ...monitoringRoutes({ project, monitoring: world.monitoring }),
     ...secretManagerRoutes({ project, api: world.secretsApi }),
     ...runV2Routes({ project, api: world.runApi }),
+    ...computeRoutes({ project, api: world.balancers.api }),
+    ...dnsRoutes({ project, api: world.dnsApi }),
     ...containerRoutes({ project, api: world.clusters.api }),
     ...redisRoutes({ project, api: world.redis.api }),
     ...loggingRoutes({ project, api: world.logs.api }),
@@ -89,6 +93,7 @@ export async function startSandbox() {
     dataPlane: Object.fromEntries(ports.map(({ name, port }) => [name, base(port)])),
     hosts: {
       'api.example': services.urls[SERVICES.apiGke] ?? '',
+      'entrance.example': services.urls[SERVICES.entrance] ?? '',
       'prober.example': services.urls[SERVICES.proberGke] ?? '',
     },
   };

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OAuth2Client } from 'google-auth-library';
+import { GOOGLE_APIS } from '../../shared/providers/google-call.ts';
 import type { GoogleIdentity } from '../../shared/providers/google-auth.ts';
 import type { Endpoints } from '../../shared/system/system.ts';
 
@@ -114,7 +115,6 @@ export function identity(): GoogleIdentity & { forgotten: number } {
 
 /** Endpoints where every Google API is at one address. */
 export function endpointsAt(base: string): Endpoints {
-  const apis = ['container', 'logging', 'monitoring', 'pubsub', 'redis', 'run', 'secretmanager', 'sqladmin'];
-  const google = Object.fromEntries(apis.map((api) => [api, base]));
+  const google = Object.fromEntries(GOOGLE_APIS.map((api) => [api, base]));
   return { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
 }

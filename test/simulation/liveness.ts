@@ -105,7 +105,7 @@ const RECOVERED_WITHIN = minutes(15);
 const REMEDIES_TAKE = minutes(8);
 
 const SERVICE_OF: Readonly<Record<string, string>> = {
-  'application/api-gke': SERVICES.apiGke,
+  'application/api-gke': SERVICES.entrance,
   'application/api-run': SERVICES.apiRun,
 };
 
@@ -171,7 +171,7 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     }),
   'L4 a failure that lasts is known to somebody': (run) => {
     const { front } = run.stage.world;
-    const ill = [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !front.isWell(service));
+    const ill = [SERVICES.entrance, SERVICES.apiRun].filter((service) => !front.isWell(service));
     const isKnown = run.incidents.some((incident) => !hasEnded(incident.state) || isForged(run, incident));
     const isByPeople = run.incidents.some(({ events }) => lastOf(events, 'cancelled') !== undefined);
     return ill.length === 0 || isKnown || isByPeople ? [] : [`${ill.join(', ')} can't be written to, and nobody looks`];

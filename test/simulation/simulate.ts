@@ -99,7 +99,7 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     world,
     broker,
     pubsub,
-    load: new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun], every: seconds(5) }),
+    load: new Load({ clock, front: world.front, services: [SERVICES.entrance, SERVICES.apiRun], every: seconds(5) }),
     store: books.along(chronicle.along(createMemoryStore(clockPort(clock)))),
     chronicle,
     books,
@@ -227,7 +227,8 @@ class Watchman {
     if (clock.now() < this.#lastMoment || this.#people.isBusy) return false;
     const states = chronicle.states();
     // With every incident ended, users served, and all that was planned done, nothing is left to happen before the faults end.
-    const isServed = (): boolean => [SERVICES.apiGke, SERVICES.apiRun].every((service) => world.front.isWell(service));
+    const isServed = (): boolean =>
+      [SERVICES.entrance, SERVICES.apiRun].every((service) => world.front.isWell(service));
     const isOver = states.length > 0 && states.every((state) => hasEnded(state)) && isServed();
     const mayExpire = states.some(({ phase }) => phase.kind === 'awaitingApproval');
     const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);

@@ -147,7 +147,7 @@ export function watch(witness: Witness, world: World, clock: VirtualClock, chron
       at: clock.now(),
       incident: state.id,
       how: event.kind,
-      ill: [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
+      ill: [SERVICES.entrance, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
       hungPods: world.applications.running().filter((process) => process.state() === 'hung').length,
     });
   });

@@ -91,7 +91,10 @@ export const TARGETS: readonly Case[] = [
   ],
   [
     'a database URL for an application without a database',
-    [[['applications', 1, 'dependsOn'], ['api-gke']]],
+    [
+      [['applications', 1, 'dependsOn'], ['api-gke']],
+      [['applications', 0, 'standby'], undefined],
+    ],
     'applications[1].databaseSecret: is said to hold a database URL, but the application depends on no database of this file',
   ],
   [
@@ -128,6 +131,7 @@ export const TARGETS: readonly Case[] = [
     [
       [['databases', 1], otherDatabase()],
       [['applications', 1, 'dependsOn'], ['other-db']],
+      [['applications', 0, 'standby'], undefined],
     ],
     'applications[0].databaseSecret: is shared with api-run, which depends on another database: one secret holds one URL',
     'applications[1].databaseSecret: is shared with api-gke, which depends on another database: one secret holds one URL',
@@ -155,10 +159,48 @@ export const TARGETS: readonly Case[] = [
     'alerts[4].target: is nothing that pod-heal could recover',
   ],
   [
+    'an entrance that leads nowhere',
+    [[['entrances', 0, 'backends', 1, 'application'], 'api-rum']],
+    'applications[0].standby.application: is reached by no entrance of api-gke: there would be no traffic to move',
+    'entrances[0].backends[1].application: is no application of this file',
+  ],
+  [
+    'an entrance whose two ends are one',
+    [[['entrances', 0, 'backends', 1, 'backendService'], 'coditect-dms-gke']],
+    'entrances[0].backends[1]: leads to where backends[0] leads, so nobody could tell which of them is in force',
+  ],
+  [
+    'a probe of the entrance that goes elsewhere',
+    [[['entrances', 0, 'probe'], 'https://elsewhere.coditect.ai/dr/health']],
+    'entrances[0].probe: does not go through dms-api.coditect.ai, so it would not see where users get',
+  ],
+  [
+    'an application that is asked through the entrance',
+    [[['applications', 0, 'probes', 'deepHealth'], 'https://dms-api.coditect.ai/dr/own']],
+    'applications[0].probes.deepHealth: goes through the entrance dms-api.coditect.ai: once its traffic has moved, another application would answer for it',
+  ],
+  [
+    'a record that points at Cloud Run, with a ttl that outlasts the objective',
+    [[['entrances', 0], byRecord()]],
+    'entrances[0].ttl: keeps clients at the old address for 1h: no move could meet the rto',
+    'entrances[0].backends[1]: points an A record at Cloud Run, which has no address of its own',
+  ],
+  [
+    'a standby that is none',
+    [[['applications', 0, 'standby', 'application'], 'api-gke']],
+    'applications[0].standby.application: is no Cloud Run application of this file',
+  ],
+  [
+    'a standby of more instances than it may have',
+    [[['applications', 0, 'standby', 'instances'], 11]],
+    'applications[0].standby.instances: is more than maxInstances of api-run allows',
+  ],
+  [
     'nothing to protect',
     [
       [['databases'], []],
       [['applications'], []],
+      [['entrances'], []],
       [['alerts'], []],
     ],
     'databases: is empty, and so are the applications: there is nothing to protect',
@@ -175,6 +217,16 @@ function gkeApplication() {
   const found = reference().applications.find((application) => application.kind === 'gke');
   if (found === undefined) throw new Error('the reference has an application on GKE');
   return found;
+}
+
+function byRecord(): object {
+  const backends = [
+    { application: 'api-gke', address: '203.0.113.10' },
+    { application: 'api-run', address: '203.0.113.11' },
+  ];
+  const [entrance] = reference().entrances;
+  const { id, host, probe } = entrance ?? {};
+  return { id, host, probe, via: 'dns', zone: 'coditect-zone', ttl: '1h', backends };
 }
 
 function otherDatabase(): object {

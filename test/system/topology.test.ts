@@ -211,10 +211,16 @@ describe("an alert's resource", () => {
 
   it('is left to the policy when a host serves two applications', () => {
     const system = parsed(
-      changed([['applications', 1, 'probes', 'deepHealth'], 'https://dms-api.coditect.ai/run/health']),
+      changed([['applications', 1, 'probes', 'deepHealth'], 'https://dms-api-gke.coditect.ai/run/health']),
     );
 
-    expect(resolveAlertTarget(system, { type: 'uptime_url', labels: { host: 'dms-api.coditect.ai' } })).toBeUndefined();
+    const resource = { type: 'uptime_url', labels: { host: 'dms-api-gke.coditect.ai' } };
+    expect(resolveAlertTarget(system, resource)).toBeUndefined();
+  });
+
+  it('is the home of an entrance when it is its host, whoever serves there now', () => {
+    const resource = { type: 'uptime_url', labels: { host: 'dms-api.coditect.ai' } };
+    expect(resolveAlertTarget(reference(), resource)?.target).toEqual({ kind: 'application', id: 'api-gke' });
   });
 
   it('never throws, whatever its labels', () => {

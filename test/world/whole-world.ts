@@ -22,7 +22,7 @@ export function createWholeWorld(options: Partial<WorldOptions> = {}) {
   const world = createWorld({ seed: 11, publish, ...options, clock });
   clock.advanceBy(minutes(2));
   if (!world.ready()) throw new Error('the world is not ready after two minutes');
-  const load = new Load({ clock, front: world.front, services: [SERVICES.apiGke, SERVICES.apiRun] });
+  const load = new Load({ clock, front: world.front, services: [SERVICES.entrance, SERVICES.apiRun] });
   load.start();
   clock.advanceBy(minutes(10));
   return {

@@ -18,7 +18,7 @@ describe('the world on a calm day', () => {
     const world = createWholeWorld();
     world.clock.advanceBy(minutes(30));
     expect(world.load.report()).toMatchObject([
-      { service: SERVICES.apiGke, failed: 0, missed: 0, downtime: 0 },
+      { service: SERVICES.entrance, failed: 0, missed: 0, downtime: 0 },
       { service: SERVICES.apiRun, failed: 0, missed: 0, downtime: 0 },
     ]);
     expect(world.published).toEqual([]);
