@@ -77,6 +77,7 @@ const driver = (): Driver => ({
   catalogue,
   budget: seconds(480),
   context: (state, run, intentAt) => ({ state, run, intentAt, clock }) as unknown as ActionContext, // the action uses none of it
+  mayPrepare: async () => [],
   mayStart: async () => ({ kind: 'go' }),
   refusal: async () => undefined,
   began: async () => undefined,

@@ -43,7 +43,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     await follower.next();
     const broken = world.disasters.break(story.fault);
     show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
-    const person = approveOnce(sandbox, show);
+    const person = approve(story.approvals ?? 1, sandbox, show);
     const deadline = clock.now() + story.withinMs;
     let state: IncidentState | undefined;
     let passed = story.passesAfterMs === undefined;
@@ -111,13 +111,15 @@ const isOver = (state: IncidentState, story: Story): boolean =>
   (state.phase.kind === 'resolved' ||
     state.phase.kind === 'dismissed' ||
     (state.phase.kind === 'needsPerson' && state.run?.landing !== undefined)) &&
-  (state.run?.plan.runbook === story.runbook || state.phase.kind !== 'dismissed');
+  (state.run?.plan.runbook === story.runbook ||
+    (state.phase.kind !== 'dismissed' && state.run?.plan.runbook !== story.follows));
 
-/** Waits for the first page that asks the engineer on call, and approves it by its link. */
-function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
+/** Waits for so many pages that ask the engineer on call, and approves each by its link. */
+function approve(times: number, sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
   let stopped = false;
   const run = async (): Promise<void> => {
     let after = sandbox.board.count();
+    let left = times;
     while (!stopped) {
       for (const notice of await notices(sandbox.facts, after)) {
         after = notice.number;
@@ -130,7 +132,8 @@ function approveOnce(sandbox: Sandbox, show: (event: StoryEvent) => void): { sto
           person: notice.person,
           text: `opens the link, reads the plan and approves (${status}): ${said}`,
         });
-        if (status === 200) stopped = true;
+        if (status === 200) left -= 1;
+        if (left === 0) stopped = true;
       }
     }
   };

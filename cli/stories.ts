@@ -20,6 +20,10 @@ export interface Story {
   readonly runbook: RunbookName;
   readonly title: string;
   readonly fault: string;
+  /** A runbook whose incident comes first in it. */
+  readonly follows?: RunbookName;
+  /** Approvals that its person gives: one, unless it says so. */
+  readonly approvals?: number;
   /** After how many clock milliseconds the fault is gone again by itself. */
   readonly passesAfterMs?: number;
   /** Longest that it may take, in clock milliseconds. */
@@ -66,6 +70,33 @@ function ledger(sandbox: Sandbox): Check {
 
 const shown = (ms: number | null | undefined): string =>
   ms === null || ms === undefined ? 'not measured' : showDuration(millis(ms));
+
+const API_ON_RUN = { location: REFERENCE.region, service: REFERENCE.api } as const;
+
+const RUN_BACKEND = 'coditect-dms-run';
+
+/** The backend service that users get. */
+const leadsTo = ({ world }: Sandbox): string => world.balancers.urlMap('coditect-dms-ingress').defaultService;
+
+const served = ({ load }: Sandbox): boolean =>
+  load.report().every(({ outages }) => outages.every(({ until }) => until !== undefined));
+
+function moves(sandbox: Sandbox, times: number): Check {
+  const { length } = effects(sandbox, 'compute.urlMaps.update');
+  return {
+    name: `traffic was moved ${times === 1 ? 'once' : 'there and back'}`,
+    held: length === times,
+    figure: `${length} moves`,
+  };
+}
+
+/** Whether the standby was ready before the first decision. */
+function preparedBefore({ run, approvals }: IncidentState): boolean {
+  const [first] = approvals.flatMap(({ decisions }) => decisions.map(({ at }) => at)).toSorted((a, b) => a - b);
+  const ready = run?.plan.steps.find(({ action }) => action === 'check-standby');
+  const progress = ready === undefined ? undefined : run?.steps.get(ready.id);
+  return progress?.kind === 'done' && first !== undefined && progress.at <= first;
+}
 
 /** All stories. */
 export const STORIES: readonly Story[] = [
@@ -132,7 +163,7 @@ export const STORIES: readonly Story[] = [
     passesAfterMs: 8 * 60_000,
     withinMs: 30 * 60_000,
     check: (sandbox, state) => {
-      const { scaling } = sandbox.world.run.service({ location: REFERENCE.region, service: REFERENCE.api }).spec;
+      const { scaling } = sandbox.world.run.service(API_ON_RUN).spec;
       return [
         resolved(state),
         {
@@ -149,6 +180,54 @@ export const STORIES: readonly Story[] = [
           name: 'no person was asked',
           held: state.approvals.length === 0,
           figure: `${state.approvals.length} approvals`,
+        },
+        ledger(sandbox),
+      ];
+    },
+  },
+  {
+    runbook: 'cluster-failover',
+    title: 'The cluster is lost; the standby is made ready at once, and a person approves that users are led to it',
+    fault: 'cluster',
+    withinMs: 40 * 60_000,
+    check: (sandbox, state) => [
+      resolved(state),
+      moves(sandbox, 1),
+      {
+        name: 'the standby was ready before anybody had decided',
+        held: preparedBefore(state),
+        figure: preparedBefore(state) ? 'it was' : 'it was not',
+      },
+      {
+        name: 'users are served by Cloud Run',
+        held: leadsTo(sandbox) === RUN_BACKEND && served(sandbox),
+        figure: leadsTo(sandbox),
+      },
+      ledger(sandbox),
+    ],
+  },
+  {
+    runbook: 'cluster-failback',
+    title: 'The cluster is lost and comes back: its users are led to Cloud Run, and back, and Cloud Run is what it was',
+    fault: 'cluster',
+    follows: 'cluster-failover',
+    approvals: 2,
+    passesAfterMs: 14 * 60_000,
+    withinMs: 75 * 60_000,
+    check: (sandbox, state) => {
+      const { scaling } = sandbox.world.run.service(API_ON_RUN).spec;
+      return [
+        resolved(state),
+        moves(sandbox, 2),
+        {
+          name: 'users are served in the cluster',
+          held: leadsTo(sandbox) === 'coditect-dms-gke' && served(sandbox),
+          figure: leadsTo(sandbox),
+        },
+        {
+          name: 'the standby is what it was',
+          held: scaling.min === 1 && scaling.max === 4,
+          figure: `${scaling.min ?? 0} to ${scaling.max ?? 0} instances`,
         },
         ledger(sandbox),
       ];

@@ -53,9 +53,14 @@ const commit = commitNow();
 const results = values.again || values.quick ? [] : known();
 const waiting: Show[] = values.quick
   ? [...QUICK]
-  : ['pod-heal', 'rollout-undo', 'service-scale-up', 'database-failover'].flatMap((story) =>
-      seeds.map((seed) => ({ story, seed, engines: values.engines })),
-    );
+  : [
+      'pod-heal',
+      'rollout-undo',
+      'service-scale-up',
+      'cluster-failover',
+      'cluster-failback',
+      'database-failover',
+    ].flatMap((story) => seeds.map((seed) => ({ story, seed, engines: values.engines })));
 await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));
 results.sort((a, b) => b.story.localeCompare(a.story) || a.engines.localeCompare(b.engines) || a.seed - b.seed);
 if (!values.quick) writePage();

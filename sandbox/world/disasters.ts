@@ -68,6 +68,16 @@ export const FAULTS = {
     target: 'a pod; one is drawn by default',
     variants: ['one', 'all'],
   },
+  cluster: {
+    does: 'The zone of the cluster is lost: its nodes, so that no pod serves, and its control plane.',
+    target: 'none',
+    variants: [],
+  },
+  'control-plane': {
+    does: 'The control plane of the cluster does not answer; its pods go on serving.',
+    target: 'none',
+    variants: [],
+  },
   'cloud-run-pressure': {
     does: 'The API on Cloud Run is asked for more than its instances take (`crowded`: eight would do), or waits for something else (`stuck`).',
     target: 'none',
@@ -126,6 +136,7 @@ export interface DisasterParts {
   readonly run: Pick<Run, 'press'>;
   /** The API on Cloud Run. */
   readonly service: RunServiceRef;
+  readonly cluster: string;
   readonly namespace: string;
   readonly deployment: string;
   /** The instance that the application is told to use now. */
@@ -238,6 +249,10 @@ export class Disasters {
         return this.#drawApiFault(target, { kind: 'serverError' });
       case 'api-timeouts-with-effect':
         return this.#drawApiFault(target, { kind: 'loseReplyAfter' }, true);
+      case 'cluster':
+        return this.#cutOff(this.#ofNodes());
+      case 'control-plane':
+        return this.#cutOff(this.#ofControlPlane());
       case 'cloud-run-pressure':
         return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
       case 'control-region':
@@ -266,6 +281,29 @@ export class Disasters {
       if (bothWays) network.mend(b, a);
     };
     return { resolved: `${a},${b}`, mend };
+  }
+
+  /** Nobody reaches the API server, wherever from. */
+  #ofControlPlane(): readonly (readonly [Place, Place])[] {
+    const server: Place = `kubernetes/${this.#parts.cluster}`;
+    return (['functions', 'internet'] as const).map((from) => [from, server]);
+  }
+
+  /** No load balancer reaches a pod, and no pod a database. */
+  #ofNodes(): readonly (readonly [Place, Place])[] {
+    const instances = this.#parts.sql.fleet.all().map(({ name }): readonly [Place, Place] => ['pods', `sql/${name}`]);
+    return [...this.#ofControlPlane(), ['loadBalancer', 'pods'], ...instances];
+  }
+
+  #cutOff(ways: readonly (readonly [Place, Place])[]): Struck {
+    const { network, cluster } = this.#parts;
+    for (const [from, to] of ways) network.cut(from, to);
+    return {
+      resolved: cluster,
+      mend: () => {
+        for (const [from, to] of ways) network.mend(from, to);
+      },
+    };
   }
 
   #drawApiFault(target: string | undefined, kind: ApiFaultKind, writes?: true): Struck {

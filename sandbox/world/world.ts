@@ -150,6 +150,7 @@ export function createWorld(options: WorldOptions): World {
     pods: kubernetes.faults,
     run,
     service: { location: REFERENCE.region, service: deployment },
+    cluster: REFERENCE.cluster,
     namespace,
     deployment,
     primaryInUse,
@@ -289,8 +290,8 @@ function createMonitoring(
     const running = () => run.instances(ref).length;
     monitoring.addSource(runInstancesSource(project, { name, location: region, active, running, revision }));
   }
-  monitoring.addSource(
-    podSource(project, { cluster: kubernetes.name, location: zone, containers: () => kubernetes.podMetrics() }),
-  );
+  // Nodes that are gone report nothing.
+  const containers = () => (kernel.network.reaches('loadBalancer', 'pods') ? kubernetes.podMetrics() : []);
+  monitoring.addSource(podSource(project, { cluster: kubernetes.name, location: zone, containers }));
   return monitoring;
 }

@@ -4,6 +4,7 @@ import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
+import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
@@ -11,6 +12,7 @@ import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
+import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
@@ -29,11 +31,18 @@ export const HEAL_CATALOGUE: Catalogue = byKind([
   watchRelief,
   restoreService,
   confirmRelief,
+  rememberStandby,
+  checkStandby,
+  forgetStandby,
 ]);
 
 /** What `recover` can do, which includes all that a destructive plan may hold. */
 export const RECOVER_CATALOGUE: Catalogue = byKind([
   ...Object.values(HEAL_CATALOGUE),
+  confirmClusterDown,
+  moveTraffic,
+  seeTrafficShift,
+  awaitDrain,
   confirmDatabaseFailed,
   failoverInstance,
   restartInstance,

@@ -4,6 +4,7 @@ import { between, type Instant, instant, minutes, seconds, showDuration } from '
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import type { ServiceStatus } from '../ports/services.ts';
 import { activeInstances, LOAD_AGE_MAX, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
+import { limitsWire, type ServiceLimits } from '../ports/standby-record.ts';
 import { applicationOf } from '../system/topology.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { pollService } from './service-change.ts';
@@ -16,11 +17,8 @@ import { pollService } from './service-change.ts';
 // Z2. Both writes carry the etag that was looked at.
 // Z3. Limits that are in use and help are not taken back: that would bring the disaster back.
 
-const limits = z.strictObject({ min: z.number().int().min(0), max: z.number().int().min(1) });
-type Limits = z.infer<typeof limits>;
-
-const scaled = z.strictObject({ application: z.string(), before: limits, wanted: limits });
-const watched = z.strictObject({ application: z.string(), before: limits, holdMs: z.number() });
+const scaled = z.strictObject({ application: z.string(), before: limitsWire, wanted: limitsWire });
+const watched = z.strictObject({ application: z.string(), before: limitsWire, holdMs: z.number() });
 
 /** What the watch found, where it was no relief. */
 const outputWire = z.strictObject({ finding: z.strictObject({ code: z.string(), detail: z.string() }) });
@@ -59,7 +57,7 @@ export const raiseService = define({
     return { kind: 'refused', failure: failure('voided', 'scalingChanged', detail) };
   },
   start: async ({ application, wanted }, etag, { world }) => {
-    const operation = await world.services.setScaling(application, { kind: 'automatic', ...wanted }, etag);
+    const operation = await world.services.setScaling(application, scalingTo(wanted), etag);
     return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
   },
   poll: ({ operation }, { application }, context) => pollService(operation, application, context),
@@ -103,7 +101,7 @@ export const watchRelief = define({
     };
     if (seen.kind === 'databaseFails') return found('databaseFails', seen.text);
     const answers = seen.kind === 'answers';
-    const isCalm = answers && seen.active !== undefined && seen.active <= before.max;
+    const isCalm = answers && seen.active !== undefined && seen.active <= (before.max ?? Number.POSITIVE_INFINITY);
     const refusingSinceMs = answers ? null : (known.refusingSinceMs ?? now);
     const calmSinceMs = isCalm ? (known.calmSinceMs ?? now) : null;
     if (calmSinceMs !== null && now - calmSinceMs >= holdMs)
@@ -135,13 +133,13 @@ export const restoreService = define({
     if (!has(status, wanted))
       return { kind: 'already', detail: `${application}: somebody else has changed its scaling, which stays as it is` };
     const seen = await lookAtLoad(application, undefined, context);
-    const isNeeded = seen.kind === 'answers' && (seen.active ?? 0) > before.max;
+    const isNeeded = seen.kind === 'answers' && (seen.active ?? 0) > (before.max ?? Number.POSITIVE_INFINITY);
     if (!isNeeded) return { kind: 'toDo', version: status.etag };
-    const detail = `${application} answers, and needs more than ${before.max} instances (${seen.text}): its limits stay at ${show(wanted)} until a person takes them back`;
+    const detail = `${application} answers, and needs more than ${before.max ?? 0} instances (${seen.text}): its limits stay at ${show(wanted)} until a person takes them back`;
     return { kind: 'refused', failure: failure('refused', 'stillNeeded', detail) };
   },
   start: async ({ application, before }, etag, { world }) => {
-    const operation = await world.services.setScaling(application, { kind: 'automatic', ...before }, etag);
+    const operation = await world.services.setScaling(application, scalingTo(before), etag);
     return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
   },
   poll: ({ operation }, { application }, context) => pollService(operation, application, context),
@@ -174,10 +172,12 @@ export const confirmRelief = define({
 
 const CHANGING = 'Cloud Run is carrying it out';
 
-const has = ({ scaling }: ServiceStatus, { min, max }: Limits): boolean =>
-  scaling.kind === 'automatic' && scaling.min === min && scaling.max === max;
+const scalingTo = ({ min, max }: ServiceLimits) => ({ kind: 'automatic', min, max: max ?? undefined }) as const;
 
-const show = ({ min, max }: Limits): string => `${min} to ${max}`;
+const has = ({ scaling }: ServiceStatus, { min, max }: ServiceLimits): boolean =>
+  scaling.kind === 'automatic' && scaling.min === min && (scaling.max ?? null) === max;
+
+const show = ({ min, max }: ServiceLimits): string => (max === null ? `at least ${min}` : `${min} to ${max}`);
 
 /** What users meet now. `answers`: the front end turns nobody away, and we are served as well. */
 interface LoadLook {

@@ -5,6 +5,7 @@ import type { PodStatus } from '../ports/workloads.ts';
 import type { TargetId } from '../system/names.ts';
 import type { Application, System } from '../system/system.ts';
 import { applicationOf, consumersOf, dependenciesOf, targetIdOf } from '../system/topology.ts';
+import { type ClusterEvidence, clusterEvidence } from './cluster.ts';
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from './facts.ts';
 import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
@@ -86,6 +87,8 @@ export interface ApplicationEvidence {
   readonly isSteady: boolean;
   /** A Cloud Run service that turns requests away with all its instances busy; `undefined` while the present look finds none. */
   readonly pressure: PressureEvidence | undefined;
+  /** On GKE only. */
+  readonly cluster: ClusterEvidence | undefined;
 }
 
 /** A service under pressure, and for how long it has been so in every look. */
@@ -208,7 +211,7 @@ function steadyFor<Look extends { readonly at: Instant }>(
 function applicationEvidence(
   application: Application,
   facts: ApplicationFacts,
-  { rounds, state }: Inquiry,
+  { rounds, state, system }: Inquiry,
   window: Millis,
 ): ApplicationEvidence {
   const looks = rounds.flatMap((round) => {
@@ -237,6 +240,10 @@ function applicationEvidence(
     failing,
     isSteady: failingFor >= window,
     pressure: pressureEvidence(looks, window),
+    cluster:
+      application.kind === 'gke'
+        ? clusterEvidence(application, rounds, { system, since: state.firstSignalAt ?? state.openedAt, window })
+        : undefined,
   };
 }
 

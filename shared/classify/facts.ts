@@ -5,8 +5,11 @@ import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
 import type { Rollout } from '../ports/rollouts.ts';
+import type { UptimePoint } from '../ports/entrance-readings.ts';
 import type { ServiceLoad } from '../ports/service-load.ts';
 import type { ServiceStatus } from '../ports/services.ts';
+import type { StandbyRecord } from '../ports/standby-record.ts';
+import type { EntranceAnswer, EntranceStatus } from '../ports/traffic.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
 import type { InstanceName } from '../system/names.ts';
@@ -29,6 +32,8 @@ export interface Facts {
   readonly round: number;
   readonly databases: readonly DatabaseFacts[];
   readonly applications: readonly ApplicationFacts[];
+  /** Of applications that have a standby; absent in facts of before there were entrances. */
+  readonly entrances?: readonly EntranceFacts[];
 }
 
 /** A database and everything that is known of the instances around it. */
@@ -73,6 +78,17 @@ export interface ApplicationFacts {
   readonly service: ServiceStatus | Unreadable | undefined;
   /** On Cloud Run only: what Monitoring says of its requests and instances. */
   readonly load: ServiceLoad | Unreadable | undefined;
+  /** On GKE with a standby: what the standby was before a failover made it ready, while that has not been taken back. */
+  readonly standby?: StandbyRecord | Unreadable | undefined;
+}
+
+/** An entrance, where it leads, and what those meet who come through it. */
+export interface EntranceFacts {
+  /** Its id in `dr.yaml`. */
+  readonly entrance: string;
+  readonly status: EntranceStatus | Unreadable;
+  readonly answer: EntranceAnswer;
+  readonly uptime: readonly UptimePoint[] | Unreadable;
 }
 
 /** Whether something was read. */

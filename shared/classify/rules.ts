@@ -1,5 +1,6 @@
 import { after, minutes, showDuration } from '../core/time.ts';
 import { APPLICATION_RULES } from './application-rules.ts';
+import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
@@ -124,6 +125,7 @@ export const RULES: readonly Rule[] = [
   testNotification,
   noTarget,
   ...DATABASE_RULES,
+  ...CLUSTER_RULES,
   ...PRESSURE_RULES,
   ...ROLLOUT_RULES,
   ...APPLICATION_RULES,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
 import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
+import { standbyRecordWire } from '../ports/standby-record.ts';
 import { watchReadingWire } from '../ports/watch-reading.ts';
 import { instanceName } from '../system/names.ts';
 import type { Facts } from './facts.ts';
@@ -135,6 +136,21 @@ const application = z.strictObject({
   rollout: maybe(z.union([unreadable, rolloutWire])),
   service: maybe(z.union([unreadable, service])),
   load: maybe(z.union([unreadable, serviceLoadWire])),
+  standby: maybe(z.union([unreadable, standbyRecordWire])),
+});
+
+const entrance = z.strictObject({
+  entrance: z.string(),
+  status: z.union([
+    unreadable,
+    z.strictObject({ leadsTo: maybe(z.string()), detail: z.string(), version: z.string() }),
+  ]),
+  answer: z.strictObject({
+    kind: z.enum(['serving', 'failing', 'silent']),
+    detail: z.string(),
+    application: maybe(z.string()),
+  }),
+  uptime: z.union([unreadable, z.array(z.strictObject({ checker: z.string(), at: moment, passed: z.boolean() }))]),
 });
 
 const wire: z.ZodType<Facts> = z.strictObject({
@@ -143,6 +159,7 @@ const wire: z.ZodType<Facts> = z.strictObject({
   round: z.int(),
   databases: z.array(database),
   applications: z.array(application),
+  entrances: z.array(entrance).exactOptional(),
 });
 
 /** Facts that are kept in memory once they were read: each look reads those of the looks before it again. */

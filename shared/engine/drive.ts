@@ -4,7 +4,7 @@ import { decideFinish, decideLanded, decideLanding, decideStop, decideStuck } fr
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import type { IncidentState, RunState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
-import type { PlannedStep } from '../plan/plan.ts';
+import type { GuardBlock, PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { LeaseStore } from '../ports/store.ts';
@@ -53,6 +53,8 @@ export interface Driver {
     | { readonly kind: 'go' }
     | { readonly kind: 'no'; readonly events: (state: IncidentState, now: Instant) => readonly NewEvent[] }
   >;
+  /** What holds back the preparation of a plan, which nobody asked for; empty when nothing does. */
+  mayPrepare(state: IncidentState, run: RunState): Promise<readonly GuardBlock[]>;
   /** Looked at anew before each call that changes something. */
   refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
   /** Told when a run begins and ends, for budgets and cooldowns. */
@@ -75,6 +77,12 @@ export async function drive(journal: Journal, driver: Driver): Promise<DriveOutc
     await taken.holding.release();
   }
 }
+
+/** Whether a worker's conclusion still has something that it is about. */
+const isUnderWay = ({ phase, run }: IncidentState): boolean =>
+  phase.kind === 'running' ||
+  phase.kind === 'landing' ||
+  (phase.kind === 'awaitingApproval' && run?.preparation === 'begun');
 
 class Drive {
   readonly #journal: Journal;
@@ -110,6 +118,9 @@ class Drive {
       switch (move.kind) {
         case 'startRun':
           if (!(await this.#start(state, state.run))) return { kind: 'idle' };
+          break;
+        case 'prepare':
+          await this.#prepare(state, state.run);
           break;
         case 'perform': {
           const outcome = await this.#perform(move.steps, move.direction);
@@ -154,6 +165,21 @@ class Drive {
     return true;
   }
 
+  /** Lets the safe steps begin that need no approval, or writes down what holds them back. */
+  async #prepare(state: IncidentState, run: RunState): Promise<void> {
+    const blocks = await this.#driver.mayPrepare(state, run);
+    if (blocks.length === 0) await this.#driver.began(run, state);
+    const { token } = this.#holding;
+    const { worker } = this.#driver;
+    const next =
+      blocks.length === 0
+        ? event('preparationStarted', { run: run.digest, leaseToken: token, worker })
+        : event('preparationWithheld', { run: run.digest, blocks: [...blocks] });
+    await this.#journal.append((now, at) =>
+      nextMove(now, at).kind === 'prepare' && now.run?.digest === run.digest ? [next] : [],
+    );
+  }
+
   /** Begins what can begin and waits until one step ends (D2). Returns an outcome when the worker must stop. */
   async #perform(steps: readonly PlannedStep[], direction: 'do' | 'undo'): Promise<DriveOutcome | undefined> {
     for (const step of steps) {
@@ -182,11 +208,7 @@ class Drive {
   async #conclude(before: IncidentState, decide: (state: IncidentState) => readonly NewEvent[]): Promise<void> {
     await this.#drain();
     const digest = before.run?.digest;
-    await this.#journal.append((state) =>
-      state.run?.digest === digest && (state.phase.kind === 'running' || state.phase.kind === 'landing')
-        ? decide(state)
-        : [],
-    );
+    await this.#journal.append((state) => (state.run?.digest === digest && isUnderWay(state) ? decide(state) : []));
     if (before.run !== undefined) await this.#driver.ended(before.run, this.#journal.state());
   }
 
@@ -199,6 +221,15 @@ class Drive {
   async #rest(outcome: DriveOutcome): Promise<DriveOutcome> {
     if (outcome.kind === 'again' || outcome.kind === 'later') this.#spentNow = true;
     await this.#drain();
+    const { run, phase } = this.#journal.state();
+    // What was prepared is a run of its own for budgets and cooldowns, whatever people decide.
+    if (
+      outcome.kind === 'idle' &&
+      this.#driver.role === 'heal' &&
+      phase.kind === 'awaitingApproval' &&
+      run !== undefined
+    )
+      await this.#driver.ended(run, this.#journal.state());
     if (outcome.kind === 'again')
       await this.#journal.append((state) =>
         state.phase.kind === 'running' || state.phase.kind === 'landing'

@@ -12,7 +12,7 @@ import {
   standing,
   type StepProgress,
 } from '../incident/state.ts';
-import type { PlannedStep } from '../plan/plan.ts';
+import { type PlannedStep, preparingSteps } from '../plan/plan.ts';
 
 // The heart of the engine: what has to be done next, from the state alone. Pure, so that a lost message, a crash or a second
 // worker can at most make somebody ask again.
@@ -21,6 +21,7 @@ import type { PlannedStep } from '../plan/plan.ts';
 // M2. Committed steps run one after the other; everything else runs as soon as its needs are done.
 // M3. A stop inside the committed section has a landing: back while nothing is promoted, else people go on.
 // M4. What an earlier step made unnecessary is left out; a run whose rest is left out ends as well as one that did it all.
+// M6. While people decide on a plan its preparing steps may be performed, by `heal` alone; looks go on beside them (`nextLook`).
 // M5. Where somebody else acts nothing further is begun, even if it was a step that the run can do without that met them.
 
 /** Who performs a plan: safe ones `heal`, all others `recover`. */
@@ -30,6 +31,8 @@ export type Role = 'heal' | 'recover';
 export type Move =
   | { readonly kind: 'look' }
   | { readonly kind: 'startRun'; readonly role: Role }
+  /** The safe steps that a plan begins with may begin, while its approval is out. */
+  | { readonly kind: 'prepare'; readonly role: 'heal' }
   | {
       readonly kind: 'perform';
       readonly role: Role;
@@ -86,7 +89,7 @@ export function nextMove(state: IncidentState, now: Instant): Move {
       if (approval === undefined || run === undefined) return { kind: 'look' };
       const stands = standing(approval, now);
       if (stands === 'approved') return { kind: 'startRun', role: 'recover' };
-      if (stands === 'open') return lookOrWait(state, now, approval.expiresAt);
+      if (stands === 'open') return preparation(run) ?? lookOrWait(state, now, approval.expiresAt);
       return stands === 'voided' ? { kind: 'look' } : { kind: 'closeApproval', standing: stands };
     }
     case 'running':
@@ -104,6 +107,31 @@ export function nextMove(state: IncidentState, now: Instant): Move {
     default:
       return unreachable(phase);
   }
+}
+
+/** What is left of the preparation of a plan on which people decide (M6). */
+function preparation(run: RunState): Move | undefined {
+  if (run.preparation === 'allowed') return { kind: 'prepare', role: 'heal' };
+  if (run.preparation !== 'begun') return undefined;
+  const own = preparingSteps(run.plan);
+  const failures = own.flatMap(({ id }) => {
+    const progress = run.steps.get(id);
+    return progress?.kind === 'failed' ? [progress.failure] : [];
+  });
+  const voided = failures.find(({ kind }) => kind === 'voided');
+  if (voided !== undefined) return { kind: 'stop', role: 'heal', because: voided };
+  // Another failure waits for the approval: the run tries it again, and its stop is told then.
+  if (failures.length > 0) return undefined;
+  const steps = readySteps(run).filter((step) => own.includes(step));
+  return steps.length === 0 ? undefined : { kind: 'perform', role: 'heal', steps, direction: 'do' };
+}
+
+/** The next move of whoever only looks: while people decide the world is looked at whatever is being prepared (M6). */
+export function nextLook(state: IncidentState, now: Instant): Move {
+  const move = nextMove(state, now);
+  const approval = currentApproval(state);
+  const isBeside = state.phase.kind === 'awaitingApproval' && 'role' in move && move.role === 'heal';
+  return isBeside && approval !== undefined ? lookOrWait(state, now, approval.expiresAt) : move;
 }
 
 function lookOrWait(state: IncidentState, now: Instant, until: Instant): Move {
@@ -126,8 +154,10 @@ export function dueAt(state: IncidentState, now: Instant, lease: number): Instan
   const pending = [...state.notices.values()].filter((notice) => isOutstanding(state, notice, now));
   const retry = pending.map((notice) => after(notice.dueAt, seconds(30)));
   const move = nextMove(state, now);
-  const own: Instant | undefined =
+  const looking = nextLook(state, now);
+  const work: Instant | undefined =
     move.kind === 'wait' ? move.until : move.kind === 'none' ? undefined : after(now, lease);
+  const own = work !== undefined && looking.kind === 'wait' ? earlier(work, looking.until) : work;
   return [...retry, ...(own === undefined ? [] : [own])].sort((a, b) => a - b)[0];
 }
 

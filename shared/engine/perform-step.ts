@@ -2,7 +2,13 @@ import { unreachable } from '../core/assert.ts';
 import { canonicalJson, type Json } from '../core/json.ts';
 import { after, type Instant, type Millis, millis, seconds, showDuration } from '../core/time.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
-import { currentApproval, type IncidentState, type RunState, type StepProgress } from '../incident/state.ts';
+import {
+  currentApproval,
+  type IncidentState,
+  isPreparing,
+  type RunState,
+  type StepProgress,
+} from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
@@ -71,7 +77,9 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
   for (let pass = 0; ; pass += 1) {
     const state = pass === 0 ? journal.state() : await journal.refresh();
     const run = state.run;
-    if (run === undefined || !isActive(state)) return 'interrupted';
+    // People have decided: whoever performs their decision takes over what was being prepared.
+    const isDecided = state.phase.kind === 'awaitingApproval' && !isPreparing(state, worker.clock.now());
+    if (run === undefined || !isActive(state) || isDecided) return 'interrupted';
     const progress = ownProgress(run, task);
     if (progress !== undefined && progress.kind !== 'started' && progress.kind !== 'waiting') return 'settled';
     if (worker.spent()) return 'spent';
@@ -297,7 +305,10 @@ async function settle(
 
 const decisionsIn = (state: IncidentState): number => currentApproval(state)?.decisions.length ?? 0;
 
-const isActive = (state: IncidentState): boolean => state.phase.kind === 'running' || state.phase.kind === 'landing';
+const isActive = ({ phase, run }: IncidentState): boolean =>
+  phase.kind === 'running' ||
+  phase.kind === 'landing' ||
+  (phase.kind === 'awaitingApproval' && run?.preparation === 'begun');
 
 /** What an undo performs is the action that the plan names; its progress begins where the step itself ended. */
 function deed({ step, direction }: Task): { readonly action: string; readonly input: PlannedStep['input'] } {

@@ -4,15 +4,18 @@ import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
+import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
 import type { Consumer } from '../runbooks/consumer-steps.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
+import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
+import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
 import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
 import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
-import type { System } from '../system/system.ts';
-import { applicationOf, consumersOf, targetOf } from '../system/topology.ts';
+import type { Entrance, System } from '../system/system.ts';
+import { applicationOf, consumersOf, entrancesOf, targetOf } from '../system/topology.ts';
 
 // From a diagnosis and the facts that it rests on to a plan. Pure, so that `notify` can draw the same plan again from the
 // evidence before it signs anything (design.md section 7).
@@ -53,6 +56,10 @@ function draw(
   switch (diagnosis.runbook) {
     case null:
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
+    case 'cluster-failback':
+      return clusterFailback(system, incident, diagnosis, facts, asides);
+    case 'cluster-failover':
+      return clusterFailover(system, incident, diagnosis, facts, asides);
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
     case 'rollout-restart':
@@ -63,6 +70,86 @@ function draw(
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }
+}
+
+/** An application on GKE, its standby, and where its entrances lead, as the facts have them. */
+function standingIn(system: System, diagnosis: Diagnosis, facts: Facts) {
+  const { application: id } = diagnosis.subject;
+  const home = id === undefined ? undefined : applicationOf(system, id);
+  if (home?.kind !== 'gke' || home.standby === undefined) return undefined;
+  const standby = applicationOf(system, home.standby.application);
+  if (standby?.kind !== 'cloudRun') return undefined;
+  const seen = (name: string) => facts.applications.find(({ application }) => application === name);
+  const record = seen(home.id)?.standby;
+  const leadingTo = (application: string): readonly Entrance[] =>
+    entrancesOf(system, home.id).filter(({ id: entrance, backends }) => {
+      const status = facts.entrances?.find((found) => found.entrance === entrance)?.status;
+      const isTheirs = status !== undefined && isReadable(status) && status.leadsTo === application;
+      return isTheirs && backends.some((backend) => backend.application === standby.id);
+    });
+  return {
+    home,
+    standby,
+    instances: home.standby.instances,
+    service: seen(standby.id)?.service,
+    record: record !== undefined && isReadable(record) ? record : undefined,
+    isRecordReadable: record === undefined || isReadable(record),
+    leadingTo,
+  };
+}
+
+/** Whether a standby is as we found it, or as we made it: else somebody else has changed it since, and that is what was before. */
+function isOurs(record: StandbyRecord | undefined, now: ServiceLimits): record is StandbyRecord {
+  const same = (limits: ServiceLimits): boolean => limits.min === now.min && limits.max === now.max;
+  return record !== undefined && (same(record.before) || same(record.wanted));
+}
+
+function clusterFailover(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing {
+  const found = standingIn(system, diagnosis, facts);
+  if (found === undefined) return { kind: 'none', because: 'the diagnosis names no application with a standby' };
+  const { home, standby, service, record } = found;
+  if (service === undefined || !isReadable(service) || service.scaling.kind !== 'automatic' || !found.isRecordReadable)
+    return { kind: 'none', because: `the scaling of ${standby.id}, or what it was before, can't be read` };
+  const { min, max = null } = service.scaling;
+  const plan = drawClusterFailover(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    home,
+    standby,
+    instances: found.instances,
+    before: isOurs(record, { min, max }) ? record.before : { min, max },
+    revisionMax: service.revisionMax,
+    entrances: found.leadingTo(home.id),
+    warnings,
+  });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
+}
+
+function clusterFailback(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing {
+  const found = standingIn(system, diagnosis, facts);
+  if (found === undefined) return { kind: 'none', because: 'the diagnosis names no application with a standby' };
+  const { home, standby, record } = found;
+  const entrances = found.leadingTo(standby.id);
+  const plan = drawClusterFailback(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    home,
+    standby,
+    entrances,
+    record,
+    warnings,
+  });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 
 function podHeal(

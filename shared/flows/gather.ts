@@ -2,6 +2,7 @@ import { OWN_VANTAGE } from '../classify/fold-watch.ts';
 import {
   type ApplicationFacts,
   type DatabaseFacts,
+  type EntranceFacts,
   type Facts,
   isReadable,
   type Unreadable,
@@ -16,12 +17,14 @@ import type { MetricPoint, MetricSeries } from '../ports/metrics.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { World } from '../ports/ports.ts';
 import type { DocumentStore } from '../ports/store.ts';
+import { readUptime } from '../ports/entrance-readings.ts';
 import { readServiceLoad } from '../ports/service-load.ts';
+import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { previewOf } from '../signals/malformed.ts';
 import type { InstanceName } from '../system/names.ts';
-import type { Application, Database, System } from '../system/system.ts';
-import { consumersOf, instancesOf, type TargetRef } from '../system/topology.ts';
+import type { Application, Database, Entrance, System } from '../system/system.ts';
+import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
 
 // One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
 //
@@ -50,10 +53,50 @@ const PODS_MAX = 100;
 /** Looks at the targets, at what they depend on, and at every consumer of a database among those. Never rejects for the world's sake. */
 export async function gatherFacts(targets: readonly TargetRef[], home: GatherHome, round: number): Promise<Facts> {
   const at = home.clock.now();
-  const scope = scopeOf(home.system, targets);
+  const scope = scopeOf(home.system, withStandbys(targets, home.system));
   const applications = Promise.all(scope.applications.map((application) => applicationFacts(application, home)));
-  const databases = databaseParts(scope, applications, at, home);
-  return { version: 1, at, round, databases: await databases, applications: await applications };
+  const ways = scope.applications
+    .filter((application) => application.kind === 'gke' && application.standby !== undefined)
+    .flatMap(({ id }) => entrancesOf(home.system, id));
+  const [databases, entrances, seen] = await Promise.all([
+    databaseParts(scope, applications, at, home),
+    Promise.all(ways.map((entrance) => entranceFacts(entrance, at, home))),
+    applications,
+  ]);
+  // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
+  const recorded = await Promise.all(seen.map((found) => withRecord(found, home)));
+  return { version: 1, at, round, databases, entrances, applications: recorded };
+}
+
+/** Whoever stands in for a target, or has a target that it stands in for. */
+function withStandbys(targets: readonly TargetRef[], system: System): readonly TargetRef[] {
+  const more = targets.flatMap((ref): readonly TargetRef[] => {
+    const application = ref.kind === 'application' ? applicationOf(system, ref.id) : undefined;
+    const standby = application?.kind === 'gke' ? application.standby?.application : undefined;
+    return standby === undefined ? [] : [{ kind: 'application', id: standby }];
+  });
+  return [...targets, ...more];
+}
+
+async function entranceFacts(entrance: Entrance, at: Instant, home: GatherHome): Promise<EntranceFacts> {
+  const { traffic, metrics } = home.world;
+  const [status, answer, uptime] = await Promise.all([
+    attempt(() => traffic.inspect(entrance.id)),
+    traffic.ask(entrance.id),
+    attempt(() => readUptime(metrics, home.system.project, entrance, at)),
+  ]);
+  return { entrance: entrance.id, status, answer: { ...answer, detail: previewOf(answer.detail) }, uptime };
+}
+
+/** A record that can't be understood is unreadable: what it would have said is not guessed. */
+async function withRecord(facts: ApplicationFacts, home: GatherHome): Promise<ApplicationFacts> {
+  const application = applicationOf(home.system, facts.application);
+  if (application?.kind !== 'gke' || application.standby === undefined) return facts;
+  const found = await attempt(() => home.documents.get(standbyKey(application.id)));
+  if (found === undefined || ('value' in found && found.value === null)) return facts;
+  if (!isReadable(found)) return { ...facts, standby: found };
+  const read = standbyRecordWire.safeParse(found.value);
+  return { ...facts, standby: read.success ? read.data : { unreadable: 'malformed' } };
 }
 
 async function databaseParts(

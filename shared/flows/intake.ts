@@ -8,7 +8,7 @@ import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, parseCommand, refusalOf } from '../signals/command.ts';
 import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
-import { targetId } from '../system/names.ts';
+import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
   databaseWith,
@@ -124,6 +124,29 @@ export async function receiveUnprocessed(
     runbook: null,
   };
   return await receive({ record, nature: 'alert', runbook: null, incident: null, by: null }, home);
+}
+
+/** What our own watch says of an application that is well again while its standby is still more than it was. */
+export interface Return {
+  readonly target: TargetId;
+  readonly since: Instant;
+  readonly summary: string;
+  readonly dedupeKey: string;
+}
+
+/** Receives it; the diagnosis looks for itself. */
+export async function receiveReturn(known: Return, home: FlowHome): Promise<Intake> {
+  const record = {
+    key: known.dedupeKey,
+    source: 'tick' as const,
+    relation: 'cause' as const,
+    target: known.target,
+    subject: {},
+    summary: known.summary,
+    at: Math.min(home.clock.now(), known.since),
+    runbook: null,
+  };
+  return await receive({ record, nature: 'suspicion', runbook: null, incident: null, by: null }, home);
 }
 
 /** Records what can't be read, once per message, where `status` shows it (I4). */

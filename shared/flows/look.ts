@@ -3,7 +3,7 @@ import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
 import { z } from 'zod';
 import { after, type Instant, minutes, millis } from '../core/time.ts';
-import { nextMove } from '../engine/next-move.ts';
+import { nextLook } from '../engine/next-move.ts';
 import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
@@ -65,7 +65,7 @@ async function lookUntil(stopAt: Instant, id: IncidentId, home: WorldHome): Prom
   const holder = `${home.instance}/${chance.uuid()}`;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const state = await journal.refresh();
-    const move = nextMove(state, clock.now());
+    const move = nextLook(state, clock.now());
     if (move.kind === 'wait' && isNear(state, move.until, stopAt)) {
       await desk.sleepOn(id, () => clock.sleep(millis(Math.max(1, move.until - clock.now()))));
       continue;
@@ -83,7 +83,7 @@ async function lookUnderLease(journal: Journal, holder: string, home: WorldHome)
   if (lease.kind === 'taken') return false;
   try {
     // What another one has seen meanwhile may have answered the question.
-    if (nextMove(await journal.refresh(), home.clock.now()).kind === 'look') await lookOnce(journal, home);
+    if (nextLook(await journal.refresh(), home.clock.now()).kind === 'look') await lookOnce(journal, home);
     return true;
   } finally {
     await leases.release(lease.lease);

@@ -13,6 +13,7 @@ import {
   currentApproval,
   type IncidentState,
   insideCommittedSection,
+  isPreparing,
   passedNoReturn,
   type RunState,
 } from '../incident/state.ts';
@@ -59,7 +60,7 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
   const approvalOf = remembered((state: IncidentState, run: RunState) => verify(state, run, home));
   // A successor in the middle of a run needs the approved figures before its first step.
   const { run: current } = journal.state();
-  if (current?.needsApproval === true) await approvalOf.ask(journal.state(), current);
+  if (current?.needsApproval === true && home.role === 'recover') await approvalOf.ask(journal.state(), current);
   return {
     role: home.role,
     worker: `${home.instance}/${chance.uuid()}`,
@@ -70,6 +71,10 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
     catalogue: home.catalogue,
     budget: WORK_BUDGET,
     context: (state, run, intentAt) => context(journal, home, approvalOf.last(), { state, run, intentAt }),
+    mayPrepare: async (state, run) => {
+      const stop = killSwitchGuard(await readKillSwitch(store.documents));
+      return [...(stop === undefined ? [] : [stop]), ...(await brakesOf(state, run, home))];
+    },
     mayStart: async (state, run) => {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
       if (stop !== undefined)
@@ -79,14 +84,7 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
           events: (now, at) => (stop.code === 'killSwitchUnknown' ? [] : held(now, [stop], at)),
         };
       if (run.needsApproval) return afterVerification(await approvalOf.ask(state, run), home);
-      const blocks = brakesFor({
-        system,
-        runbook: run.plan.runbook,
-        target: run.plan.target,
-        ledger: await readLedger(store.documents, run.plan.target),
-        now: clock.now(),
-        incident: state.id,
-      });
+      const blocks = await brakesOf(state, run, home);
       if (blocks.length === 0) return { kind: 'go' };
       return {
         kind: 'no',
@@ -103,7 +101,9 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       // The switch asks for "finish, hold or undo" inside the section; unanswered, the section is finished (design.md section 8).
       if (stop !== undefined && !insideCommittedSection(run))
         return { kind: 'wall', code: stop.code, detail: stop.observed, block: stop };
-      if (!run.needsApproval && step.risk !== 'destructive') return undefined;
+      // What only prepares needs no approval; heal's catalogue and permissions hold nothing that could hurt.
+      const isUnasked = !run.needsApproval || (home.role === 'heal' && isPreparing(state, clock.now()));
+      if (isUnasked && step.risk !== 'destructive') return undefined;
       const approval = await approvalOf.ask(state, run);
       if (approval.kind !== 'approved')
         return {
@@ -122,6 +122,17 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       writeLedger(store.documents, run.plan.target, (ledger) => recordEnd(ledger, state.id, clock.now())),
   };
 }
+
+/** What holds back what nobody asked for. */
+const brakesOf = async (state: IncidentState, { plan }: RunState, { system, store, clock }: RunHome) =>
+  brakesFor({
+    system,
+    runbook: plan.runbook,
+    target: plan.target,
+    ledger: await readLedger(store.documents, plan.target),
+    now: clock.now(),
+    incident: state.id,
+  });
 
 /** From here on a deny comes too late (design.md section 7): what was begun is finished, or taken back as a whole. */
 const isBegun = (state: IncidentState, run: RunState): boolean =>

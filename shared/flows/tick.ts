@@ -1,5 +1,5 @@
 import { minutes } from '../core/time.ts';
-import { nextMove } from '../engine/next-move.ts';
+import { nextLook } from '../engine/next-move.ts';
 import { anchorKey } from '../log/verify.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -8,6 +8,7 @@ import { absorb } from './absorb.ts';
 import { receiveSuspicion } from './intake.ts';
 import { lookAt, withLooks } from './look.ts';
 import { watchDatabases } from './watch.ts';
+import { watchStandbys } from './watch-standbys.ts';
 
 // Owns time: finds what is due because a message was lost, a worker died or a moment has come, and wakes whoever goes on. It
 // looks and tells; it changes nothing in the protected system.
@@ -29,7 +30,7 @@ export interface TickReport {
  * on when another fails; the tick rejects at its end with the first failure, so that it is delivered again.
  */
 export async function tick(home: WorldHome): Promise<TickReport> {
-  const [, swept] = await all([watch(home), sweep(home), anchorLogs(home)]);
+  const [, swept] = await all([watch(home), sweep(home), anchorLogs(home), rememberLent(home)]);
   return swept;
 }
 
@@ -66,6 +67,10 @@ async function anchorLogs({ store }: WorldHome): Promise<void> {
   );
 }
 
+async function rememberLent(home: WorldHome): Promise<void> {
+  if (await watchStandbys(home)) await withLooks(home, async (look) => void (await absorb(home, look)));
+}
+
 async function watch(home: WorldHome): Promise<void> {
   // The watch must not stop to look.
   await withLooks(home, (look) =>
@@ -80,6 +85,6 @@ async function watch(home: WorldHome): Promise<void> {
 async function attend(id: IncidentId, home: WorldHome): Promise<void> {
   const journal = await journalOf(id, home);
   if (journal === undefined) return;
-  if (nextMove(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
+  if (nextLook(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
   await afterAppend(await journal.refresh(), home);
 }

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../core/json.ts';
 import { type Instant, millis, showDuration } from '../core/time.ts';
 import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
-import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest } from '../plan/plan.ts';
+import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest, preparingSteps } from '../plan/plan.ts';
 import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type StepFailure } from './events.ts';
@@ -15,7 +15,7 @@ import {
   passedNoReturn,
   standing,
 } from './state.ts';
-import { about, anew, forPeople, held, nextCommands, outcome, position, tell } from './telling.ts';
+import { about, anew, forPeople, held, leftPrepared, nextCommands, outcome, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -64,7 +64,14 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
         // Only ends of alerts were heard of, and nothing is wrong.
         ...(state.firstSignalAt === undefined
           ? []
-          : [tell('dismissed', 'dismissed', `${state.headline}: ${diagnosis.scenario}`, reasons)]),
+          : [
+              tell(
+                'dismissed',
+                'dismissed',
+                `${state.headline}: ${diagnosis.scenario}`,
+                [reasons, ...leftPrepared(state)].join('\n'),
+              ),
+            ]),
       ];
     case 'wait':
       if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;
@@ -141,7 +148,17 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
       : forPeople('denied', state, `the plan was denied by ${denied}`, [], nextCommands(state));
   const needsApproval = look.mode === 'approve' || plan.steps.some((step) => step.risk === 'destructive');
   const performed = look.mode !== 'observe';
-  const drawn = event('planDrawn', { plan, digest, evidence: look.facts, needsApproval, performed });
+  // In mode auto what prepares a destructive plan begins at once, unless something holds back what nobody asked for.
+  const prepares =
+    performed && needsApproval && look.mode === 'auto' && look.brakes.length === 0 && preparingSteps(plan).length > 0;
+  const drawn = event('planDrawn', {
+    plan,
+    digest,
+    evidence: look.facts,
+    needsApproval,
+    performed,
+    ...(prepares ? { prepares } : {}),
+  });
   const said = `${diagnosis.scenario} on ${diagnosis.target}: ${reasons}`;
   const stale = open === undefined ? [] : voidOpen(state, 'the plan has changed');
   if (!performed) {
@@ -176,7 +193,13 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
         [],
       ),
     ];
-  const text = `${said}. Plan ${plan.runbook}, about ${showDuration(criticalPath(plan))}; ${showLossBound(plan.lossBound)}. Don't run the runbook by hand beside it: press takeover.`;
+  const meanwhile = prepares
+    ? ` While you decide, and whatever you decide, this is done: ${preparingSteps(plan)
+        .filter(({ risk }) => risk === 'safe')
+        .map(({ title }) => title)
+        .join('; ')}.`
+    : '';
+  const text = `${said}. Plan ${plan.runbook}, about ${showDuration(criticalPath(plan))}; ${showLossBound(plan.lossBound)}.${meanwhile} Don't run the runbook by hand beside it: press takeover.`;
   return [...stale, drawn, ...askFor(state, plan, look.facts, look.policy, look.approval, now, text)];
 }
 
@@ -367,6 +390,6 @@ export function decideCancel(state: IncidentState, by: string, reason: string): 
   return [
     ...voidOpen(state, `cancelled by ${by}`),
     event('cancelled', { by, reason }),
-    tell('dismissed', 'dismissed', `${about(state)}: cancelled by ${by}`, reason),
+    tell('dismissed', 'dismissed', `${about(state)}: cancelled by ${by}`, [reason, ...leftPrepared(state)].join('\n')),
   ];
 }

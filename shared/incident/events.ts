@@ -88,6 +88,8 @@ export const eventWires = {
     evidence: z.string(),
     needsApproval: z.boolean(),
     performed: z.boolean(),
+    /** Its leading safe steps may begin unasked, while people decide on the others. Absent in older logs: they may not. */
+    prepares: z.boolean().exactOptional(),
   }),
   approvalAsked: z.strictObject({
     approval: z.string(),
@@ -116,6 +118,10 @@ export const eventWires = {
     decision: z.enum(['approve', 'deny']),
     token: z.string(),
   }),
+  /** The leading safe steps of a plan begin while its approval is out. */
+  preparationStarted: z.strictObject({ run: z.string(), leaseToken: z.number(), worker: z.string() }),
+  /** They don't: what holds back what nobody asked for holds them. They wait for the approval with the others. */
+  preparationWithheld: z.strictObject({ run: z.string(), blocks: z.array(guardBlockWire).min(1) }),
   attemptRefused: z.strictObject({ approval: z.string().nullable(), because: z.string() }),
   approvalVoided: z.strictObject({ approval: z.string(), because: z.string() }),
   runStarted: z.strictObject({ run: z.string(), planDigest: z.string(), leaseToken: z.number(), worker: z.string() }),

@@ -125,7 +125,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       return { ...state, phase: state.run === undefined ? { kind: 'suspected', lookAt: at } : { kind: 'ready' } };
     }
     case 'planDrawn': {
-      const { plan, digest, evidence, needsApproval, performed } = event.data;
+      const { plan, digest, evidence, needsApproval, performed, prepares } = event.data;
       if (state.run?.digest === digest || state.approvals.some(({ planDigest }) => planDigest === digest)) return state;
       const run: RunState = {
         plan,
@@ -133,6 +133,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         evidence,
         needsApproval,
         performed,
+        preparation: prepares === true ? 'allowed' : 'none',
         drawnAt: at,
         startedAt: undefined,
         steps: new Map(),
@@ -183,6 +184,10 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         ? { ...voided, phase: { kind: 'suspected', lookAt: at } }
         : voided;
     }
+    case 'preparationStarted':
+      return withPreparation(state, event.data.run, 'begun');
+    case 'preparationWithheld':
+      return withPreparation(state, event.data.run, 'withheld');
     case 'attemptRefused':
       return { ...state, refusedAttempts: state.refusedAttempts + 1 };
     case 'handedOver':
@@ -192,6 +197,8 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       return withRun({ ...state, turn: state.turn + 1, phase: { kind: 'running' } }, (run) => ({
         ...run,
         startedAt: run.startedAt ?? at,
+        // What could not be prepared while people decided is tried again with their approval.
+        steps: run.startedAt === undefined ? withoutFailures(run) : run.steps,
       }));
     case 'stepStarted': {
       const { step, direction, attempt, version } = event.data;
@@ -311,6 +318,12 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       return unreachable(event);
   }
 }
+
+/** Only for the plan that it is about, and only once. */
+const withPreparation = (state: IncidentState, digest: string, preparation: 'begun' | 'withheld'): IncidentState =>
+  state.phase.kind === 'awaitingApproval' && state.run?.digest === digest
+    ? withRun(state, (run) => (run.preparation === 'allowed' ? { ...run, preparation } : run))
+    : state;
 
 const isLanding = (state: IncidentState): boolean => state.run?.landing !== undefined;
 

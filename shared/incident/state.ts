@@ -83,6 +83,8 @@ export interface RunState {
   readonly needsApproval: boolean;
   /** `false` in mode observe: it says what it would do. */
   readonly performed: boolean;
+  /** How far the leading safe steps may go while the approval of the others is out. */
+  readonly preparation: 'none' | 'allowed' | 'begun' | 'withheld';
   readonly drawnAt: Instant;
   readonly startedAt: Instant | undefined;
   readonly steps: ReadonlyMap<StepId, StepProgress>;
@@ -190,6 +192,13 @@ export function standing(approval: ApprovalState, now: Instant): 'open' | 'appro
   );
   if (approvers.size >= approval.quorum) return 'approved';
   return now >= approval.expiresAt ? 'expired' : 'open';
+}
+
+/** Whether leading safe steps are being performed while people decide. */
+export function isPreparing(state: IncidentState, now: Instant): boolean {
+  if (state.phase.kind !== 'awaitingApproval' || state.run?.preparation !== 'begun') return false;
+  const approval = currentApproval(state);
+  return approval !== undefined && standing(approval, now) === 'open';
 }
 
 /** Whether nothing more will happen by itself. */

@@ -1,5 +1,5 @@
 import type { Instant } from '../core/time.ts';
-import { type GuardBlock, isOneOfSeveralWays } from '../plan/plan.ts';
+import { type GuardBlock, isOneOfSeveralWays, preparingSteps } from '../plan/plan.ts';
 import { event, type NewEvent, type Notice } from './events.ts';
 import { isLeftOut } from './left-out.ts';
 import { type IncidentState, passedNoReturn, type RunState } from './state.ts';
@@ -84,7 +84,17 @@ export function nextCommands(state: IncidentState): readonly string[] {
     state.run !== undefined && passedNoReturn(state.run)
       ? [`the promotion has begun and can't be taken back: go on with ./dr resume ${state.id}, which asks again`]
       : [`./dr resume ${state.id} (looks again and draws a new plan)`];
-  return [`./dr show ${state.id}`, ...further];
+  return [...leftPrepared(state), `./dr show ${state.id}`, ...further];
+}
+
+/** What was prepared while people decided, and was not needed: it stays as it is, and nobody forgets it. */
+export function leftPrepared({ run }: IncidentState): readonly string[] {
+  if (run === undefined || run.preparation !== 'begun' || run.startedAt !== undefined) return [];
+  const begun = preparingSteps(run.plan).filter(({ id, risk }) => risk === 'safe' && run.intents.has(`do:${id}`));
+  return begun.map(
+    ({ title }) =>
+      `prepared, and it stays so for now: ${title}; it is taken back once ${run.plan.target} is well again`,
+  );
 }
 
 /** What became of the plan beside that it is done: what was tried in vain, what is left to do, and what was not needed. */

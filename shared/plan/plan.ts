@@ -189,6 +189,19 @@ export function opensOf(plan: Plan): readonly string[] {
 }
 
 /**
+ * Steps that prepare what people decide on, and hurt nobody if they decide against it: safe or only looking, before everything else,
+ * needing nothing but one another. Empty for a plan that has none that changes anything.
+ */
+export function preparingSteps({ steps }: Pick<Plan, 'steps'>): readonly PlannedStep[] {
+  const found: PlannedStep[] = [];
+  for (const step of steps) {
+    const isLeading = step.needs.every((need) => found.some(({ id }) => id === need));
+    if (step.stage === 'prepare' && step.risk !== 'destructive' && !step.committed && isLeading) found.push(step);
+  }
+  return found.some(({ risk }) => risk === 'safe') ? found : [];
+}
+
+/**
  * Whether a step belongs to one of several ways of bringing the service back: where it fails, another way follows. A failure of
  * what comes after the service is back leaves something to do by hand instead.
  */

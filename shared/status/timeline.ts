@@ -68,6 +68,13 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
         tone: event.data.decision === 'approve' ? 'good' : 'person',
         text: `${event.data.approver} decided: ${event.data.decision}`,
       };
+    case 'preparationStarted':
+      return { tone: 'step', text: 'preparing while people decide: safe steps only' };
+    case 'preparationWithheld':
+      return {
+        tone: 'person',
+        text: `nothing is prepared before the approval: ${event.data.blocks.map((block) => `${block.guard}: ${block.observed}, limit ${block.limit}`).join('; ')}`,
+      };
     case 'attemptRefused':
       return { tone: 'bad', text: `an attempt was refused: ${event.data.because}` };
     case 'approvalVoided':

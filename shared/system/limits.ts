@@ -15,6 +15,8 @@ export const TICK_PERIOD: Millis = minutes(1);
 
 /** Longest a runbook takes until there are measurements of our own: the upper end of the human runbook's estimates. */
 export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
+  'cluster-failback': minutes(25), // traffic back, drained, and the standby's scaling taken back
+  'cluster-failover': minutes(20), // the standby warm, traffic moved and seen to have moved
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
   'pod-heal': minutes(5),
   'rollout-restart': minutes(15),
@@ -24,9 +26,25 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
 
 /** Whether a runbook has destructive steps, which nothing but an approval allows, whatever the mode (design.md section 5). */
 export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
+  'cluster-failback': true,
+  'cluster-failover': true,
   'database-failover': true,
   'pod-heal': false,
   'rollout-restart': true,
   'rollout-undo': true,
+  'service-scale-up': false,
+};
+
+/**
+ * Whether a runbook with destructive steps begins with safe ones: in mode auto those start unasked, while the others wait for their
+ * approval. For every other such runbook auto would promise what it never does.
+ */
+export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
+  'cluster-failback': true, // when only the standby's scaling is left to be taken back
+  'cluster-failover': true,
+  'database-failover': false,
+  'pod-heal': false,
+  'rollout-restart': false,
+  'rollout-undo': false,
   'service-scale-up': false,
 };

@@ -30,6 +30,8 @@ export const incidentIdOf = (dedupeKey: string): IncidentId => incidentId(`inc-$
 
 /** The runbooks that exist: what `trigger`, `plan` and `demo` take. */
 export const RUNBOOKS = [
+  'cluster-failback',
+  'cluster-failover',
   'database-failover',
   'pod-heal',
   'rollout-restart',

@@ -1,6 +1,6 @@
 import { minutes } from '../core/time.ts';
 import type { ConfigPath, Contradiction } from './config-fault.ts';
-import { IS_DESTRUCTIVE } from './limits.ts';
+import { BEGINS_SAFELY, IS_DESTRUCTIVE } from './limits.ts';
 import type { PersonId, RunbookName } from './names.ts';
 import { RUNBOOKS } from './names.ts';
 import { nearestWord } from './nearest-word.ts';
@@ -84,15 +84,16 @@ function modes(system: System): readonly Contradiction[] {
     const mode = modeFor(system, runbook);
     const isNamed = system.mode.perRunbook[runbook] !== undefined;
     const path: ConfigPath = isNamed ? ['mode', 'perRunbook', runbook] : ['mode', 'default'];
-    if (mode === 'auto' && IS_DESTRUCTIVE[runbook]) {
+    if (mode === 'auto' && IS_DESTRUCTIVE[runbook] && !BEGINS_SAFELY[runbook]) {
       const problem = `lets ${runbook} act alone, but its destructive steps always wait for an approval`;
       return [{ path, problem, wanted: `\`${runbook}: approve\` under mode.perRunbook`, involves: [['mode']] }];
     }
-    if (mode !== 'approve' || system.approvals.perRunbook[runbook] !== undefined) return [];
+    const asks = mode === 'approve' || (mode === 'auto' && IS_DESTRUCTIVE[runbook]);
+    if (!asks || system.approvals.perRunbook[runbook] !== undefined) return [];
     return [
       {
         path: ['approvals'],
-        problem: `says nobody who may decide on ${runbook}, whose mode is approve: it could be asked for, and never be given`,
+        problem: `says nobody who may decide on ${runbook}, whose mode is ${mode}: it could be asked for, and never be given`,
         wanted: `${runbook}: {approvers: […], quorum: …}, or its mode observe`,
         involves: [['mode'], ['approvals', runbook]],
       },
@@ -103,6 +104,9 @@ function modes(system: System): readonly Contradiction[] {
 /** Whether the system has anything that the runbook is for. */
 function isUsed(system: System, runbook: RunbookName): boolean {
   switch (runbook) {
+    case 'cluster-failback':
+    case 'cluster-failover':
+      return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);
     case 'database-failover':
       return system.databases.length > 0;
     case 'pod-heal':

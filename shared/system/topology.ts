@@ -22,6 +22,8 @@ export function targetOf(system: System, id: TargetId): TargetRef | undefined {
 
 /** The kind of application that a runbook is about; `undefined` for one that is about a database. */
 export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | undefined>> = {
+  'cluster-failback': 'gke',
+  'cluster-failover': 'gke',
   'database-failover': undefined,
   'pod-heal': 'gke',
   'rollout-restart': 'gke',
@@ -119,6 +121,11 @@ export function modeFor(system: System, runbook: RunbookName): Mode {
 /** The entrances whose home is this application, in the order of the file. */
 export function entrancesOf(system: System, application: string): readonly Entrance[] {
   return system.entrances.filter(({ backends }) => backends[0]?.application === application);
+}
+
+/** The entrance of that id. */
+export function entranceOf(system: System, id: string): Entrance | undefined {
+  return system.entrances.find((entrance) => entrance.id === id);
 }
 
 /** The primary and the replicas of a database, the primary first. */

@@ -168,7 +168,12 @@ function deadPrimary(now: () => number): World {
       setScaling: unused,
       operation: unused,
     },
-    traffic: { inspect: unused, move: unused, operation: unused, ask: unused },
+    traffic: {
+      inspect: async () => ({ leadsTo: 'api-gke', detail: 'leads home', version: 'v' }),
+      ask: async () => ({ kind: 'failing', detail: 'http 503', application: 'api-gke' }),
+      move: unused,
+      operation: unused,
+    },
     secrets: { latest: unused, read: unused, add: unused },
     metrics: { series: async () => [{ resource: {}, metric: {}, points: [{ at: instant(now() - 1_000), value: 0 }] }] },
   };

@@ -220,6 +220,7 @@ export async function stageOf(
       budget: minutes(8),
       context: (state, run, intentAt) => ({ state, run, intentAt, clock, chance }) as unknown as ActionContext, // the made-up actions use nothing else
       mayStart: async () => ({ kind: 'go' }),
+      mayPrepare: async () => [],
       refusal: async () => undefined,
       began: async () => undefined,
       ended: async () => undefined,

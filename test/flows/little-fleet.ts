@@ -20,6 +20,7 @@ type Call =
   | 'rollout'
   | 'pods'
   | 'service'
+  | 'entrance'
   | 'series';
 
 const REFUSED: ContactOutcome = { kind: 'connectionRefused' };
@@ -96,6 +97,10 @@ export class LittleFleet {
       },
       rollouts: { inspect: this.#call('rollout', () => gke('serving').rollout) },
       services: { inspect: this.#call('service', () => run('serving').service) },
+      traffic: {
+        inspect: this.#call('entrance', () => ({ leadsTo: 'api-gke', detail: 'leads home', version: 'v' })),
+        ask: async () => ({ kind: 'serving', detail: 'http 200', application: 'api-gke' }),
+      },
       metrics: {
         series: this.#call('series', (filter: string) => {
           this.filters.push(filter);

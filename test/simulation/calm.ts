@@ -28,6 +28,7 @@ export function calm(happenings: readonly Happening[], more: Partial<Plot> = {})
     mood: 'calm',
     remedies: undefined,
     isRegional: false,
+    byRecord: false,
     brokenAtMs: BROKEN_AT,
     faultsUntilMs: BROKEN_AT + minutes(15),
     endsAtMs: BROKEN_AT + minutes(60),

@@ -68,6 +68,7 @@ export class Coverage {
       'undo-rollout',
       'restart-rollout',
       ...ACTIONS.service,
+      ...ACTIONS.cluster.filter((action) => !ACTIONS.service.some((other) => other === action)),
     ];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]
       .filter((position) => !columns.some((column) => column === position))

@@ -17,7 +17,7 @@ import {
   type Trigger,
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
-import { PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
+import { CLUSTERS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
@@ -47,6 +47,17 @@ export const ACTIONS = {
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
   rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],
+  cluster: [
+    'remember-standby',
+    'raise-service',
+    'check-standby',
+    'confirm-cluster-down',
+    'move-traffic',
+    'see-traffic-shift',
+    'await-drain',
+    'restore-service',
+    'forget-standby',
+  ],
 } as const;
 
 /** What a database's run begins with where dr.yaml lists a remedy beside the promotion. */
@@ -74,6 +85,10 @@ const PRESSED_SHARE = 0.07;
 /** How many of the others are about a revision that is no good. */
 const ROLLED_SHARE = 0.07;
 
+/** How many are about a cluster, and in how many of those users come by a record and no load balancer is switched. */
+const CLUSTER_SHARE = 0.08;
+const RECORD_SHARE = 0.3;
+
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
@@ -81,12 +96,15 @@ export function drawPlot(seed: number): Plot {
   const usual = pickWeighted(SCENES, chance);
   const pressed = chance.fork('pressure');
   const rolled = chance.fork('rollout');
-  const scene =
+  const others =
     pressed.next() < PRESSED_SHARE
       ? pickWeighted(PRESSURES, pressed)
       : rolled.next() < ROLLED_SHARE
         ? pickWeighted(ROLLOUTS, rolled)
         : usual;
+  const clustered = chance.fork('cluster');
+  const scene = clustered.next() < CLUSTER_SHARE ? pickWeighted(CLUSTERS, clustered) : others;
+  const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
@@ -103,6 +121,7 @@ export function drawPlot(seed: number): Plot {
     title: scene.name,
     mood,
     ...remedies,
+    byRecord,
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(45),
@@ -173,7 +192,9 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const isAtRemedy = hasRemedies && chance.fork('remedy').next() < 0.5;
   const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
-  const worker: FunctionName = runbook === 'database' || runbook === 'rollout' ? 'recover' : 'heal';
+  const isPrepared = action === 'raise-service' || action === 'remember-standby' || action === 'check-standby';
+  const isHeals = runbook === 'cluster' ? isPrepared : runbook !== 'database' && runbook !== 'rollout';
+  const worker: FunctionName = isHeals ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }
 

@@ -16,6 +16,7 @@ import {
   when,
 } from './judged.ts';
 import { requestsIn } from './powers.ts';
+import { isMove } from './traffic.ts';
 import type { Run, RunIncident } from './run.ts';
 import type { Effect } from './witness.ts';
 
@@ -89,7 +90,8 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
     run.incidents
       .filter((incident) => !isForged(run, incident))
       .flatMap(firstEffects(run))
-      .filter(({ at }) => servedFor(run, at) > SERVES_FOR_SURE)
+      // Users who are led back to a cluster that is well lose nothing (traffic.ts).
+      .filter((effect) => !isMove(effect) && servedFor(run, effect.at) > SERVES_FOR_SURE)
       .map((effect) => `${described(run, effect)}, and everybody had been served for ${servedFor(run, effect.at)} ms`),
   'S9 what was lost is within what was approved, and within what was computed': (run) => {
     const [promotion] = promotionsOf(run);

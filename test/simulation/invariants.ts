@@ -5,6 +5,7 @@ import type { Invariant } from './judged.ts';
 import { LIVENESS } from './liveness.ts';
 import { RECORDS } from './records.ts';
 import { RESTRAINT } from './restraint.ts';
+import { TRAFFIC } from './traffic.ts';
 import type { Run } from './run.ts';
 
 // What must hold after every run (design.md section 10), judged from outside wherever there is an outside: the world's audit, the
@@ -16,6 +17,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   ...FENCING,
   ...EFFECTS,
   ...RESTRAINT,
+  ...TRAFFIC,
   ...LIVENESS,
   ...RECORDS,
 };

@@ -115,6 +115,8 @@ export interface Plot {
   readonly remedies: Database['remedies'] | undefined;
   /** Whether the primary has a standby in another zone. */
   readonly isRegional: boolean;
+  /** Whether users come by a record whose address is switched, and not by a load balancer's default. */
+  readonly byRecord: boolean;
   readonly brokenAtMs: number;
   /** When the faults that are nobody's disaster have ended. */
   readonly faultsUntilMs: number;

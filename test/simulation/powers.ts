@@ -22,6 +22,9 @@ const SCALE: Request = `k8s.apps.deployments/scale.patch namespaces/${namespace}
 const FLOOR: Request = `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${namespace}/horizontalpodautoscalers/${api}`;
 const SERVICE: Request = `run.services.update services/${api}`;
 
+const BALANCER: Request = 'compute.urlMaps.update urlMaps/coditect-dms-ingress';
+const RECORD: Request = 'dns.changes.create managedZones/coditect-zone/changes';
+
 type Input = PlannedStep['input'];
 
 function text(input: Input, key: string): string {
@@ -46,6 +49,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
+  'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
   'raise-service': () => [SERVICE],
   'restore-service': () => [SERVICE],
   'restart-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],

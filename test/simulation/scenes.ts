@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'database' | 'pod' | 'rollout' | 'service';
+  readonly runbook: 'cluster' | 'database' | 'pod' | 'rollout' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
@@ -231,4 +231,37 @@ export const ROLLOUTS: readonly [Scene, ...Scene[]] = [
       breaks(0, 'primary-database', 'refuses'),
     ],
   },
+];
+
+const cluster = (name: string, weight: number, play: Scene['play']): Scene => ({
+  name,
+  weight,
+  runbook: 'cluster',
+  play,
+});
+
+/** Disasters of the cluster, drawn apart as well. */
+export const CLUSTERS: readonly [Scene, ...Scene[]] = [
+  cluster('cluster lost', 5, () => [breaks(0, 'cluster')]),
+  cluster('cluster lost, comes back', 6, (chance) => [
+    breaks(0, 'cluster'),
+    mends(seconds(chance.between(60, 1_300)), 'cluster'),
+  ]),
+  cluster('cluster lost, back, lost again', 2, (chance) => {
+    const back = seconds(chance.between(120, 700));
+    return [breaks(0, 'cluster'), mends(back, 'cluster'), breaks(back + seconds(chance.between(30, 400)), 'cluster')];
+  }),
+  cluster('control plane does not answer', 2, () => [breaks(0, 'control-plane')]),
+  cluster('cluster lost while Cloud Run is crowded', 2, (chance) => [
+    breaks(-minutes(chance.between(1, 8)), 'cloud-run-pressure', chance.pick(['crowded', 'stuck'] as const)),
+    breaks(0, 'cluster'),
+  ]),
+  cluster('cluster and primary lost together', 2, () => [
+    breaks(0, 'cluster'),
+    breaks(0, 'primary-database', 'refuses'),
+  ]),
+  cluster('cluster lost, then the primary', 2, (chance) => [
+    breaks(0, 'cluster'),
+    breaks(seconds(chance.between(60, 900)), 'primary-database', 'refuses'),
+  ]),
 ];

@@ -68,6 +68,7 @@ const SIMPLER: readonly ((plot: Plot) => Plot | undefined)[] = [
   (plot) => (Object.keys(plot.skewMs).length === 0 ? undefined : { ...plot, skewMs: {} }),
   (plot) => (plot.deadDestinations.length === 0 ? undefined : { ...plot, deadDestinations: [] }),
   (plot) => (plot.assumptions === BELIEVED ? undefined : { ...plot, assumptions: BELIEVED }),
+  (plot) => (plot.byRecord ? { ...plot, byRecord: false } : undefined),
   (plot) => (plot.remedies === undefined ? undefined : { ...plot, remedies: undefined, isRegional: false }),
   ...['oncall-pager', 'eng-lead-pager'].flatMap((who) =>
     (['never', 'quick'] as const).map((habit) => (plot: Plot) => {

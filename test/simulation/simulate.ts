@@ -2,6 +2,7 @@ import { Load } from '../../sandbox/load/load.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { dataOf } from '../../sandbox/world/broker-message.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { createWorld, type World } from '../../sandbox/world/world.ts';
@@ -13,7 +14,7 @@ import { anchorPrefix, parseAnchor } from '../../shared/log/verify.ts';
 import type { TokenSigner, TokenVerifier } from '../../shared/ports/signing.ts';
 import { createTokenSigner, createTokenVerifier } from '../../shared/providers/jose-tokens.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
-import type { System } from '../../shared/system/system.ts';
+import type { Entrance, System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { Books } from './books.ts';
 import { Chronicle } from './chronicle.ts';
@@ -28,7 +29,7 @@ import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts
 import { type Keys, pairOf, type Stage, START } from './stage.ts';
 import { StoreWeather } from './store-weather.ts';
 import { clockPort, Outside, runUntil } from './virtual.ts';
-import { newWitness, watch } from './witness.ts';
+import { leadsTo, newWitness, watch } from './witness.ts';
 
 // One seed, one disaster: the real flows of all functions over the model of the cloud, on virtual time. Everything that can go
 // wrong stands in the plot; the same seed and plot play the same run, to the last hash of the last log.
@@ -126,14 +127,29 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
   };
 }
 
+/** The same entrance where a team switches the address of its record. */
+const BY_RECORD: Entrance = {
+  id: 'dms-api-dns',
+  via: 'dns',
+  host: REFERENCE.publicHost,
+  probe: `https://${REFERENCE.publicHost}/dr/health`,
+  zone: 'coditect-zone',
+  ttl: minutes(1),
+  backends: [
+    { application: 'api-gke', address: '203.0.113.10', urlMap: 'coditect-dms-ingress' },
+    { application: 'api-run', address: '203.0.113.11', urlMap: 'coditect-dms-standby' },
+  ],
+};
+
 /** The reference file, read once in a process. */
 let known: System | undefined;
 
 /** The reference system with what the plot says of its database. */
-function systemOf({ remedies }: Plot): System {
+function systemOf({ remedies, byRecord }: Plot): System {
   known ??= reference();
   const databases = known.databases.map((database) => (remedies === undefined ? database : { ...database, remedies }));
-  return { ...known, databases, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
+  const entrances = byRecord ? [BY_RECORD] : known.entrances;
+  return { ...known, databases, entrances, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
 }
 
 /** Makes the primary REGIONAL, as if it had always been. */
@@ -230,6 +246,9 @@ class Watchman {
     const isServed = (): boolean =>
       [SERVICES.entrance, SERVICES.apiRun].every((service) => world.front.isWell(service));
     const isOver = states.length > 0 && states.every((state) => hasEnded(state)) && isServed();
+    // Users who are still where they were led, though their home serves, are about to be led back.
+    const isLent = leadsTo(world) === SERVICES.apiRun && world.front.isWell(SERVICES.apiGke);
+    if (isLent && states.every((state) => hasEnded(state))) return false;
     const mayExpire = states.some(({ phase }) => phase.kind === 'awaitingApproval');
     const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);
     const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + calmFor;

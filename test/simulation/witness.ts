@@ -22,6 +22,10 @@ export interface Effect {
   readonly writers: readonly string[];
   /** Primaries that nobody had stopped, whether somebody reached them or not: they may come back as what they were. */
   readonly unstopped: readonly string[];
+  /** Homes of the API that did not serve. */
+  readonly ill: readonly string[];
+  /** To which of them users were led after it. */
+  readonly leadsTo: string;
 }
 
 /** A button that somebody pressed: what stood on it, and the token behind it. */
@@ -122,6 +126,13 @@ function unstopped({ sql }: World): readonly string[] {
   });
 }
 
+/** Where users are led, by the record of their host and the default service of the load balancer that has its address. */
+export function leadsTo({ balancers, dns }: World): string {
+  const address = dns.records('coditect-zone').find(({ type }) => type === 'A')?.rrdatas[0] ?? '';
+  const urlMap = balancers.route(address, '')?.urlMap;
+  return urlMap === undefined ? '' : balancers.backendService(balancers.urlMap(urlMap).defaultService).leadsTo;
+}
+
 /** How often the databases are looked at once something of ours was promoted. */
 const LOOK_EVERY = seconds(2);
 
@@ -136,7 +147,15 @@ export function watch(witness: Witness, world: World, clock: VirtualClock, chron
   world.kernel.audit.listen(({ at, call, result }) => {
     if (result !== 'effect' || !call.writes || HARMLESS.has(call.permission)) return;
     if (!call.principal.startsWith('dr-')) return;
-    witness.effects.push({ at, call, asker: askerNow(), writers: writersNow(world), unstopped: unstopped(world) });
+    witness.effects.push({
+      at,
+      call,
+      asker: askerNow(),
+      writers: writersNow(world),
+      unstopped: unstopped(world),
+      ill: [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
+      leadsTo: leadsTo(world),
+    });
     if (call.permission !== 'cloudsql.instances.promoteReplica' || isLooking) return;
     isLooking = true;
     look();
