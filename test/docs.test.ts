@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { FAULTS } from '../sandbox/world/disasters.ts';
+import { FAULTS } from '../sandbox/world/fault-catalogue.ts';
 
 const documents = [
   'README.md',

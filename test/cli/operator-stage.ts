@@ -15,7 +15,7 @@ export async function startOperatorStage() {
   const endpoints = {
     ...sandbox.endpoints,
     hosts: {
-      'dms-api.coditect.ai': url(SERVICES.apiGke),
+      'dms-api-gke.coditect.ai': url(SERVICES.apiGke),
       'coditect-dms-api-run.coditect.ai': url(SERVICES.apiRun),
       'prober-gke.dms.internal': url(SERVICES.proberGke),
       'prober-run.dms.internal': url(SERVICES.proberRun),

@@ -115,6 +115,6 @@ export function identity(): GoogleIdentity & { forgotten: number } {
 
 /** Endpoints where every Google API is at one address. */
 export function endpointsAt(base: string): Endpoints {
-  const google = Object.fromEntries(GOOGLE_APIS.map((api) => [api, base]));
+  const google = Object.fromEntries([...GOOGLE_APIS, 'logging', 'redis'].map((api) => [api, base]));
   return { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
 }

@@ -1,5 +1,5 @@
 import type { Assumptions } from '../../sandbox/world/assumptions.ts';
-import type { FaultName } from '../../sandbox/world/disasters.ts';
+import type { FaultName } from '../../sandbox/world/fault-catalogue.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { FunctionName, Mode } from '../../shared/system/names.ts';
