@@ -165,7 +165,10 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       if (how !== 'resolved' || found === undefined || isForged(run, found)) return [];
       // A run on one application answers for that one: what else fell ill meanwhile is an incident of its own.
       const own = SERVICE_OF[found.state.run?.plan.target ?? ''];
-      const still = ill.filter((service) => own === undefined || service === own);
+      const still = ill
+        .filter((service) => own === undefined || service === own)
+        // What fell ill after the last look of the run is the next incident's.
+        .filter((service) => wasIll(run, service, at - LOOK_TAKES));
       if (still.length === 0) return [];
       return [`${incident} was resolved ${when(run, at)} while ${still.join(', ')} could not be written to`];
     }),
