@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { freePort } from '../sandbox/host/free-port.ts';
+import { folderOfPrograms, userForPostgres } from '../sandbox/postgres/local-programs.ts';
 import { endProcess, startProgram } from './started-process.ts';
 
 // A PostgreSQL of our own in a folder, as it is delivered: fsync and synchronous_commit on. It refuses to run as root, so root
@@ -17,7 +18,7 @@ const START_MAX_S = 60;
 
 /** Makes a cluster in `folder`, which must not exist, and starts it on a free port of loopback. */
 export async function startPostgres(folder: string): Promise<LocalPostgres> {
-  const programs = folderOfPrograms();
+  const programs = folderOfPrograms(['initdb', 'postgres', 'pg_isready']);
   if (programs === undefined) return { kind: 'missing', because: 'there is no PostgreSQL here (initdb)' };
   const user = userForPostgres();
   if (user === undefined) return { kind: 'missing', because: 'PostgreSQL refuses root, and there is no other user' };
@@ -44,24 +45,4 @@ export async function startPostgres(folder: string): Promise<LocalPostgres> {
     version: /\d+\.\d+/.exec(run('postgres', ['--version']).stdout)?.[0] ?? 'of unknown version',
     end: () => endProcess(server, 'SIGINT'),
   };
-}
-
-function folderOfPrograms(): string | undefined {
-  const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : [];
-  const folders = [
-    ...versions.map((version) => join(debian, version, 'bin')),
-    ...(process.env['PATH'] ?? '').split(delimiter),
-  ];
-  return folders.find((place) => ['initdb', 'postgres', 'pg_isready'].every((name) => existsSync(join(place, name))));
-}
-
-/** Whom the server runs as: ourselves, unless we are root. */
-function userForPostgres(): { readonly uid: number; readonly gid: number } | Record<string, never> | undefined {
-  if (process.getuid?.() !== 0) return {};
-  for (const name of ['postgres', 'nobody']) {
-    const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }));
-    if (uid?.status === 0 && gid?.status === 0) return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-  }
-  return undefined;
 }

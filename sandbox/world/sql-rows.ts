@@ -15,7 +15,22 @@ export type RowContent =
   | { readonly kind: 'heartbeat'; readonly sequence: number; readonly heartbeatAt: Instant }
   | { readonly kind: 'epoch'; readonly epoch: string }
   /** What a client did by SQL, or a fault in its name. */
-  | { readonly kind: 'transaction'; readonly writer: Writer; readonly changes: readonly RowChange[] };
+  | { readonly kind: 'transaction'; readonly writer: Writer; readonly changes: readonly RowChange[] }
+  | DatabaseImage;
+
+/** A transaction whose changes are no rows (a table was made, altered, dropped, truncated): the whole database after it. */
+export interface DatabaseImage {
+  readonly kind: 'image';
+  readonly writer: Writer;
+  /** Under which an engine finds it. */
+  readonly image: string;
+  /** How many rows of this history it holds; those between them and itself come after it. */
+  readonly covers: number;
+  /** Writes of the application whose documents are in it. */
+  readonly applications: readonly string[];
+  /** Why the server refuses writes of the application, by tenant. */
+  readonly refusals: Readonly<Record<string, string>>;
+}
 
 /** A committed row. */
 export interface Row {
@@ -45,8 +60,8 @@ export class History {
   readonly #applications = new Set<string>();
   /** Writes of the application whose document no longer says what was written. */
   readonly #altered = new Set<string>();
-  /** Tenants that are gone, for which the application's writes are refused. */
-  readonly #goneTenants = new Set<string>();
+  /** Why the application's writes for a tenant are refused. */
+  readonly #refusals = new Map<string, string>();
   readonly #canaries = new Set<string>();
   #heartbeat: { readonly sequence: number; readonly at: Instant } | undefined;
   #epoch: string | undefined;
@@ -99,9 +114,8 @@ export class History {
 
   /** Why the server refuses a write of the application, in PostgreSQL's words. */
   refusal(content: RowContent): string | undefined {
-    if (content.kind !== 'application' || this.#goneTenants.size === 0) return undefined;
-    if (!this.#goneTenants.has(tenantOf(content.id))) return undefined;
-    return 'insert or update on table "documents" violates foreign key constraint "documents_tenant_id_fkey"';
+    if (content.kind !== 'application' || this.#refusals.size === 0) return undefined;
+    return this.#refusals.get(tenantOf(content.id));
   }
 
   hasCanary(token: string): boolean {
@@ -153,14 +167,27 @@ export class History {
       case 'transaction':
         for (const change of content.changes) this.#noteChange(change);
         return;
+      case 'image':
+        return this.#noteImage(content);
+    }
+  }
+
+  #noteImage({ applications, refusals, covers }: DatabaseImage): void {
+    this.#applications.clear();
+    this.#refusals.clear();
+    for (const id of applications) this.#applications.add(id);
+    for (const [tenant, why] of Object.entries(refusals)) this.#refusals.set(tenant, why);
+    for (let index = covers; index < this.count(); index++) {
+      const content = this.row(index)?.content;
+      if (content !== undefined && content.kind !== 'image') this.#note(content);
     }
   }
 
   #noteChange(change: RowChange): void {
     if (change.kind === 'sequence' || change.kind === 'create') return;
     if (change.table === 'tenants') {
-      if (change.kind !== 'insert') this.#goneTenants.add(textOf(change.before['id']));
-      if (change.kind !== 'delete') this.#goneTenants.delete(textOf(change.row['id']));
+      if (change.kind !== 'insert') this.#refusals.set(textOf(change.before['id']), NO_SUCH_TENANT);
+      if (change.kind !== 'delete') this.#refusals.delete(textOf(change.row['id']));
     }
     if (change.table !== 'documents') return;
     if (change.kind !== 'insert') {
@@ -191,3 +218,6 @@ export class History {
 
 /** A text column's value; nothing else identifies a row of the application. */
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
+
+const NO_SUCH_TENANT =
+  'insert or update on table "documents" violates foreign key constraint "documents_tenant_id_fkey"';

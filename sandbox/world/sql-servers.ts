@@ -106,8 +106,13 @@ export class SqlServers {
     if (!server.acceptsWrites()) return { kind: 'refusedByServer', message: READ_ONLY_MESSAGE };
     const refusal = server.history.refusal(content);
     if (refusal !== undefined) return { kind: 'refusedByServer', message: refusal };
+    return { kind: 'written', row: this.commit(server, content) };
+  }
+
+  /** Adds what a server has committed to its history, whoever may reach it now. */
+  commit(server: SqlServer, content: RowContent): Row {
     // Followers first move on to now: the new row must not be seen by a settling that belongs to the time before it.
-    for (const follower of this.followers(name)) this.#settle(follower);
+    for (const follower of this.followers(server.name)) this.#settle(follower);
     const row: Row = {
       position: server.history.position() + this.#parts.chance.between(...ROW_BYTES),
       committedAt: this.#parts.clock.now(),
@@ -115,7 +120,7 @@ export class SqlServers {
       content,
     };
     server.history.append(row);
-    return { kind: 'written', row };
+    return row;
   }
 
   /** Reads from a server that accepts connections, primary or replica. */

@@ -24,6 +24,8 @@ export function changesOf({ content, committedAt, position }: Row): readonly Row
       return documentChanges(content.id, committedAt, position);
     case 'transaction':
       return content.changes;
+    case 'image':
+      return []; // an engine's own; nothing here can read it
     case 'canary':
       return [insert('dr_canary', { token: content.token, written_at: toIso(committedAt) })];
     case 'heartbeat':

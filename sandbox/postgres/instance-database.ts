@@ -1,0 +1,340 @@
+import { z } from 'zod';
+import { instant } from '../../shared/core/time.ts';
+import type { RowChange, Writer } from '../world/row-change.ts';
+import type { History } from '../world/sql-rows.ts';
+import { documentChanges, INDEXES, TABLES, TENANTS, tenantOf } from '../world/sql-schema.ts';
+import type { SqlServer } from '../world/sql-server.ts';
+import type { SqlServers } from '../world/sql-servers.ts';
+import { changesOf } from '../world/sql-tables.ts';
+import { Applier } from './apply.ts';
+import {
+  type EngineMode,
+  fingerprint,
+  installCapture,
+  logPosition,
+  sequences,
+  setMode,
+  takeCaptured,
+} from './capture.ts';
+import { type Engine, type EngineKind, type EngineSession, ROLES, type SessionIdentity, SqlError } from './engine.ts';
+import type { Images } from './images.ts';
+import { Turns } from './turns.ts';
+import { isIdle } from './wire.ts';
+
+// The real database of one instance. The model's history is its write-ahead log: the engine holds what the history of its server
+// holds, and what clients commit on it is added to that history before they hear of it.
+//
+// E1. A commit that a client was told of is in the history of the server that took it.
+// E2. A replica's engine never holds a row that its history does not have: it shows what has been replayed, and no more.
+// E3. An engine is a copy and may be thrown away at any time: it is made again from the history.
+// E4. One client's transaction at a time. While it lasts the application's commits go on; they are made real after it, and no lock of
+//     it holds them up.
+
+/** Rows of the history that are applied at once. */
+const ROWS_AT_ONCE = 5_000;
+
+/** Any moment will do for a row that is taken back. */
+const PROBED_AT = instant(0);
+
+/** What the sandbox itself has done is written by it, and not by a client. */
+const OURSELVES: Writer = { user: ROLES.administrator, application: 'sandbox' };
+
+interface Running {
+  readonly engine: Engine;
+  /** Which history it is a copy of. */
+  readonly history: History;
+  applier: Applier;
+  /** How many rows of the history it has. */
+  applied: number;
+  /** Rows beyond those that it has as well: what its own clients committed. */
+  readonly own: Set<number>;
+  mode: EngineMode | undefined;
+  fingerprint: string;
+  position: string;
+  sequences: ReadonlyMap<string, number>;
+}
+
+/** A client's session on it. */
+export interface DatabaseSession {
+  /** What the server answers. Throws when the session is over, because the database was made anew. */
+  send(messages: Uint8Array): Promise<Uint8Array>;
+  end(): Promise<void>;
+}
+
+/** The engine of one instance, started when it is first asked. */
+export class InstanceDatabase {
+  readonly #kind: EngineKind;
+  readonly #servers: SqlServers;
+  readonly #images: Images;
+  readonly #name: string;
+  readonly #turns = new Turns();
+  #running: Running | undefined;
+  #closed = false;
+
+  constructor(parts: {
+    readonly kind: EngineKind;
+    readonly servers: SqlServers;
+    readonly images: Images;
+    readonly name: string;
+  }) {
+    this.#kind = parts.kind;
+    this.#servers = parts.servers;
+    this.#images = parts.images;
+    this.#name = parts.name;
+  }
+
+  /** Works on the engine by ourselves, in a turn of its own; what that commits is captured like a client's. */
+  work<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.#turns.during(async () => {
+      const running = await this.#current();
+      try {
+        return await work(running.engine);
+      } finally {
+        await this.#settle(running, OURSELVES);
+      }
+    });
+  }
+
+  /** Opens a client's session. */
+  async connect(identity: Omit<SessionIdentity, 'settings'>): Promise<DatabaseSession> {
+    const opened = await this.#turns.during(async () => {
+      const running = await this.#current();
+      const settings = { default_transaction_read_only: running.mode === 'primary' ? 'off' : 'on' };
+      return { running, session: await running.engine.connect({ ...identity, settings }) };
+    });
+    const me = {};
+    const writer = { user: identity.user, application: identity.application };
+    return {
+      send: async (messages) => {
+        if (await this.#turns.take(me)) await this.#begin(opened.running, me);
+        let idle = true;
+        try {
+          const said = await this.#send(opened.running, opened.session, messages);
+          idle = isIdle(said);
+          if (idle) await this.#settle(opened.running, writer);
+          return said;
+        } finally {
+          if (idle) this.#turns.give(me);
+        }
+      },
+      end: async () => {
+        await this.#turns.take(me);
+        try {
+          await opened.session.end();
+          if (this.#running === opened.running) await this.#settle(opened.running, writer);
+        } finally {
+          this.#turns.give(me);
+        }
+      },
+    };
+  }
+
+  /** Ends the engine; a later question starts another. */
+  async discard(): Promise<void> {
+    await this.#turns.during(() => this.#end());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#end();
+  }
+
+  async #begin(running: Running, me: object): Promise<void> {
+    try {
+      if ((await this.#current()) !== running) throw new SqlError('57P01', 'the database was made anew');
+    } catch (error) {
+      this.#turns.give(me);
+      throw error;
+    }
+  }
+
+  async #send(running: Running, session: EngineSession, messages: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await session.send(messages);
+    } catch (error) {
+      // An engine that fails otherwise than by refusing a statement is of no more use (E3).
+      if (this.#running === running) await this.#end();
+      throw error;
+    }
+  }
+
+  async #end(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.engine.close();
+  }
+
+  /** The engine, holding what the history holds now, and answering as what its server is now. */
+  async #current(): Promise<Running> {
+    if (this.#closed) throw new SqlError('57P01', 'the sandbox has ended');
+    const server = this.#servers.server(this.#name);
+    if (server === undefined) throw new SqlError('08006', `there is no server ${this.#name}`);
+    if (this.#running !== undefined && this.#running.history !== server.history) await this.#end();
+    this.#running ??= await this.#start(server.history);
+    await this.#catchUp(this.#running);
+    // It may have been made anew by that.
+    const running = this.#running;
+    const mode = modeOf(server);
+    if (running.mode !== mode) {
+      await setMode(running.engine, mode);
+      running.mode = mode;
+      await this.#remember(running);
+    }
+    return running;
+  }
+
+  async #start(history: History): Promise<Running> {
+    const image = this.#images.newestIn(history);
+    const engine = await this.#kind.start(image?.bytes);
+    if (image === undefined && history.base === 'reference') await layFoundation(engine);
+    await installCapture(engine);
+    const running: Running = {
+      engine,
+      history,
+      applier: new Applier(engine),
+      applied: image?.covers ?? history.oldest(),
+      own: new Set(image === undefined ? [] : [image.index, ...image.before]),
+      mode: undefined,
+      fingerprint: '',
+      position: '',
+      sequences: new Map(),
+    };
+    await this.#catchUp(running);
+    await this.#remember(running);
+    return running;
+  }
+
+  /** Makes real what has been committed or replayed since the last time. */
+  async #catchUp(running: Running): Promise<void> {
+    const { history, own } = running;
+    if (running.applied >= history.count()) return;
+    const image = this.#images.newestIn(history, running.applied, own);
+    // What another server committed as an image is taken as one: nothing before it matters any more.
+    if (image !== undefined) return await this.#beginAgain(running);
+    while (running.applied < history.count()) {
+      const until = Math.min(running.applied + ROWS_AT_ONCE, history.count());
+      const changes: RowChange[] = [];
+      for (let index = running.applied; index < until; index++) {
+        const row = history.row(index);
+        if (row !== undefined && !own.delete(index)) changes.push(...changesOf(row));
+      }
+      await running.applier.apply(changes);
+      running.applied = until;
+    }
+    await this.#remember(running);
+  }
+
+  async #beginAgain(running: Running): Promise<void> {
+    await running.engine.close();
+    this.#running = await this.#start(running.history);
+  }
+
+  /** After a client's turn: what it committed goes into the history (E1), and what a replica should not have is thrown away. */
+  async #settle(running: Running, writer: Writer): Promise<void> {
+    const { engine, history, own } = running;
+    const position = await logPosition(engine);
+    if (position === running.position) return;
+    const captured = running.mode === 'primary' ? await takeCaptured(engine) : [];
+    const now = await fingerprint(engine);
+    const server = this.#servers.server(this.#name);
+    if (now !== running.fingerprint && running.mode !== 'primary') return await this.#end();
+    if (server === undefined || server.history !== history || running.mode !== 'primary') {
+      running.position = await logPosition(engine);
+      return;
+    }
+    if (now !== running.fingerprint || captured.some(({ whole }) => whole)) {
+      await installCapture(engine);
+      const image = await engine.image();
+      const known = await this.#whatItHolds(engine);
+      own.add(history.count());
+      const content = {
+        kind: 'image',
+        writer,
+        image: this.#images.keep(image),
+        covers: running.applied,
+        ...known,
+      } as const;
+      // Own rows that are in the image as well as what the history had when it was made.
+      this.#images.mark(content.image, [...own]);
+      this.#servers.commit(server, content);
+      running.applier = new Applier(engine);
+    } else {
+      for (const { writer: who, changes } of captured) {
+        own.add(history.count());
+        this.#servers.commit(server, { kind: 'transaction', writer: who, changes });
+      }
+      await this.#captureSequences(running, server, writer);
+    }
+    await this.#remember(running);
+  }
+
+  /** Sequences are used even by what is rolled back. */
+  async #captureSequences(running: Running, server: SqlServer, writer: Writer): Promise<void> {
+    const found = await sequences(running.engine);
+    const changes = [...found].flatMap(([sequence, value]): RowChange[] =>
+      running.sequences.get(sequence) === value ? [] : [{ kind: 'sequence', sequence, value }],
+    );
+    running.sequences = found;
+    if (changes.length === 0) return;
+    running.own.add(running.history.count());
+    this.#servers.commit(server, { kind: 'transaction', writer, changes });
+  }
+
+  async #remember(running: Running): Promise<void> {
+    running.fingerprint = await fingerprint(running.engine);
+    running.sequences = await sequences(running.engine);
+    running.position = await logPosition(running.engine);
+  }
+
+  /** What the model has to know of a database that has become another one. */
+  async #whatItHolds(engine: Engine): Promise<{
+    readonly applications: readonly string[];
+    readonly refusals: Readonly<Record<string, string>>;
+  }> {
+    const applications = await engine
+      .query('select request_id from public.documents')
+      .then((rows) => rows.map((row) => z.object({ request_id: z.string() }).parse(row).request_id))
+      .catch(() => []);
+    const refusals: Record<string, string> = {};
+    for (const [index] of TENANTS.entries()) {
+      const why = await refusalOf(engine, `probe/${index}`);
+      if (why !== undefined) refusals[tenantOf(`probe/${index}`)] = why;
+    }
+    return { applications, refusals };
+  }
+}
+
+const modeOf = (server: SqlServer): EngineMode => {
+  if (server.role() === 'replica') return 'replica';
+  return server.acceptsWrites() ? 'primary' : 'readOnly';
+};
+
+/** The reference schema and its tenants. */
+async function layFoundation(engine: Engine): Promise<void> {
+  const statements = [...TABLES.map(({ ddl }) => ddl), ...INDEXES].join('; ');
+  await engine.execute(`set role ${ROLES.application}; ${statements}; reset role`);
+  for (const { id, name } of TENANTS)
+    await engine.query('insert into tenants (id, name) values (($1::text)::uuid, $2)', [id, name]);
+}
+
+/** Tries the application's transaction and takes it back; why the server refuses it, or `undefined`. */
+async function refusalOf(engine: Engine, id: string): Promise<string | undefined> {
+  await engine.execute('begin');
+  try {
+    // Negative numbers are nobody's.
+    for (const change of documentChanges(id, PROBED_AT, -1)) {
+      if (change.kind !== 'insert') continue;
+      const columns = Object.keys(change.row).join(', ');
+      await engine.query(
+        `insert into public.${change.table} (${columns}) select ${columns} from jsonb_populate_record(null::public.${change.table}, ($1::text)::jsonb)`,
+        [JSON.stringify(change.row)],
+      );
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof SqlError) return error.message;
+    throw error;
+  } finally {
+    await engine.execute('rollback');
+  }
+}

@@ -1,0 +1,190 @@
+import { Worker } from 'node:worker_threads';
+import { z } from 'zod';
+import { REFERENCE } from '../world/reference-system.ts';
+import {
+  type Engine,
+  type EngineImage,
+  type EngineKind,
+  type EngineRow,
+  type EngineSession,
+  ROLES,
+  type SessionIdentity,
+  SqlError,
+} from './engine.ts';
+import { isIdle } from './wire.ts';
+
+// PGlite: PostgreSQL compiled to WebAssembly, one process with one session. Several clients share that session in turns, so what
+// belongs to a session is put away when another client's turn comes and laid out again when it returns.
+//
+// G1. Kept for each client: its login and its settings (SET). Lost at a turn of somebody else: prepared statements with a name,
+//     temporary tables, cursors held beyond a transaction, advisory locks.
+// G2. Between turns nothing is in a transaction: a turn ends only where the server is idle.
+
+const reply = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('answer'), value: z.unknown() }),
+  z.object({ kind: z.literal('failure'), code: z.string(), message: z.string() }),
+]);
+const bytes = z.instanceof(Uint8Array);
+const rowsWire = z.array(z.record(z.string(), z.unknown()));
+const settingsWire = z.array(z.object({ name: z.string(), setting: z.string() }));
+
+/** A thread that answers one request after the other. */
+class Thread {
+  readonly #worker: Worker;
+  #waiting: { readonly done: (value: unknown) => void; readonly fail: (error: Error) => void }[] = [];
+  #ended: Error | undefined;
+  readonly ready: Promise<unknown>;
+
+  constructor(database: string, image: EngineImage | undefined) {
+    this.#worker = new Worker(new URL('./pglite-thread.ts', import.meta.url), {
+      workerData: { database, image },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    this.ready = new Promise((done, fail) => this.#waiting.push({ done, fail }));
+    this.#worker.on('message', (message: unknown) => {
+      const said = reply.parse(message);
+      const next = this.#waiting.shift();
+      if (said.kind === 'answer') next?.done(said.value);
+      else next?.fail(new SqlError(said.code, said.message));
+    });
+    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('exit', () => this.#end(new Error('the engine has ended')));
+  }
+
+  ask(request: { readonly kind: string; readonly [name: string]: unknown }): Promise<unknown> {
+    return new Promise((done, fail) => {
+      if (this.#ended !== undefined) return fail(this.#ended);
+      this.#waiting.push({ done, fail });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { fail } of waiting) fail(error);
+  }
+}
+
+class PgliteSession implements EngineSession {
+  readonly identity: SessionIdentity;
+  readonly #engine: PgliteEngine;
+  /** Settings that differ from the default, while another session has its turn. */
+  settings: readonly { readonly name: string; readonly setting: string }[];
+
+  constructor(engine: PgliteEngine, identity: SessionIdentity) {
+    this.#engine = engine;
+    this.identity = identity;
+    const settings = Object.entries(identity.settings).map(([name, setting]) => ({ name, setting }));
+    this.settings = [{ name: 'application_name', setting: identity.application }, ...settings];
+  }
+
+  send(messages: Uint8Array): Promise<Uint8Array> {
+    return this.#engine.sendFor(this, messages);
+  }
+
+  end(): Promise<void> {
+    return this.#engine.endOf(this);
+  }
+}
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+class PgliteEngine implements Engine {
+  readonly #thread: Thread;
+  /** Whose the one session is; `undefined` when it is our own. */
+  #holder: PgliteSession | undefined;
+  #idle = true;
+
+  constructor(thread: Thread) {
+    this.#thread = thread;
+  }
+
+  async query(sql: string, parameters: readonly string[] = []): Promise<readonly EngineRow[]> {
+    await this.#takeOver();
+    return rowsWire.parse(await this.#thread.ask({ kind: 'query', sql, parameters: [...parameters] }));
+  }
+
+  async execute(sql: string): Promise<void> {
+    await this.#takeOver();
+    await this.#thread.ask({ kind: 'execute', sql });
+  }
+
+  async connect(identity: SessionIdentity): Promise<EngineSession> {
+    return new PgliteSession(this, identity);
+  }
+
+  async image(): Promise<EngineImage> {
+    await this.#takeOver();
+    return bytes.parse(await this.#thread.ask({ kind: 'image' }));
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.terminate();
+  }
+
+  async sendFor(session: PgliteSession, messages: Uint8Array): Promise<Uint8Array> {
+    if (this.#holder !== session) {
+      await this.#takeOver();
+      const set = session.settings.map(({ name, setting }) => `${literal(name)}, ${literal(setting)}`);
+      const settings = set.map((one) => `select set_config(${one}, false)`).join('; ');
+      await this.#thread.ask({
+        kind: 'execute',
+        sql: `set session authorization ${session.identity.user}; ${settings}`,
+      });
+      this.#holder = session;
+    }
+    const said = bytes.parse(await this.#thread.ask({ kind: 'raw', messages }));
+    this.#idle = isIdle(said);
+    return said;
+  }
+
+  async endOf(session: PgliteSession): Promise<void> {
+    if (this.#holder !== session) return;
+    if (!this.#idle) await this.#thread.ask({ kind: 'execute', sql: 'rollback' });
+    this.#idle = true;
+  }
+
+  /** Puts a client's session away (G1). */
+  async #takeOver(): Promise<void> {
+    const holder = this.#holder;
+    if (holder === undefined) return;
+    const sql = `select name, setting from pg_settings where source = 'session' and context in ('user', 'superuser')`;
+    holder.settings = settingsWire.parse(await this.#thread.ask({ kind: 'query', sql, parameters: [] }));
+    this.#holder = undefined;
+    // PGlite's own login is `postgres`; DEFAULT does not bring it back there.
+    const reset = 'close all; set session authorization postgres; reset role; reset all; deallocate all; discard temp';
+    await this.#thread.ask({ kind: 'execute', sql: reset });
+  }
+}
+
+/** Engines of PGlite. The first one of a process makes a database, and the others begin with a copy of it. */
+export class PgliteKind implements EngineKind {
+  readonly name = 'PGlite';
+  #blank: Promise<EngineImage> | undefined;
+
+  async start(image: EngineImage | undefined): Promise<Engine> {
+    this.#blank ??= makeBlank();
+    const thread = new Thread(REFERENCE.database, image ?? (await this.#blank));
+    await thread.ready;
+    return new PgliteEngine(thread);
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function makeBlank(): Promise<EngineImage> {
+  const thread = new Thread('postgres', undefined);
+  await thread.ready;
+  const engine = new PgliteEngine(thread);
+  await engine.execute(`create role ${ROLES.application} login`);
+  await engine.execute(`create database ${REFERENCE.database} owner ${ROLES.application}`);
+  const image = await engine.image();
+  await engine.close();
+  return image;
+}
