@@ -85,7 +85,7 @@ async function byScript(
 }
 
 async function follow(name: string, { sandbox: { facts } }: Stage): Promise<void> {
-  const { stdout } = sandboxEnv(facts);
+  const { stdout } = await sandboxEnv(facts);
   const tools = [...stdout.matchAll(/^export (\w+)='([^']*)'$/gm)].map(([, name = '', value = '']) => [name, value]);
   const { endpoints } = parse(readFileSync(facts.config, 'utf8')) as {
     readonly endpoints: { readonly hosts: Readonly<Record<string, string>> };

@@ -26,6 +26,7 @@ interface Running {
   readonly seed: number;
   readonly regions: 1 | 2;
   readonly engines: 'embedded' | 'google';
+  readonly postgres: 'embedded' | 'local';
   readonly verbose?: boolean;
 }
 
@@ -57,6 +58,12 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .option(
+    '--postgres <which>',
+    'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
+    postgres,
+    'embedded',
+  )
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & Running & { idle?: boolean }) =>
     run(async () =>
@@ -73,6 +80,12 @@ const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` 
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .option(
+    '--postgres <which>',
+    'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
+    postgres,
+    'embedded',
+  )
   .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & Running) =>
     run(async () =>
@@ -296,6 +309,11 @@ function whole(text: string): number {
 function engines(text: string): 'embedded' | 'google' {
   if (text === 'embedded' || text === 'google') return text;
   throw new InvalidArgumentError('embedded or google is wanted');
+}
+
+function postgres(text: string): 'embedded' | 'local' {
+  if (text === 'embedded' || text === 'local') return text;
+  throw new InvalidArgumentError('embedded or local is wanted');
 }
 
 function oneOrTwo(text: string): 1 | 2 {

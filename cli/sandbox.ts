@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { FunctionName } from '../shared/system/names.ts';
 import { type Sandbox, startSandbox } from '../sandbox/host/sandbox.ts';
 import type { OutputLine } from '../sandbox/host/function-process.ts';
@@ -15,6 +16,7 @@ export interface RunOptions {
   readonly seed: number;
   readonly regions: 1 | 2;
   readonly engines: 'embedded' | 'google';
+  readonly postgres: 'embedded' | 'local';
   /** Plays the database story once before it stays up. */
   readonly story: boolean;
   readonly json: boolean;
@@ -78,8 +80,23 @@ The sandbox is up: the simulated cloud at ${facts.google}, its cluster at ${fact
 ${copies.regions().length === 1 ? '' : '         ./dr break control-region (our functions in one region end; those of the other go on)\n'}  tools  eval "$(./dr sandbox env)" && gcloud sql instances list && kubectl get pods
 Ctrl-C ends it and every process that it started.`;
 
-/** `./dr sandbox env`: the variables that point gcloud and kubectl at the sandbox (docs/sandbox.md). */
-export function sandboxEnv(facts: Facts): Ending {
+const addressesWire = z.object({
+  ports: z.record(z.string(), z.number()),
+  passwords: z.string(),
+  database: z.string(),
+  user: z.string(),
+  primary: z.string(),
+});
+
+/** `PGPORT_CODITECT_DMS_DB_REPLICA` for `coditect-dms-db-replica`. */
+const portVariable = (instance: string): string => `PGPORT_${instance.toUpperCase().replaceAll('-', '_')}`;
+
+/**
+ * `./dr sandbox env`: the variables that point gcloud, kubectl and psql at the sandbox (docs/sandbox.md). psql finds the instance that
+ * the application uses, and every other one by its port.
+ */
+export async function sandboxEnv(facts: Facts): Promise<Ending> {
+  const databases = addressesWire.parse(await control(facts, 'GET', '/databases'));
   const base = `${facts.google}/`;
   const apis = ['SQL', 'CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING', 'PUBSUB', 'MONITORING', 'STORAGE'];
   const variables: readonly (readonly [string, string])[] = [
@@ -95,6 +112,13 @@ export function sandboxEnv(facts: Facts): Ending {
     ['CLOUDSDK_PROXY_ADDRESS', '127.0.0.1'],
     ['CLOUDSDK_PROXY_PORT', String(facts.proxyPort)],
     ['KUBECONFIG', facts.kubeconfig],
+    ['PGHOST', '127.0.0.1'],
+    ['PGPORT', String(databases.ports[databases.primary] ?? '')],
+    ['PGDATABASE', databases.database],
+    ['PGUSER', databases.user],
+    ['PGPASSFILE', databases.passwords],
+    ['PGSSLMODE', 'disable'],
+    ...Object.entries(databases.ports).map(([instance, port]) => [portVariable(instance), String(port)] as const),
   ];
   return { exitCode: 0, stdout: variables.map(([name, value]) => `export ${name}='${value}'\n`).join(''), stderr: '' };
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { toIso } from '../../shared/core/time.ts';
+import { parseInstant, toIso } from '../../shared/core/time.ts';
 import type { Load } from '../load/load.ts';
 import { json, type Route } from '../http/router.ts';
 import { BreakRefused } from '../world/disasters.ts';
 import { FAULTS } from '../world/fault-catalogue.ts';
 import { ApiError } from '../world/kernel.ts';
 import type { World } from '../world/world.ts';
+import type { SandboxDatabases } from './databases.ts';
 import type { FunctionCopies } from './function-copies.ts';
 import type { Messaging } from './messaging.ts';
 import type { NoticeBoard } from './notice-board.ts';
@@ -20,6 +21,7 @@ export interface ControlParts {
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
   readonly copies: FunctionCopies;
+  readonly databases: SandboxDatabases;
   /** E-mail of the person that the sandbox signs in, and the audience of its id tokens. */
   readonly operator: string;
   readonly approve: string;
@@ -32,7 +34,7 @@ const killWire = z.strictObject({ function: z.string(), region: z.string().optio
 
 /** Routes of the control server. */
 export function controlRoutes(parts: ControlParts): readonly Route[] {
-  const { world, load, messaging, board, copies } = parts;
+  const { world, load, messaging, board, copies, databases } = parts;
   return [
     { method: 'GET', pattern: /\/faults/, handle: () => json({ faults: FAULTS, active: world.disasters.active() }) },
     { method: 'POST', pattern: /\/break/, handle: (request) => refusing(() => breakIt(world, request.body)) },
@@ -77,6 +79,16 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       },
     },
     { method: 'GET', pattern: /\/loss/, handle: (request) => json(lossOn(world, load, request.query.get('failedAt'))) },
+    { method: 'GET', pattern: /\/databases/, handle: async () => json(await databases.addresses()) },
+    {
+      // The same as `/loss`, counted by SQL on the database that the application uses.
+      method: 'GET',
+      pattern: /\/rows/,
+      handle: async (request) => {
+        const documents = await databases.documents(world.primaryInUse());
+        return json(lossOn(world, load, request.query.get('failedAt'), (id) => documents.has(id)));
+      },
+    },
     {
       // Who sits at the sandbox plays the on-call engineer; in the cloud `gcloud auth print-identity-token` does this.
       method: 'GET',
@@ -110,14 +122,15 @@ function mendIt(world: World, body: unknown) {
 }
 
 /** What the load is missing on the primary in use, by the rows that are there (decisions.md 24). */
-function lossOn(world: World, load: Load, failedAt: string | null) {
-  const primary = world.primaryInUse();
-  const at = failedAt === null ? undefined : Date.parse(failedAt);
-  const loss = load.loss(
-    (id) => world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true,
-    at as Parameters<Load['loss']>[1],
-  ); // milliseconds since the epoch
-  return { primary, ...loss };
+function lossOn(
+  world: World,
+  load: Load,
+  failedAt: string | null,
+  has = (id: string): boolean =>
+    world.sql.fleet.servers.server(world.primaryInUse())?.history.hasApplicationRow(id) === true,
+) {
+  const at = failedAt === null ? undefined : parseInstant(failedAt);
+  return { primary: world.primaryInUse(), ...load.loss(has, at) };
 }
 
 function refusing<T>(work: () => T): T {

@@ -22,6 +22,7 @@ import { SERVICES } from '../world/reference-world.ts';
 import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { controlRoutes } from './control.ts';
+import { type PostgresChoice, SandboxDatabases } from './databases.ts';
 import { embeddedEngines, startGoogleEngines } from './engines.ts';
 import { freePort } from './free-port.ts';
 import { FunctionCopies } from './function-copies.ts';
@@ -49,6 +50,8 @@ export interface SandboxOptions {
   readonly seed: number;
   /** What holds state and messages: the engines of this machine, unless given, or Google's own emulators. */
   readonly engines?: 'embedded' | 'google';
+  /** What executes SQL on the instances: PGlite, unless given. */
+  readonly postgres?: PostgresChoice;
   /** How many control regions run a copy of every function: 1 unless given. */
   readonly regions?: 1 | 2;
   /** How late and how often messages come, where it is not as Pub/Sub is on a bad day. */
@@ -84,6 +87,7 @@ export interface Sandbox {
   readonly world: World;
   readonly clock: ScaledClock;
   readonly load: Load;
+  readonly databases: SandboxDatabases;
   readonly messaging: Messaging;
   readonly board: NoticeBoard;
   /** The first region's copies. */
@@ -197,6 +201,8 @@ async function start(
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }
+  const databases = new SandboxDatabases(world, options.postgres ?? 'embedded', directory);
+  stops.push(() => databases.close());
   const front = async (service: string): Promise<string> =>
     base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
   const board = new NoticeBoard();
@@ -275,6 +281,7 @@ async function start(
       messaging,
       board,
       copies,
+      databases,
       operator: ON_CALL,
       approve: base(home.approve),
       shutDown: () => shutDown(),
@@ -325,7 +332,7 @@ async function start(
   const onShutDown = (listener: () => void): void => {
     shutDown = listener;
   };
-  return { facts, world, clock, load, messaging, board, functions, copies, onShutDown, stop };
+  return { facts, world, clock, load, databases, messaging, board, functions, copies, onShutDown, stop };
 }
 
 /** Which keys a function may have: only `notify` can sign, only `approve` makes forms. */

@@ -1,3 +1,5 @@
+import type { DumpRequest } from '../world/sql-contents.ts';
+
 // A real PostgreSQL behind one instance: whatever executes SQL. Two kinds exist, PGlite in a thread of its own and a local server.
 
 /** A row as a driver returns it. */
@@ -41,6 +43,8 @@ export interface Engine {
   execute(sql: string): Promise<void>;
   connect(identity: SessionIdentity): Promise<EngineSession>;
   image(): Promise<EngineImage>;
+  /** The text of `pg_dump`. Throws `SqlError`. */
+  dump(request: Extract<DumpRequest, { readonly kind: 'sql' }>): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DatabaseImage, History } from '../world/sql-rows.ts';
 import type { EngineImage } from './engine.ts';
 
@@ -12,21 +15,22 @@ export interface FoundImage {
   readonly before: readonly number[];
 }
 
-/** Images of databases, which histories only name. Each is some tens of megabytes; they are kept until the sandbox ends. */
+/** Images of databases, which histories only name. Each is some tens of megabytes: they lie in files until the sandbox ends. */
 export class Images {
-  readonly #bytes = new Map<string, EngineImage>();
   readonly #before = new Map<string, readonly number[]>();
+  #folder: string | undefined;
 
-  /** Keeps an image; its name. */
-  keep(bytes: EngineImage): string {
-    const name = `image-${this.#bytes.size + 1}`;
-    this.#bytes.set(name, bytes);
+  /** Keeps an image; its name. `before`: which rows it holds besides the first ones. */
+  keep(bytes: EngineImage, before: readonly number[]): string {
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'dr-images-'));
+    const name = `image-${this.#before.size + 1}`;
+    writeFileSync(join(this.#folder, name), bytes);
+    this.#before.set(name, before);
     return name;
   }
 
-  /** Notes which rows an image holds besides the first ones. */
-  mark(name: string, before: readonly number[]): void {
-    this.#before.set(name, before);
+  close(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /** The newest image of a history at or after a row, other than those that are skipped. */
@@ -41,7 +45,8 @@ export class Images {
   }
 
   #found({ image, covers }: DatabaseImage, index: number): FoundImage | undefined {
-    const bytes = this.#bytes.get(image);
-    return bytes === undefined ? undefined : { bytes, index, covers, before: this.#before.get(image) ?? [] };
+    const before = this.#before.get(image);
+    if (before === undefined || this.#folder === undefined) return undefined;
+    return { bytes: readFileSync(join(this.#folder, image)), index, covers, before };
   }
 }

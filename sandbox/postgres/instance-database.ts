@@ -95,8 +95,14 @@ export class InstanceDatabase {
     });
   }
 
-  /** Opens a client's session. */
-  async connect(identity: Omit<SessionIdentity, 'settings'>): Promise<DatabaseSession> {
+  /**
+   * Opens a client's session. Its turns end where it is idle, or, with `inOneTurn`, when the session ends: its commits reach the
+   * history together then, which a script with many definitions needs.
+   */
+  async connect(
+    identity: Omit<SessionIdentity, 'settings'>,
+    { inOneTurn = false }: { readonly inOneTurn?: boolean } = {},
+  ): Promise<DatabaseSession> {
     const opened = await this.#turns.during(async () => {
       const running = await this.#current();
       const settings = { default_transaction_read_only: running.mode === 'primary' ? 'off' : 'on' };
@@ -107,14 +113,14 @@ export class InstanceDatabase {
     return {
       send: async (messages) => {
         if (await this.#turns.take(me)) await this.#begin(opened.running, me);
-        let idle = true;
+        let over = true;
         try {
           const said = await this.#send(opened.running, opened.session, messages);
-          idle = isIdle(said);
-          if (idle) await this.#settle(opened.running, writer);
+          over = isIdle(said) && !inOneTurn;
+          if (over) await this.#settle(opened.running, writer);
           return said;
         } finally {
-          if (idle) this.#turns.give(me);
+          if (over) this.#turns.give(me);
         }
       },
       end: async () => {
@@ -247,15 +253,9 @@ export class InstanceDatabase {
       const image = await engine.image();
       const known = await this.#whatItHolds(engine);
       own.add(history.count());
-      const content = {
-        kind: 'image',
-        writer,
-        image: this.#images.keep(image),
-        covers: running.applied,
-        ...known,
-      } as const;
-      // Own rows that are in the image as well as what the history had when it was made.
-      this.#images.mark(content.image, [...own]);
+      // Own rows are in the image as well as what the history had when the client's turn began.
+      const name = this.#images.keep(image, [...own]);
+      const content = { kind: 'image', writer, image: name, covers: running.applied, ...known } as const;
       this.#servers.commit(server, content);
       running.applier = new Applier(engine);
     } else {

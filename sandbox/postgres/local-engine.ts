@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { z } from 'zod';
+import type { DumpRequest } from '../world/sql-contents.ts';
 import { REFERENCE } from '../world/reference-system.ts';
 import {
   type Engine,
@@ -192,6 +193,13 @@ class LocalEngine implements Engine {
 
   image(): Promise<EngineImage> {
     return this.#run(['pg_dump', '--format=custom', ...this.#where()]);
+  }
+
+  async dump({ tables, what }: Extract<DumpRequest, { readonly kind: 'sql' }>): Promise<string> {
+    const only = { everything: [], schemaOnly: ['--schema-only'], dataOnly: ['--data-only'] }[what];
+    const wanted = tables.map((table) => `--table=${table}`);
+    const options = ['--no-owner', '--no-privileges', ...only, ...wanted];
+    return Buffer.from(await this.#run(['pg_dump', ...options, ...this.#where()])).toString('utf8');
   }
 
   async restore(image: EngineImage): Promise<void> {

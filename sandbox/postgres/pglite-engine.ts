@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
+import type { DumpRequest } from '../world/sql-contents.ts';
 import { REFERENCE } from '../world/reference-system.ts';
 import {
   type Engine,
@@ -11,6 +12,7 @@ import {
   type SessionIdentity,
   SqlError,
 } from './engine.ts';
+import { writePlainDump } from './plain-dump.ts';
 import { isIdle } from './wire.ts';
 
 // PGlite: PostgreSQL compiled to WebAssembly, one process with one session. Several clients share that session in turns, so what
@@ -122,6 +124,10 @@ class PgliteEngine implements Engine {
   async image(): Promise<EngineImage> {
     await this.#takeOver();
     return bytes.parse(await this.#thread.ask({ kind: 'image' }));
+  }
+
+  dump(request: Extract<DumpRequest, { readonly kind: 'sql' }>): Promise<string> {
+    return writePlainDump(this, request);
   }
 
   async close(): Promise<void> {

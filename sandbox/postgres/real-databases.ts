@@ -33,6 +33,7 @@ export class RealDatabases {
   async close(): Promise<void> {
     for (const database of this.#databases.values()) await database.close();
     this.#databases.clear();
+    this.#images.close();
     await this.#kind.close();
   }
 }
