@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { toIso } from '../../shared/core/time.ts';
 import type { Caller } from '../world/caller.ts';
 import { ApiError, type ApiOutcome } from '../world/kernel.ts';
 import type { Project } from '../world/project.ts';
@@ -46,6 +47,13 @@ function reading(project: Project, admin: SqlAdmin, routes: RouteMaker): readonl
     ),
     routes.read(INSTANCE, [], (caller, { instance }) =>
       answer(admin.get(caller, instance), (found) => instanceJson(project, found)),
+    ),
+    routes.read(`${INSTANCE}/getLatestRecoveryTime`, [], (caller, { instance }) =>
+      answer(admin.recoveryWindow(caller, instance), ({ earliest, latest }) => ({
+        kind: 'sql#getLatestRecoveryTime',
+        earliestRecoveryTime: toIso(earliest),
+        latestRecoveryTime: toIso(latest),
+      })),
     ),
     routes.read('/operations', ['instance', 'maxResults', 'pageToken', 'filter'], (caller, { query }) =>
       answer(admin.operations(caller, query['instance']), (all) => {

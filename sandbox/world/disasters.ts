@@ -140,6 +140,17 @@ export class Disasters {
         this.#forgetLater(name, instance);
         return { resolved: instance, mend: () => {} };
       }
+      case 'data-corruption': {
+        const instance = this.#instance(target);
+        const where = target === undefined ? this.#parts.primaryInUse : (): string => instance;
+        return { resolved: instance, mend: sql.rowDisasters.corrupt(where) };
+      }
+      case 'mass-delete': {
+        const instance = this.#instance(target);
+        const outcome = sql.rowDisasters.massDelete(instance, variant === 'table' ? 'table' : 'tenant');
+        if ('refused' in outcome) throw new BreakRefused(`${instance} refuses: ${outcome.refused}`);
+        return { resolved: instance, mend: () => {} };
+      }
       case 'stop-not-carried-out': {
         const instance = this.#instance(target);
         sql.disasters.holdStops(instance, variant === 'doneWithoutEffect' ? 'doneWithoutEffect' : 'runsForever');

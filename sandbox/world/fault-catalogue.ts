@@ -42,6 +42,16 @@ export const FAULTS = {
     target: 'an API; all by default',
     variants: [],
   },
+  'data-corruption': {
+    does: 'A job (`bulk-import`) writes nonsense over the newest documents until it is mended; what it wrote stays.',
+    target: 'an instance; the primary in use by default, whichever that is',
+    variants: [],
+  },
+  'mass-delete': {
+    does: 'Somebody at psql deletes all documents of one customer, or of all. Mending brings nothing back.',
+    target: 'an instance; the primary in use by default',
+    variants: ['tenant', 'table'],
+  },
   'stop-not-carried-out': {
     does: 'Stopping the primary is accepted and not carried out.',
     target: 'an instance; the primary in use by default',

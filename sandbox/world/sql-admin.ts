@@ -5,7 +5,7 @@ import type { SqlChanges } from './sql-changes.ts';
 import type { SqlFleet } from './sql-fleet.ts';
 import type { BackupRun, InstanceDraft, SettingsPatch, SqlInstance } from './sql-instance.ts';
 import type { SqlOperation } from './sql-operations.ts';
-import type { SqlProvisioning } from './sql-provisioning.ts';
+import type { RecoveryWindow, SqlProvisioning } from './sql-provisioning.ts';
 import type { RestoreDraft, SqlRestore } from './sql-restore.ts';
 import type { ExportDraft, ImportDraft, SqlTransfers } from './sql-transfers.ts';
 
@@ -100,6 +100,11 @@ export class SqlAdmin {
   clone(caller: Caller, source: string, name: string, pointInTime: Instant | undefined): ApiOutcome<SqlOperation> {
     const change = (): SqlOperation => this.#provisioning.clone(source, name, pointInTime, caller.principal);
     return this.#write(caller, 'cloudsql.instances.clone', `instances/${source}:clone`, change);
+  }
+
+  recoveryWindow(caller: Caller, name: string): ApiOutcome<RecoveryWindow> {
+    const resource = `instances/${name}:latestRecoveryTime`;
+    return this.#read(caller, 'cloudsql.instances.get', resource, () => this.#provisioning.recoveryWindow(name));
   }
 
   delete(caller: Caller, name: string): ApiOutcome<SqlOperation> {

@@ -1,4 +1,4 @@
-import type { Instant } from '../../shared/core/time.ts';
+import { after, type Instant, instant, minutes, toIso } from '../../shared/core/time.ts';
 import { ApiError, type Principal } from './kernel.ts';
 import { serviceAccountOf, type SqlFleet } from './sql-fleet.ts';
 import { type BackupRun, type InstanceDraft, NO_BACKUPS, patched, type SqlInstance } from './sql-instance.ts';
@@ -12,6 +12,17 @@ import { SqlServer } from './sql-server.ts';
 const NAME = /^[a-z]([-a-z0-9]{0,96}[a-z0-9])?$/;
 
 const SOURCE_DOWN: OperationError = { code: 'INTERNAL_ERROR', message: 'The source instance is not available.' };
+
+const DAY_MS = 86_400_000;
+
+/** How often the log is archived [K: PostgreSQL archives a file when it is full, and Cloud SQL at least every few minutes]. */
+const ARCHIVED_EVERY = minutes(1);
+
+/** Moments between which data can be recovered, both included. */
+export interface RecoveryWindow {
+  readonly earliest: Instant;
+  readonly latest: Instant;
+}
 
 /** Creating, cloning, deleting, backing up. */
 export class SqlProvisioning {
@@ -39,6 +50,7 @@ export class SqlProvisioning {
     if (pointInTime !== undefined && pointInTime > fleet.clock.now()) {
       throw invalid('The requested point in time is in the future.');
     }
+    if (pointInTime !== undefined) this.#checkWindow(source, pointInTime);
     this.#addPending({ ...original, name, instanceType: 'CLOUD_SQL_INSTANCE', primary: undefined });
     return fleet.operations.submit({
       type: 'CLONE',
@@ -57,6 +69,29 @@ export class SqlProvisioning {
         },
       },
     });
+  }
+
+  /**
+   * Between which moments an instance can be cloned: from its oldest backup within the retention of the log, to the last log that was
+   * archived, a file a minute. Both stay known while the instance is down. Throws 400 without point-in-time recovery.
+   */
+  recoveryWindow(name: string): RecoveryWindow {
+    const fleet = this.#fleet;
+    const { pointInTimeRecoveryEnabled, transactionLogRetentionDays } =
+      fleet.instance(name).settings.backupConfiguration;
+    const history = fleet.servers.server(name)?.history;
+    if (!pointInTimeRecoveryEnabled) throw invalid('Point-in-time recovery is not enabled on the instance.');
+    const kept = after(fleet.clock.now(), -transactionLogRetentionDays * DAY_MS);
+    const backups = fleet.backups.flatMap(({ instance, endedAt, status }) =>
+      instance === name && status === 'SUCCESSFUL' && endedAt !== undefined ? [endedAt] : [],
+    );
+    const newest = history?.newestAt();
+    if (backups.length === 0 || newest === undefined) throw invalid('The instance has no point in time to recover to.');
+    const oldest = instant(Math.min(...backups));
+    return {
+      earliest: oldest > kept ? oldest : kept,
+      latest: instant(Math.floor(newest / ARCHIVED_EVERY) * ARCHIVED_EVERY),
+    };
   }
 
   delete(name: string, user: Principal): SqlOperation {
@@ -214,6 +249,12 @@ export class SqlProvisioning {
       throw invalid('Backups can not be enabled for read replicas.');
     }
     return { ...base, settings };
+  }
+
+  #checkWindow(source: string, moment: Instant): void {
+    const { earliest, latest } = this.recoveryWindow(source);
+    if (moment >= earliest && moment <= latest) return;
+    throw invalid(`The requested point in time is outside of ${toIso(earliest)} to ${toIso(latest)}.`);
   }
 
   #checkNew(name: string): void {

@@ -93,6 +93,11 @@ export class History {
     return this.#forgotten;
   }
 
+  /** When the last row was committed; `undefined` while there is none. */
+  newestAt(): Instant | undefined {
+    return this.#rows.at(-1)?.committedAt;
+  }
+
   /** The position of the last row, in bytes. */
   position(): number {
     return this.#position;

@@ -2,6 +2,7 @@ import type { Assumptions } from './assumptions.ts';
 import type { Kernel } from './kernel.ts';
 import type { Project } from './project.ts';
 import type { ReferenceInstance } from './reference-system.ts';
+import { RowDisasters } from './row-disasters.ts';
 import { SqlAdmin } from './sql-admin.ts';
 import { SqlChanges } from './sql-changes.ts';
 import { SqlInventory } from './sql-inventory.ts';
@@ -14,7 +15,7 @@ import { type Buckets, SqlTransfers } from './sql-transfers.ts';
 
 /**
  * Cloud SQL in one world: `admin` is the management API behind the door, `dataPlane` and `inventory` what the servers answer,
- * `disasters` what breaks, `fleet` the state behind all of them.
+ * `disasters` and `rowDisasters` what breaks, `fleet` the state behind all of them.
  */
 export interface Sql {
   readonly fleet: SqlFleet;
@@ -22,6 +23,7 @@ export interface Sql {
   readonly dataPlane: SqlDataPlane;
   readonly inventory: SqlInventory;
   readonly disasters: SqlDisasters;
+  readonly rowDisasters: RowDisasters;
 }
 
 /** Cloud SQL with the given instances, all of them healthy. */
@@ -42,5 +44,12 @@ export function createSql(options: {
   });
   const dataPlane = new SqlDataPlane(fleet, options.kernel.iam);
   const inventory = new SqlInventory(fleet, options.kernel.iam);
-  return { fleet, admin, dataPlane, inventory, disasters: new SqlDisasters(fleet, changes) };
+  return {
+    fleet,
+    admin,
+    dataPlane,
+    inventory,
+    disasters: new SqlDisasters(fleet, changes),
+    rowDisasters: new RowDisasters(fleet),
+  };
 }

@@ -82,18 +82,31 @@ export function hasPsql(): boolean {
   return found;
 }
 
-/** The real `psql`, which reads `input` as a person types it. */
-export async function psql(
-  port: number,
+/** What a program came to. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A real program of PostgreSQL, which reads `input` as a person types it. */
+export async function programs(
+  program: string,
   args: readonly string[],
-  input: string,
-): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const where = ['-X', '-A', '-t', '-h', '127.0.0.1', '-p', String(port), '-U', 'dms', '-d', 'dms'];
-  const child = spawn('psql', [...where, ...args], { env: { ...process.env, PGPASSWORD: PASSWORDS.dms } });
+  variables: Readonly<Record<string, string>>,
+  input = '',
+): Promise<Ended> {
+  const child = spawn(program, [...args], { env: { ...process.env, ...variables } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
   child.stdin.end(input);
   await once(child, 'close');
   return { status: child.exitCode, stdout, stderr };
+}
+
+/** The real `psql` at a port of these tests. */
+export function psql(port: number, args: readonly string[], input: string): Promise<Ended> {
+  const where = ['-X', '-A', '-t', '-h', '127.0.0.1', '-p', String(port), '-U', 'dms', '-d', 'dms'];
+  return programs('psql', [...where, ...args], { PGPASSWORD: PASSWORDS.dms }, input);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
-import { instant, seconds } from '../../shared/core/time.ts';
+import { instant } from '../../shared/core/time.ts';
 import { startSqlSandbox, tokenOf } from './sql-sandbox.ts';
 
 // The gcloud that people use, unchanged, against the sandbox on loopback.
@@ -112,7 +112,8 @@ const RATE = 600;
   it(
     'clones to a moment, creates a replica and lists backups',
     async () => {
-      const moment = new Date(clock.now() - seconds(1)).toISOString();
+      const asked = await gcloud(`instances get-latest-recovery-time ${PRIMARY} --format=value(latestRecoveryTime)`);
+      const moment = asked.out.trim();
       const cloned = await gcloud(`instances clone ${PRIMARY} recovery --point-in-time=${moment}`);
       expect(cloned).toMatchObject({ code: 0 });
       const created = await gcloud(
