@@ -250,7 +250,7 @@ verb('cancel', 'Close an incident (an authenticated request)')
 
 verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own approval (an authenticated request)')
   .argument('<incident>')
-  .argument('<wall>', 'accept-unknown-loss, accept-loss or accept-unfenced-primary')
+  .argument('<wall>', 'accept-unknown-loss, accept-loss, accept-unfenced-primary or hand-over-restore')
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .action((incident: string, wall: string, options: Shared & { reason: string }) =>
     operate(options, { verb: 'accept', incident, wall, reason: options.reason }),

@@ -71,6 +71,7 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
       [target, ...dependenciesOf(system, target)],
       { system, world, clock, chance: createSystemChance(), documents: store.documents },
       1,
+      { restores: runbook === 'backup-restore' },
     );
     const now = clock.now();
     const id = incidentId('inc-aaaaaaaaaa');

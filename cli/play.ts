@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { millis, showDuration, toIso } from '../shared/core/time.ts';
+import { type Instant, millis, showDuration, toIso } from '../shared/core/time.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
 import { tell, type TimelineLine } from '../shared/status/timeline.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
+import { publishCommand } from './commands.ts';
 import { decideByLinks, notices } from './person.ts';
 import { Follower, openForReading, sinceText } from './read-incidents.ts';
 import type { Check, Story } from './stories.ts';
@@ -41,15 +42,14 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     await wait(clock.toWall(CALM_MS));
     const follower = new Follower(store);
     await follower.next();
-    const broken = world.disasters.break(story.fault);
-    show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
+    const broken = await begin(story, sandbox, show);
     const person = approve(story.approvals ?? 1, sandbox, show);
     const deadline = clock.now() + story.withinMs;
     let state: IncidentState | undefined;
     let passed = story.passesAfterMs === undefined;
     while (clock.now() < deadline && state === undefined) {
       if (!passed && clock.now() >= broken.since + (story.passesAfterMs ?? 0)) {
-        world.disasters.mend(story.fault);
+        if (story.fault !== undefined) world.disasters.mend(story.fault);
         passed = true;
       }
       for (const { incident, fresh } of await follower.next()) {
@@ -107,12 +107,34 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
   }
 }
 
+/** What makes the story begin: something breaks, or a person asks for the runbook by hand. */
+async function begin(
+  { fault, asks, runbook }: Story,
+  { world, clock, facts }: Sandbox,
+  show: (event: StoryEvent) => void,
+): Promise<{ readonly since: Instant }> {
+  if (fault !== undefined) {
+    const broken = world.disasters.break(fault);
+    show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
+    return broken;
+  }
+  const since = clock.now();
+  const reason = asks ?? 'a drill';
+  await publishCommand(facts, { command: 'start', runbook, target: undefined, reason }, { json: true });
+  show({ kind: 'person', person: 'oncall', text: `./dr trigger ${runbook} --reason "${reason}"` });
+  return { since };
+}
+
 const isOver = (state: IncidentState, story: Story): boolean =>
   (state.phase.kind === 'resolved' ||
     state.phase.kind === 'dismissed' ||
-    (state.phase.kind === 'needsPerson' && state.run?.landing !== undefined)) &&
+    (state.phase.kind === 'needsPerson' && (state.run?.landing !== undefined || endsWithPeople(state, story)))) &&
   (state.run?.plan.runbook === story.runbook ||
     (state.phase.kind !== 'dismissed' && state.run?.plan.runbook !== story.follows));
+
+/** A story that ends with people does so once its run has come to its last step. */
+const endsWithPeople = (state: IncidentState, { ends }: Story): boolean =>
+  ends === 'needsPerson' && [...(state.run?.steps.values() ?? [])].some(({ kind }) => kind === 'failed');
 
 /** Waits for so many pages that ask the engineer on call, and approves each by its link. */
 function approve(times: number, sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {

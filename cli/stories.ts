@@ -1,5 +1,6 @@
 import { instant, millis, showDuration } from '../shared/core/time.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
+import { stepId } from '../shared/plan/plan.ts';
 import type { RunbookName } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
@@ -19,7 +20,12 @@ export interface Check {
 export interface Story {
   readonly runbook: RunbookName;
   readonly title: string;
-  readonly fault: string;
+  /** What breaks; a story without it begins with what a person asks for. */
+  readonly fault?: string;
+  /** Why a person asks for the runbook by hand. */
+  readonly asks?: string;
+  /** Where it ends; resolved, unless it ends with a person. */
+  readonly ends?: 'needsPerson';
   /** A runbook whose incident comes first in it. */
   readonly follows?: RunbookName;
   /** Approvals that its person gives: one, unless it says so. */
@@ -100,6 +106,42 @@ function preparedBefore({ run, approvals }: IncidentState): boolean {
 
 /** All stories. */
 export const STORIES: readonly Story[] = [
+  {
+    runbook: 'backup-restore',
+    title:
+      'A person asks for yesterday’s data: a copy is made from the newest backup, checked, compared, and waits for a decision',
+    asks: 'documents are missing since the night',
+    ends: 'needsPerson',
+    withinMs: 60 * 60_000,
+    check: (sandbox, state) => {
+      const { fleet } = sandbox.world.sql;
+      const copy = fleet.find(REFERENCE.restored);
+      const made = ['cloudsql.instances.create', 'cloudsql.instances.restoreBackup'];
+      const others = changes(sandbox).filter((change) => !made.some((permission) => change.startsWith(permission)));
+      const decide = state.run?.steps.get(stepId('decide'));
+      const waits = decide?.kind === 'failed' && decide.failure.code === 'copyAwaitsDecision';
+      const rows = fleet.servers.server(REFERENCE.restored)?.history.applicationRows().length ?? 0;
+      return [
+        {
+          name: 'the incident waits for a person’s decision, who was told what production has that the copy lacks',
+          held: state.phase.kind === 'needsPerson' && waits && decide.failure.detail.includes('newer in production'),
+          figure: waits ? decide.failure.detail : state.phase.kind,
+        },
+        {
+          name: 'one instance was created, and one backup read into it',
+          held: made.every((permission) => effects(sandbox, permission).length === 1),
+          figure: made.map((permission) => `${effects(sandbox, permission).length} ${permission}`).join(', '),
+        },
+        {
+          name: 'it holds the documents of before',
+          held: copy?.state === 'RUNNABLE' && rows > 100,
+          figure: `${rows} documents, ${copy?.state ?? 'no instance'}`,
+        },
+        { name: 'nothing else was changed', held: others.length === 0, figure: others.join(', ') || 'nothing' },
+        ledger(sandbox),
+      ];
+    },
+  },
   {
     runbook: 'pod-heal',
     title: 'A pod of the API hangs and heals by itself',

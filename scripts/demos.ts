@@ -57,6 +57,7 @@ const waiting: Show[] = values.quick
       'pod-heal',
       'rollout-undo',
       'service-scale-up',
+      'backup-restore',
       'cluster-failover',
       'cluster-failback',
       'database-failover',

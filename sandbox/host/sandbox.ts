@@ -196,7 +196,7 @@ async function start(
   const base = (port: number): string => `http://127.0.0.1:${port}`;
   const google = await serve(googleRoutes(world, messaging));
   const dataPlane: Record<string, string> = {};
-  for (const { name } of REFERENCE_FLEET) {
+  for (const name of [...REFERENCE_FLEET.map((instance) => instance.name), REFERENCE.restored]) {
     const port = await openDataPort({ clock, ...world.sql, instance: name, principals });
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);

@@ -7,6 +7,7 @@ import type { PubsubApi } from '../world/broker-api.ts';
 import { dataOf } from '../world/broker-message.ts';
 import { functionPrincipal, REFERENCE } from '../world/reference-system.ts';
 import type { World } from '../world/world.ts';
+import { inProcessBackups, inProcessContents } from './backups.ts';
 import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
@@ -19,11 +20,15 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
   const crossing: Crossing = { caller: { principal: functionPrincipal(name), from: 'functions' }, clock, chance };
   const { caller } = crossing;
   const sql = inProcessDatabases(world, crossing);
+  const backups = inProcessBackups(world, crossing);
   const ref = { location: REFERENCE.region, service: REFERENCE.api };
   return {
     databases: sql,
     remedies: sql,
     redundancy: sql,
+    backups,
+    copies: backups,
+    contents: inProcessContents(world, crossing),
     dataPlane: inProcessDataPlane(world, crossing),
     applications: inProcessApplications(world, crossing),
     workloads: inProcessWorkloads(world, crossing),

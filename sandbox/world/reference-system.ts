@@ -17,6 +17,8 @@ export const REFERENCE = {
   databaseSecret: 'coditect-dms-database-url',
   database: 'dms',
   databasePort: 5432,
+  /** The name that a copy of the primary gets. */
+  restored: 'coditect-dms-db-restore',
   /** What users and uptime checks ask for. */
   publicHost: 'dms-api.coditect.ai',
 } as const;
@@ -76,6 +78,8 @@ const LOOK = [
   'cloudsql.instances.login',
   'cloudsql.backupRuns.get',
   'cloudsql.backupRuns.list',
+  // Names, sizes and checksums of dumps; their contents need storage.objects.get, which nobody of ours has.
+  'storage.objects.list',
   'monitoring.timeSeries.list',
   'monitoring.alertPolicies.get',
   'monitoring.alertPolicies.list',
@@ -128,6 +132,7 @@ const RECOVER = [
   'cloudsql.instances.restart',
   'cloudsql.instances.failover',
   'cloudsql.instances.create',
+  'cloudsql.instances.restoreBackup',
   'cloudsql.backupRuns.create',
   // Moving traffic: a URL map's default service, or the address of a record.
   'compute.urlMaps.update',

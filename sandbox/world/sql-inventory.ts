@@ -71,11 +71,14 @@ const present = (tables: SqlTables): readonly TableSpec[] =>
 
 function count({ name, columns }: TableSpec, rows: readonly JsonObject[], since: Instant | undefined): TableCount {
   const column = WRITTEN.find((written) => columns.includes(written));
-  const times = column === undefined ? undefined : rows.flatMap((row) => parseInstant(String(row[column])) ?? []);
+  const times = column === undefined ? undefined : rows.flatMap((row) => timeOf(row[column]) ?? []);
   const newest = times?.reduce<Instant | undefined>((a, b) => (a === undefined || b > a ? b : a), undefined);
   const newer = since === undefined ? undefined : times?.filter((time) => time > since).length;
   return { table: name, rows: rows.length, newestAt: newest, newer };
 }
+
+const timeOf = (value: Json | undefined): Instant | undefined =>
+  typeof value === 'string' ? parseInstant(value) : undefined;
 
 function broken({ name, references }: TableSpec, tables: SqlTables): ContentCount['brokenKeys'] {
   return references.flatMap(({ column, table }) => {

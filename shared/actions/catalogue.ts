@@ -1,9 +1,11 @@
 import type { Action, Catalogue } from '../engine/action.ts';
+import { adoptCopy } from './adopt-copy.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
+import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
@@ -14,6 +16,7 @@ import { confirmRelief, raiseService, restoreService, watchRelief } from './scal
 import { restartRollout, undoRollout } from './change-rollout.ts';
 import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
+import { awaitDecision, compareCopy, validateCopy } from './validate-copy.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
 import { primaryStaysWell, verifyPrimaryServes } from './verify-primary.ts';
@@ -66,4 +69,11 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   protectInstance,
   takeBackup,
   createReplica,
+  confirmBackup,
+  createCopy,
+  restoreCopy,
+  validateCopy,
+  compareCopy,
+  awaitDecision,
+  adoptCopy,
 ]);

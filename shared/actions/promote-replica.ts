@@ -1,24 +1,16 @@
 import { z } from 'zod';
-import { seconds } from '../core/time.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
 import type { StepFailure } from '../incident/events.ts';
 import { instanceName } from '../system/names.ts';
 import { lossInput, lossNow } from './check-loss-bound.ts';
 import { define, inputOf } from './define.ts';
-import { fenceFailure } from './fence.ts';
-import { fenceInput, lookAtFence } from './prove-fence.ts';
+import { whyUnfenced } from './prove-fence.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 const input = z.strictObject({
   replica: z.string().transform(instanceName),
   upstream: z.string().transform(instanceName),
 });
-
-/** Looks at the fence before a doubt counts: a prober may be slow once. */
-const LOOKS = 3;
-
-/** Between two of them. */
-const NEXT_LOOK = seconds(2);
 
 /**
  * Makes a replica the primary, by plain promotion. Its link to the old primary is gone for good. Terminal: an instance that is a
@@ -75,17 +67,10 @@ export const promoteReplica = define({
 
 /** What now speaks against promoting, by the fence and the loss that the approved plan names. */
 async function whyUnsafe(context: ActionContext): Promise<StepFailure | undefined> {
-  const [fence, loss] = [inputOf('prove-fence', context), inputOf('check-loss-bound', context)];
-  if (fence === undefined || loss === undefined)
-    return failure('refused', 'noFence', 'the plan proves no fence and bounds no loss before it promotes');
-  const request = fenceInput.parse(fence);
-  for (let look = 1; ; look += 1) {
-    const verdict = await lookAtFence(request, context);
-    if (verdict.kind === 'proved') break;
-    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) break;
-    if (verdict.kind === 'alive' || look >= LOOKS) return fenceFailure(verdict);
-    await context.clock.sleep(NEXT_LOOK);
-  }
+  const loss = inputOf('check-loss-bound', context);
+  if (loss === undefined) return failure('refused', 'noFence', 'the plan bounds no loss before it promotes');
+  const unfenced = await whyUnfenced(context);
+  if (unfenced !== undefined) return unfenced;
   const found = await lossNow(lossInput.parse(loss), context);
   return 'failure' in found ? found.failure : undefined;
 }

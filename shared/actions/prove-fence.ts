@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { ActionContext, Progress } from '../engine/action.ts';
+import { type ActionContext, failure, type Progress } from '../engine/action.ts';
+import type { StepFailure } from '../incident/events.ts';
 import { seconds } from '../core/time.ts';
 import { isPortError } from '../ports/port-error.ts';
 import { instanceName } from '../system/names.ts';
-import { define, verifiedByPolling } from './define.ts';
+import { define, inputOf, verifiedByPolling } from './define.ts';
 import { type FenceVerdict, fenceFailure, judgeFence } from './fence.ts';
 
 /** Rounds that must agree before the fence counts as proved: one could fall into a restart. */
@@ -68,6 +69,24 @@ async function round(
     detail: verdict.kind === 'unproved' ? verdict.missing.join('; ') : verdict.detail,
     again: NEXT_ROUND,
   };
+}
+
+/** Looks at the fence before a doubt counts: a prober may be slow once. */
+const LOOKS = 3;
+
+/** What now speaks against the fence that the approved plan names: looked at again, at the last moment before another one takes over. */
+export async function whyUnfenced(context: ActionContext): Promise<StepFailure | undefined> {
+  const planned = inputOf(proveFence.kind, context);
+  if (planned === undefined)
+    return failure('refused', 'noFence', 'the plan proves no fence before another instance takes over');
+  const request = fenceInput.parse(planned);
+  for (let look = 1; ; look += 1) {
+    const verdict = await lookAtFence(request, context);
+    if (verdict.kind === 'proved') return undefined;
+    if (verdict.kind === 'unproved' && context.opens.includes('accept-unfenced-primary')) return undefined;
+    if (verdict.kind === 'alive' || look >= LOOKS) return fenceFailure(verdict);
+    await context.clock.sleep(NEXT_ROUND);
+  }
 }
 
 /** One look at the old primary from every place; asked anew for each round. */

@@ -21,15 +21,16 @@ export const verifyEpoch = define({
   version: z.null(),
   handle: z.null(),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async (request, _version, context) => attempt(request, context),
-  poll: async (_handle, request, context) => attempt(request, context),
+  start: async (request, _version, context) => writeEpochRow(request, context),
+  poll: async (_handle, request, context) => writeEpochRow(request, context),
   verify: async ({ instance }, { world }) => ({
     ok: (await world.databases.inspect(instance)).role === 'primary',
     detail: '',
   }),
 });
 
-async function attempt({ instance, former, epoch }: z.infer<typeof input>, context: ActionContext) {
+/** Writes and reads the epoch row once. */
+export async function writeEpochRow({ instance, former, epoch }: z.infer<typeof input>, context: ActionContext) {
   const before = await context.world.dataPlane.replication(instance);
   if (before?.role === 'replica')
     return { kind: 'running' as const, handle: null, detail: `${instance} is still in recovery`, again: seconds(2) };

@@ -30,6 +30,8 @@ export interface Inquiry {
   readonly incident?: string;
   /** A run of this incident raised the service's limits, and it did not help. */
   readonly raisedInVain?: boolean;
+  /** Verbs that an authenticated person has given for this incident. */
+  readonly verbs?: readonly string[];
 }
 
 /**

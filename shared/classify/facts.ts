@@ -1,6 +1,7 @@
 import { canonicalJson } from '../core/json.ts';
 import type { Instant } from '../core/time.ts';
 import type { DeepHealth } from '../ports/applications.ts';
+import type { BackupRun, Dump, InstanceTemplate, Labels } from '../ports/backups.ts';
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
@@ -34,6 +35,26 @@ export interface Facts {
   readonly applications: readonly ApplicationFacts[];
   /** Of applications that have a standby; absent in facts of before there were entrances. */
   readonly entrances?: readonly EntranceFacts[];
+  /** What could be restored; looked at only where a person asked for that. */
+  readonly restores?: readonly RestoreFacts[];
+}
+
+/** What could be restored of a database, and what has been. */
+export interface RestoreFacts {
+  /** The instance whose backups these are: the primary that is in use, or the file's where there is none. */
+  readonly source: InstanceName;
+  readonly runs: readonly BackupRun[] | Unreadable;
+  /** `undefined` where dr.yaml names no place. */
+  readonly dumps: readonly Dump[] | Unreadable | undefined;
+  readonly template: InstanceTemplate | Unreadable;
+  /** The copy by the name that dr.yaml gives it; its labels say whose it is. */
+  readonly copy: RestoredCopy | Unreadable | undefined;
+}
+
+/** An instance under the name of the copy. */
+export interface RestoredCopy {
+  readonly status: InstanceStatus;
+  readonly labels: Labels;
 }
 
 /** A database and everything that is known of the instances around it. */

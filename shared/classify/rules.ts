@@ -4,6 +4,7 @@ import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
+import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
 import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
 
@@ -124,6 +125,7 @@ const undecided: Rule = {
 export const RULES: readonly Rule[] = [
   testNotification,
   noTarget,
+  ...RESTORE_RULES,
   ...DATABASE_RULES,
   ...CLUSTER_RULES,
   ...PRESSURE_RULES,

@@ -65,6 +65,21 @@ const database = z.strictObject({
     region: z.string(),
     replicas: z.array(z.strictObject({ instance: name, region: z.string() })),
     lossBudget: z.number().transform(millis),
+    restore: maybe(
+      z.strictObject({
+        instance: name,
+        maximumAge: z.number().transform(millis),
+        dumps: maybe(z.string()),
+        checks: z.array(
+          z.strictObject({
+            name: z.string(),
+            query: z.string(),
+            atLeast: maybe(z.number()),
+            equals: maybe(z.string()),
+          }),
+        ),
+      }),
+    ),
     remedies: z.array(z.enum(['wait', 'failover', 'restart', 'promote'])),
   }),
   primaryName: name,
@@ -153,6 +168,45 @@ const entrance = z.strictObject({
   uptime: z.union([unreadable, z.array(z.strictObject({ checker: z.string(), at: moment, passed: z.boolean() }))]),
 });
 
+const run = z.strictObject({
+  id: z.string(),
+  instance: name,
+  kind: z.enum(['automated', 'onDemand', 'other']),
+  state: z.enum(['successful', 'failed', 'pending']),
+  startedAt: maybe(moment),
+  endedAt: maybe(moment),
+  databaseVersion: z.string(),
+});
+
+const dump = z.strictObject({
+  bucket: z.string(),
+  name: z.string(),
+  generation: z.string(),
+  bytes: z.number(),
+  crc32c: z.string(),
+  writtenAt: moment,
+});
+
+const template = z.strictObject({
+  databaseVersion: z.string(),
+  tier: z.string(),
+  region: z.string(),
+  edition: maybe(z.string()),
+  diskGb: maybe(z.number()),
+  privateNetwork: maybe(z.string()),
+  flags: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+});
+
+const restores = z.array(
+  z.strictObject({
+    source: name,
+    runs: z.union([unreadable, z.array(run)]),
+    dumps: maybe(z.union([unreadable, z.array(dump)])),
+    template: z.union([unreadable, template]),
+    copy: maybe(z.union([unreadable, z.strictObject({ status, labels: z.record(z.string(), z.string()) })])),
+  }),
+);
+
 const wire: z.ZodType<Facts> = z.strictObject({
   version: z.literal(1),
   at: moment,
@@ -160,6 +214,7 @@ const wire: z.ZodType<Facts> = z.strictObject({
   databases: z.array(database),
   applications: z.array(application),
   entrances: z.array(entrance).exactOptional(),
+  restores: restores.exactOptional(),
 });
 
 /** Facts that are kept in memory once they were read: each look reads those of the looks before it again. */

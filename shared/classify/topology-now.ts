@@ -74,7 +74,16 @@ export function topologyNow(
   const inUse = running.filter(
     ({ address }) => address !== undefined && addresses.length > 0 && addresses.every((host) => host === address),
   );
+  // A copy that was handed over counts once every consumer that says where it is, is on it.
+  const adopted = fleet.find(
+    ({ instance, address }) =>
+      instance === database.restore?.instance &&
+      address !== undefined &&
+      addresses.length > 0 &&
+      addresses.every((host) => host === address),
+  );
   const primary =
+    adopted ??
     onlyOne(primaries) ??
     onlyOne(running) ??
     onlyOne(inUse) ??

@@ -9,7 +9,7 @@ import type { Head, InboxEntry, Store } from '../ports/store.ts';
 import { beginningOf } from '../signals/alert.ts';
 import { type IncidentId, incidentId, incidentIdOf, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
-import { dependenciesOf, dependentsOf, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
+import { dependenciesOf, dependentsOf, isCopy, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { deskOf } from './desk.ts';
 import { type FlowHome, journalOf, summarise } from './flow-home.ts';
@@ -314,7 +314,7 @@ async function begunBy({ nature, record }: Signal, store: Store): Promise<Incide
 function nearTo({ incident, nature, record }: Signal, system: System): readonly TargetId[] {
   if (incident !== null || nature === 'test' || record.target === null) return [];
   const target = targetId(record.target);
-  const ref = targetOf(system, target);
+  const ref = isCopy(target) ? undefined : targetOf(system, target);
   return [...new Set([target, ...(ref === undefined ? [] : connectedTo(system, ref).map(targetIdOf))])];
 }
 

@@ -5,7 +5,6 @@ import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
 import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
-import type { Consumer } from '../runbooks/consumer-steps.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
 import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
@@ -13,9 +12,11 @@ import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
 import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
-import { type IncidentId, type InstanceName, targetId } from '../system/names.ts';
+import { type IncidentId, targetId } from '../system/names.ts';
 import type { Entrance, System } from '../system/system.ts';
-import { applicationOf, consumersOf, entrancesOf, targetOf } from '../system/topology.ts';
+import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
+import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
+import { drawRestore } from './draw-restore.ts';
 
 // From a diagnosis and the facts that it rests on to a plan. Pure, so that `notify` can draw the same plan again from the
 // evidence before it signs anything (design.md section 7).
@@ -56,6 +57,8 @@ function draw(
   switch (diagnosis.runbook) {
     case null:
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
+    case 'backup-restore':
+      return drawRestore(system, incident, diagnosis, facts, asides);
     case 'cluster-failback':
       return clusterFailback(system, incident, diagnosis, facts, asides);
     case 'cluster-failover':
@@ -268,31 +271,4 @@ function promotionOf(
     refusedSince: typeof known.watch?.refusedSinceMs === 'number' ? instant(known.watch.refusedSinceMs) : undefined,
     consumers,
   };
-}
-
-const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [
-  known.primaryName,
-  ...known.replicas.map((replica) => replica.instance),
-];
-
-/** Every consumer with what it looks like now; a sentence when one can't be read, since it could not be given back. */
-function consumersAsTheyWere(
-  system: System,
-  known: DatabaseFacts,
-  applications: readonly ApplicationFacts[],
-): readonly Consumer[] | string {
-  const consumers: Consumer[] = [];
-  for (const application of consumersOf(system, known.database.instance)) {
-    const seen = applications.find((facts) => facts.application === application.id);
-    if (application.kind === 'gke') {
-      if (seen?.workload === undefined || !isReadable(seen.workload))
-        return `${application.id} can’t be read, so it could not be given back as it was`;
-      consumers.push({ kind: 'gke', application, status: seen.workload });
-    } else {
-      if (seen?.service === undefined || !isReadable(seen.service))
-        return `${application.id} can’t be read, so it could not be given back as it was`;
-      consumers.push({ kind: 'cloudRun', application, status: seen.service });
-    }
-  }
-  return consumers;
 }

@@ -15,6 +15,8 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'protect-instance': 'UPDATE',
   'take-backup': 'BACKUP_VOLUME',
   'create-replica': 'CREATE_REPLICA',
+  'create-copy': 'CREATE',
+  'restore-copy': 'RESTORE_VOLUME',
 };
 
 /** Automatic operations of the platform: they hold a step back by their 409, but nobody is acting. */
@@ -70,7 +72,8 @@ function intentsOf(
       ({ direction, action, input }) => {
         const at = run.intents.get(`${direction}:${step.id}`);
         const type = OPERATIONS[action];
-        const instance = action === 'create-replica' ? input['replica'] : (input['instance'] ?? input['replica']);
+        const instance =
+          input['copy'] ?? (action === 'create-replica' ? input['replica'] : (input['instance'] ?? input['replica']));
         return at === undefined || type === undefined || typeof instance !== 'string'
           ? []
           : [{ type, instance: instance as InstanceName, at }]; // the action's schema checked it

@@ -5,6 +5,7 @@ import {
   type EntranceFacts,
   type Facts,
   isReadable,
+  type RestoreFacts,
   type Unreadable,
 } from '../classify/facts.ts';
 import { hostOf, type Scope, scopeOf, topologyNow } from '../classify/topology-now.ts';
@@ -49,9 +50,21 @@ const OPERATIONS_BACK = minutes(60);
 /** Operations and pods that are kept: the facts are evidence, not an inventory. */
 const OPERATIONS_MAX = 20;
 const PODS_MAX = 100;
+const BACKUPS_MAX = 20;
+
+/** What a look is asked for beside what every look finds. */
+export interface LookWish {
+  /** A person wants a database restored. */
+  readonly restores: boolean;
+}
 
 /** Looks at the targets, at what they depend on, and at every consumer of a database among those. Never rejects for the world's sake. */
-export async function gatherFacts(targets: readonly TargetRef[], home: GatherHome, round: number): Promise<Facts> {
+export async function gatherFacts(
+  targets: readonly TargetRef[],
+  home: GatherHome,
+  round: number,
+  wish: LookWish = { restores: false },
+): Promise<Facts> {
   const at = home.clock.now();
   const scope = scopeOf(home.system, withStandbys(targets, home.system));
   const applications = Promise.all(scope.applications.map((application) => applicationFacts(application, home)));
@@ -65,7 +78,9 @@ export async function gatherFacts(targets: readonly TargetRef[], home: GatherHom
   ]);
   // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
   const recorded = await Promise.all(seen.map((found) => withRecord(found, home)));
-  return { version: 1, at, round, databases, entrances, applications: recorded };
+  const facts = { version: 1, at, round, databases, entrances, applications: recorded } as const;
+  if (!wish.restores) return facts;
+  return { ...facts, restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) };
 }
 
 /** Whoever stands in for a target, or has a target that it stands in for. */
@@ -146,6 +161,30 @@ async function databaseFacts(
     replication,
     contact: { vantage: OWN_VANTAGE, at, outcome, control },
     watch,
+  };
+}
+
+/** What could be restored of a database, and what is there under the copy's name. */
+async function restoreFacts({ database, primaryName }: DatabaseFacts, { world }: GatherHome): Promise<RestoreFacts> {
+  const { restore } = database;
+  const { backups, databases } = world;
+  const [runs, dumps, template, copy] = await Promise.all([
+    attempt(() => backups.runs(primaryName)),
+    restore?.dumps === undefined ? undefined : attempt(() => backups.dumps(restore.dumps ?? '')),
+    attempt(() => backups.template(primaryName)),
+    restore === undefined
+      ? undefined
+      : attempt(async () => {
+          const labels = await backups.labels(restore.instance);
+          return labels === undefined ? undefined : { status: await databases.inspect(restore.instance), labels };
+        }),
+  ]);
+  return {
+    source: primaryName,
+    runs: isReadable(runs) ? runs.slice(0, BACKUPS_MAX) : runs,
+    dumps: dumps !== undefined && isReadable(dumps) ? dumps.slice(0, BACKUPS_MAX) : dumps,
+    template,
+    copy,
   };
 }
 

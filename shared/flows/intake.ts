@@ -11,6 +11,7 @@ import type { Suspicion } from '../signals/suspicion.ts';
 import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
+  copyTargetOf,
   databaseWith,
   firstTargetOf,
   policyFor,
@@ -222,7 +223,7 @@ function signalOfCommand(
       key: command.dedupeKey,
       source: 'command',
       relation: 'command',
-      target: ref === undefined ? null : targetIdOf(ref),
+      target: ref === undefined ? null : targetOfRun(command, ref),
       subject: {},
       summary: `${command.requestedBy}: ${command.reason}`,
       at: instant(now),
@@ -234,6 +235,12 @@ function signalOfCommand(
     by: command.requestedBy,
   };
 }
+
+/** A restore is about a copy; everything else about what is there. */
+const targetOfRun = (command: Command, ref: TargetRef): TargetId =>
+  command.command === 'start' && command.runbook === 'backup-restore' && ref.kind === 'database'
+    ? copyTargetOf(ref.instance)
+    : targetIdOf(ref);
 
 function targetOfStart(
   command: Extract<Command, { readonly command: 'start' }>,

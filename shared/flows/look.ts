@@ -128,12 +128,22 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
     round,
+    { restores: state.requested === 'backup-restore' },
   );
   const digest = await store.evidence.keep(factsText(facts));
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];
   const now = clock.now();
+  const opens = await acceptedVerbs(state.id, home);
   const diagnosis = {
-    ...diagnose({ rounds, system, state, now, incident: state.id, raisedInVain: hasRaisedInVain(state) }),
+    ...diagnose({
+      rounds,
+      system,
+      state,
+      now,
+      incident: state.id,
+      raisedInVain: hasRaisedInVain(state),
+      verbs: opens,
+    }),
     evidence: digest,
   };
   const runbook = diagnosis.runbook;
@@ -145,7 +155,6 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const together = await togetherWith(state, home);
   const frozen = state.thawed ? [] : together.targets;
   const brakes = asked === undefined ? [] : brakesFor({ ...asked, together: frozen });
-  const opens = await acceptedVerbs(state.id, home);
   const drawn =
     diagnosis.conclusion === 'act'
       ? drawPlan(system, state.id, diagnosis, facts, { warnings: brakes, opens })

@@ -6,6 +6,7 @@ import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import type { NewEvent } from '../incident/events.ts';
 import { hasEnded, type IncidentState } from '../incident/state.ts';
+import { HAND_OVER } from '../ports/copy-labels.ts';
 import type { IdentityVerifier } from '../ports/signing.ts';
 import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
@@ -34,7 +35,7 @@ const wire = z.discriminatedUnion('verb', [
   z.strictObject({
     verb: z.literal('accept'),
     incident,
-    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary']),
+    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary', HAND_OVER]),
     reason,
   }),
 ]);

@@ -1,5 +1,7 @@
 import type { Applications } from './applications.ts';
+import type { Backups, Copies } from './backups.ts';
 import type { Chance, Clock } from './clock.ts';
+import type { Contents } from './contents.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
 import type { Messages } from './messages.ts';
@@ -19,7 +21,10 @@ export interface World {
   readonly databases: Databases;
   readonly remedies: DatabaseRemedies;
   readonly redundancy: DatabaseRedundancy;
+  readonly backups: Backups;
+  readonly copies: Copies;
   readonly dataPlane: DataPlane;
+  readonly contents: Contents;
   readonly applications: Applications;
   readonly workloads: Workloads;
   readonly rollouts: Rollouts;

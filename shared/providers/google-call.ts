@@ -17,6 +17,7 @@ export const GOOGLE_APIS = [
   'run',
   'secretmanager',
   'sqladmin',
+  'storage',
 ] as const;
 export type GoogleApi = (typeof GOOGLE_APIS)[number];
 

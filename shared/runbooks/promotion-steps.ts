@@ -5,8 +5,8 @@ import type { Guards } from '../system/system.ts';
 import { type Consumer, holdStep, releaseStep } from './consumer-steps.ts';
 import type { StepDraft } from './steps.ts';
 
-// The promotion itself: the committed section, the verification of each consumer, and the redundancy that is rebuilt afterwards
-// (invariants F1 to F4 of database-failover.ts).
+// One instance takes the place of another: the committed section, the verification of each consumer, and the redundancy that is rebuilt
+// afterwards (invariants F1 to F4 of database-failover.ts). A replica is promoted; a copy from a backup is adopted.
 
 /** Cloud SQL's data port for PostgreSQL. */
 const PORT = 5432;
@@ -30,21 +30,86 @@ export interface PromotionDraft {
   readonly holdTime: Guards['holdTime'];
 }
 
-/** Every step from the committed section on; the first of them need `after`. */
+/** The promotion of a replica: every step from the committed section on; the first of them need `after`. */
 export function promotionSteps(draft: PromotionDraft, after: string): readonly StepDraft[] {
-  const { incident, target, primary, replica, consumers, endedAtMs, holdTime } = draft;
-  const epoch = `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
-  const ids = consumers.map(({ application }) => application.id);
-  const secrets = [
-    ...new Set(
-      consumers.flatMap(({ application }) =>
-        application.databaseSecret === undefined ? [] : [application.databaseSecret],
-      ),
-    ),
-  ];
-  const holds = consumers.map(holdStep);
+  return takeOverSteps(draft, promotionActs(draft), after);
+}
+
+/** What `hand-over` is drawn from: `replica` is the copy. */
+export interface HandOverDraft extends Omit<PromotionDraft, 'endedAtMs'> {
+  readonly backup: string;
+}
+
+/** The hand-over to a copy from a backup; what was written since the backup stays with the old primary. */
+export function handOverSteps(draft: HandOverDraft, after: string): readonly StepDraft[] {
+  const { target, primary, replica: copy, backup } = draft;
   const acts: readonly StepDraft[] = [
-    ...holds,
+    stopStep(draft),
+    fenceStep(draft),
+    {
+      id: 'epoch',
+      action: 'adopt-copy',
+      input: { copy: copy.instance, former: primary.instance, epoch: epochOf(draft), backup },
+      title: `Make ${copy.instance} the primary: write and read an epoch row on it`,
+      target,
+      needs: [],
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(10),
+      undo: {
+        kind: 'pointOfNoReturn',
+        because: `from here on consumers write to ${copy.instance}, which has a history of its own`,
+      },
+    },
+  ];
+  return takeOverSteps(draft, acts, after);
+}
+
+/** What both have in common: who takes over from whom, for whom. */
+type TakeOver = Omit<PromotionDraft, 'endedAtMs'>;
+
+const epochOf = ({ incident, replica }: TakeOver): string =>
+  `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
+
+const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
+  id: 'stop',
+  action: 'stop-instance',
+  input: { instance: primary.instance },
+  title: `Stop the old primary ${primary.instance}`,
+  target,
+  needs: [],
+  stage: 'execute',
+  estimate: minutes(1),
+  limit: minutes(8),
+  undo: {
+    kind: 'action',
+    action: 'start-instance',
+    input: { instance: primary.instance },
+    title: `Start ${primary.instance} again`,
+  },
+});
+
+const fenceStep = ({ primary, replica, target, consumers }: TakeOver): StepDraft => ({
+  id: 'fence',
+  action: 'prove-fence',
+  input: {
+    instance: primary.instance,
+    address: `${primary.address}:${PORT}`,
+    consumers: consumers.map(({ application }) => application.id),
+    control: replica.instance,
+  },
+  title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
+  target,
+  needs: [],
+  stage: 'execute',
+  estimate: seconds(10),
+  limit: minutes(5),
+});
+
+/** Draining, stopping, fencing and promoting, between taking the consumers away and pointing them elsewhere. */
+function promotionActs(draft: PromotionDraft): readonly StepDraft[] {
+  const { target, primary, replica, endedAtMs } = draft;
+  return [
     {
       id: 'drain',
       action: 'drain-replica',
@@ -56,39 +121,8 @@ export function promotionSteps(draft: PromotionDraft, after: string): readonly S
       estimate: seconds(5),
       limit: minutes(5),
     },
-    {
-      id: 'stop',
-      action: 'stop-instance',
-      input: { instance: primary.instance },
-      title: `Stop the old primary ${primary.instance}`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: minutes(1),
-      limit: minutes(8),
-      undo: {
-        kind: 'action',
-        action: 'start-instance',
-        input: { instance: primary.instance },
-        title: `Start ${primary.instance} again`,
-      },
-    },
-    {
-      id: 'fence',
-      action: 'prove-fence',
-      input: {
-        instance: primary.instance,
-        address: `${primary.address}:${PORT}`,
-        consumers: ids,
-        control: replica.instance,
-      },
-      title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(10),
-      limit: minutes(5),
-    },
+    stopStep(draft),
+    fenceStep(draft),
     {
       id: 'loss',
       action: 'check-loss-bound',
@@ -117,7 +151,7 @@ export function promotionSteps(draft: PromotionDraft, after: string): readonly S
     {
       id: 'epoch',
       action: 'verify-epoch',
-      input: { instance: replica.instance, former: primary.instance, epoch },
+      input: { instance: replica.instance, former: primary.instance, epoch: epochOf(draft) },
       title: `Write and read an epoch row on ${replica.instance}`,
       target,
       needs: [],
@@ -125,6 +159,24 @@ export function promotionSteps(draft: PromotionDraft, after: string): readonly S
       estimate: seconds(5),
       limit: minutes(5),
     },
+  ];
+}
+
+/** The section around `acts`, and what comes after it. */
+function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: string): readonly StepDraft[] {
+  const { incident, target, replica, consumers, holdTime } = draft;
+  const epoch = epochOf(draft);
+  const secrets = [
+    ...new Set(
+      consumers.flatMap(({ application }) =>
+        application.databaseSecret === undefined ? [] : [application.databaseSecret],
+      ),
+    ),
+  ];
+  const holds = consumers.map(holdStep);
+  const acts: readonly StepDraft[] = [
+    ...holds,
+    ...between,
     ...secrets.map(
       (secret): StepDraft => ({
         id: `secret-${secret}`,

@@ -30,6 +30,7 @@ export const incidentIdOf = (dedupeKey: string): IncidentId => incidentId(`inc-$
 
 /** The runbooks that exist: what `trigger`, `plan` and `demo` take. */
 export const RUNBOOKS = [
+  'backup-restore',
   'cluster-failback',
   'cluster-failover',
   'database-failover',

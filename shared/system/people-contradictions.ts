@@ -104,6 +104,8 @@ function modes(system: System): readonly Contradiction[] {
 /** Whether the system has anything that the runbook is for. */
 function isUsed(system: System, runbook: RunbookName): boolean {
   switch (runbook) {
+    case 'backup-restore':
+      return system.databases.some(({ restore }) => restore !== undefined);
     case 'cluster-failback':
     case 'cluster-failover':
       return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);

@@ -74,6 +74,29 @@ const approvals = map({
   ...perRunbook(policy.describe('Who decides on the destructive steps of this runbook.')),
 });
 
+const check = map({
+  name: line('what the check says').describe('What it says when it holds, for people: "there are documents".'),
+  query: line('a query with one value').describe(
+    'A query whose first value of the first row counts. It is run read-only.',
+  ),
+  atLeast: optional(z.number({ error: 'a number' })).describe('The value must be at least this.'),
+  equals: optional(line('the value as text')).describe('The value must be exactly this.'),
+});
+
+const restore = map({
+  instance: instance().describe('The name that the copy gets. One copy at a time: a name that exists is not touched.'),
+  maximumAge: duration().describe('A backup that is older is none: people are told.'),
+  dumps: optional(
+    text(
+      'a place in Cloud Storage, such as gs://acme-backups/daily/',
+      /^gs:\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\/\S{0,500}$/,
+    ),
+  ).describe('Where dumps of it lie, which are listed beside the backups that Cloud SQL keeps.'),
+  checks: list(check, 'checks')
+    .prefault([])
+    .describe('What must hold in a copy, beside what is checked of every copy.'),
+}).describe('Restoring from a backup.');
+
 const database = map({
   instance: instance().describe('The primary, by its Cloud SQL instance name.'),
   region: region().describe('The region of the primary.'),
@@ -87,6 +110,7 @@ const database = map({
     .prefault([])
     .describe('Read replicas that might take its place. Which one fits is observed at run time.'),
   lossBudget: duration().describe('The most that a promotion may lose without a verb of its own.'),
+  restore: optional(restore).describe('How a copy of it is made from a backup; without it, none can be.'),
   remedies: list(oneOf(['wait', 'failover', 'restart', 'promote']), 'remedies').describe(
     'What may be tried, the least first: wait, failover (REGIONAL instances), restart, promote.',
   ),

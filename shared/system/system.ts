@@ -63,8 +63,28 @@ export interface Database {
   readonly replicas: readonly { readonly instance: InstanceName; readonly region: string }[];
   /** The most that a promotion may lose without a verb of its own. */
   readonly lossBudget: Millis;
+  /** How a copy of it is made from a backup; `undefined`: it can't be. */
+  readonly restore: RestoreSettings | undefined;
   /** Remedies that may be tried, the least first. `failover` is the HA failover of a REGIONAL instance. */
   readonly remedies: readonly ('wait' | 'failover' | 'restart' | 'promote')[];
+}
+
+/** How a copy of a database is made, and what must hold in it. */
+export interface RestoreSettings {
+  /** The copy's name; its data plane stands in `endpoints.dataPlane` under it. */
+  readonly instance: InstanceName;
+  readonly maximumAge: Millis;
+  /** `gs://bucket/prefix`. */
+  readonly dumps: string | undefined;
+  readonly checks: readonly RestoreCheck[];
+}
+
+/** One value that a copy must have. */
+export interface RestoreCheck {
+  readonly name: string;
+  readonly query: string;
+  readonly atLeast: number | undefined;
+  readonly equals: string | undefined;
 }
 
 /** A consumer of a database. Every consumer is listed, or it would be left on a stale primary. */

@@ -13,6 +13,7 @@ export function targetContradictions(system: System): readonly Contradiction[] {
     ...system.databases.flatMap((database, index) => [
       ...remedies(database, ['databases', index]),
       ...losses(system, database, ['databases', index]),
+      ...restores(system, database, ['databases', index, 'restore']),
     ]),
     ...system.applications.flatMap((application, index) => [
       ...dependencies(system, application, ['applications', index]),
@@ -146,6 +147,26 @@ function losses(system: System, database: Database, path: ConfigPath): readonly 
     });
   }
   return found;
+}
+
+/** A copy must not have the name of anything that is protected, and a check must be able to fail. */
+function restores(system: System, { restore }: Database, path: ConfigPath): readonly Contradiction[] {
+  if (restore === undefined) return [];
+  const found: Contradiction[] = restore.checks.flatMap(({ atLeast, equals }, index) =>
+    atLeast === undefined && equals === undefined
+      ? [
+          {
+            path: [...path, 'checks', index],
+            problem: 'has no value that it must have, so it can’t fail',
+            wanted: 'atLeast, equals, or both',
+          },
+        ]
+      : [],
+  );
+  const owner = system.databases.find((other) => instancesOf(other).includes(restore.instance));
+  if (owner === undefined) return found;
+  const problem = `is an instance of ${owner.instance}, and a copy is never written over one`;
+  return [{ path: [...path, 'instance'], problem, wanted: 'a name that no instance has' }, ...found];
 }
 
 function dependencies(system: System, application: Application, path: ConfigPath): readonly Contradiction[] {

@@ -15,13 +15,25 @@ export function targetIdOf(ref: TargetRef): TargetId {
   return targetId(ref.kind === 'database' ? `database/${ref.instance}` : `application/${ref.id}`);
 }
 
-/** The target that an id stands for; `undefined` when this system has none of that id. */
+/**
+ * A copy of a database, by the database that it is of. It is a target of its own: a copy that is being made for hours, or waits for a
+ * person for days, must hold back nothing that the database itself needs meanwhile.
+ */
+export const copyTargetOf = (instance: InstanceName): TargetId => targetId(`copy/${instance}`);
+
+/** Whether a target is a copy, which fails together with nothing. */
+export const isCopy = (id: TargetId): boolean => id.startsWith('copy/');
+
+/** The target that an id stands for, which for a copy is its database; `undefined` when this system has none of that id. */
 export function targetOf(system: System, id: TargetId): TargetRef | undefined {
-  return targetsOf(system).find((ref) => targetIdOf(ref) === id);
+  return targetsOf(system).find(
+    (ref) => targetIdOf(ref) === id || (ref.kind === 'database' && copyTargetOf(ref.instance) === id),
+  );
 }
 
 /** The kind of application that a runbook is about; `undefined` for one that is about a database. */
 export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | undefined>> = {
+  'backup-restore': undefined,
   'cluster-failback': 'gke',
   'cluster-failover': 'gke',
   'database-failover': undefined,

@@ -11,7 +11,9 @@ import type { World } from '../ports/ports.ts';
 import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
+import { createCloudSqlBackups } from '../providers/cloud-sql-backups.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
+import { createCloudStorageDumps } from '../providers/cloud-storage-dumps.ts';
 import { VANTAGE_LIMIT } from '../providers/deadline.ts';
 import { createDeliveries } from '../providers/deliveries.ts';
 import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
@@ -21,6 +23,7 @@ import type { GoogleAccess } from '../providers/google-call.ts';
 import { createGoogleLookout } from '../providers/google-lookout.ts';
 import { createGoogleTraffic } from '../providers/google-traffic.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
+import { createHttpContents } from '../providers/http-contents.ts';
 import { createHttpDataPlane } from '../providers/http-data-plane.ts';
 import { createTokenSigner, createTokenVerifier } from '../providers/jose-tokens.ts';
 import { createKubernetesRollouts } from '../providers/kubernetes-rollouts.ts';
@@ -101,13 +104,17 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
   const { identity } = access;
   const onGke = applications.filter((application) => application.kind === 'gke');
   const sql = createCloudSqlDatabases(access);
+  const copies = createCloudSqlBackups(access);
   // A contact that hangs says nothing; it is given up before a lease could end.
   const limit = access.limits?.reads ?? VANTAGE_LIMIT;
   return {
     databases: sql,
     remedies: sql,
     redundancy: sql,
+    backups: { ...copies, ...createCloudStorageDumps(access) },
+    copies,
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
+    contents: createHttpContents({ endpoints, identity, limit }),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),
     workloads: createKubernetesWorkloads(access, onGke),
     rollouts: createKubernetesRollouts(access, onGke),

@@ -94,6 +94,9 @@ function deadPrimary(now: () => number): World {
       setActivation: unused,
     },
     remedies: { restart: unused, failover: unused },
+    backups: { runs: unused, dumps: unused, template: unused, labels: unused },
+    copies: { create: unused, restore: unused },
+    contents: { inventory: unused, ask: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
     dataPlane: {
       canary: async () => ({ kind: 'connectionRefused' }),

@@ -19,6 +19,7 @@ import { runV2Routes } from '../../sandbox/http/run-v2.ts';
 import { secretManagerRoutes } from '../../sandbox/http/secret-manager.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../sandbox/http/server.ts';
 import { sqlRoutes } from '../../sandbox/http/sql.ts';
+import { storageRoutes } from '../../sandbox/http/storage.ts';
 import { issueToken, principalOf } from '../../sandbox/http/tokens.ts';
 import { Broker } from '../../sandbox/world/broker.ts';
 import { PubsubApi } from '../../sandbox/world/broker-api.ts';
@@ -76,11 +77,12 @@ export async function startSandbox() {
     ...containerRoutes({ project, api: world.clusters.api }),
     ...redisRoutes({ project, api: world.redis.api }),
     ...loggingRoutes({ project, api: world.logs.api }),
+    ...storageRoutes({ project, storage: world.storage, api: world.storageApi }),
     ...pubsubRoutes({ project, api: new PubsubApi({ ...kernel, broker, publishers }) }),
   ]);
   const principals = (token: string) => principalOf(KEY, token, START);
   const ports = await Promise.all(
-    REFERENCE_FLEET.map(async ({ name }) => {
+    [...REFERENCE_FLEET.map(({ name }) => name), REFERENCE.restored].map(async (name) => {
       const port = await openDataPort({ clock, ...world.sql, instance: name, principals });
       servers.push(port);
       return { name, port };

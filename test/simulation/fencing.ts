@@ -120,7 +120,14 @@ const firstEffects =
   (run: Run) =>
   ({ events }: RunIncident): readonly Effect[] =>
     events.flatMap((event) => {
-      if (event.kind !== 'planDrawn' || !event.data.plan.target.startsWith('database/')) return [];
+      const runsOn = event.kind === 'planDrawn' ? event.data.plan : undefined;
+      // A copy is handed over because a person says that what serves is wrong.
+      if (
+        event.kind !== 'planDrawn' ||
+        runsOn?.runbook === 'backup-restore' ||
+        !event.data.plan.target.startsWith('database/')
+      )
+        return [];
       const requests = requestsIn(event.data.plan);
       const first = effectsBy(run, 'recover').find(
         (effect) => effect.at >= event.at && requests.has(requestOf(effect)),

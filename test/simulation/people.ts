@@ -112,7 +112,7 @@ export class People {
     const needsIncident = verb !== 'stop' && verb !== 'release' && verb !== 'mode' && verb !== 'start';
     if (needsIncident && incident === undefined) return;
     const reason = 'simulated';
-    if (operation.by === 'command') return this.#command(operation.verb, incident);
+    if (operation.by === 'command') return this.#command(operation, incident);
     await this.#patiently(async (process) => {
       const body =
         operation.verb === 'mode'
@@ -133,13 +133,15 @@ export class People {
     return world.startedAt + plot.faultsUntilMs;
   }
 
-  #command(verb: Extract<Operation, { by: 'command' }>['verb'], incident: string | undefined): void {
+  #command(operation: Extract<Operation, { by: 'command' }>, incident: string | undefined): void {
+    const { verb } = operation;
+    const runbook = operation.verb === 'start' ? operation.runbook : undefined;
     const { chance, clock, pubsub } = this.#stage();
     const text = JSON.stringify({
       kind: 'dr.command',
       version: 1,
       command: verb,
-      ...(verb === 'start' ? { runbook: 'database-failover' } : verb === 'stop' ? {} : { incident }),
+      ...(verb === 'start' ? { runbook: runbook ?? 'database-failover' } : verb === 'stop' ? {} : { incident }),
       reason: 'simulated',
       requestedBy: 'somebody',
       requestId: chancePort(chance.fork(`command ${clock.now()}`)).uuid(),

@@ -2,7 +2,7 @@ import type { Assumptions } from '../../sandbox/world/assumptions.ts';
 import type { FaultName } from '../../sandbox/world/fault-catalogue.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
-import type { FunctionName, Mode } from '../../shared/system/names.ts';
+import type { FunctionName, Mode, RunbookName } from '../../shared/system/names.ts';
 import type { Database } from '../../shared/system/system.ts';
 import type { Blow } from './processes.ts';
 
@@ -46,12 +46,13 @@ export type Forgery = (typeof FORGERIES)[number];
 
 /** What an operator asks for. A command is a message that anybody could have sent; a wish is authenticated. */
 export type Operation =
-  | { readonly by: 'command'; readonly verb: 'start' | 'stop' | 'takeover' | 'resume' | 'cancel' }
+  | { readonly by: 'command'; readonly verb: 'stop' | 'takeover' | 'resume' | 'cancel' }
+  | { readonly by: 'command'; readonly verb: 'start'; readonly runbook?: RunbookName }
   | { readonly by: 'wish'; readonly verb: 'stop' | 'release' | 'takeover' | 'resume' | 'cancel' }
   | {
       readonly by: 'wish';
       readonly verb: 'accept';
-      readonly wall: 'accept-unknown-loss' | 'accept-loss' | 'accept-unfenced-primary';
+      readonly wall: 'accept-unknown-loss' | 'accept-loss' | 'accept-unfenced-primary' | 'hand-over-restore';
     }
   | { readonly by: 'wish'; readonly verb: 'mode'; readonly mode: Mode };
 

@@ -49,6 +49,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
+  'create-copy': (input) => [`cloudsql.instances.create instances/${text(input, 'copy')}`],
+  'restore-copy': (input) => [`cloudsql.instances.restoreBackup instances/${text(input, 'copy')}:restoreBackup`],
   'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
   'raise-service': () => [SERVICE],
   'restore-service': () => [SERVICE],

@@ -2,6 +2,7 @@ import { after, type Instant, seconds } from '../../shared/core/time.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
 import type { VirtualClock } from '../../sandbox/world/clock.ts';
 import type { ApiCall } from '../../sandbox/world/kernel.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import type { World } from '../../sandbox/world/world.ts';
 import type { Chronicle } from './chronicle.ts';
@@ -114,7 +115,13 @@ export function writersNow({ sql }: World): readonly string[] {
   return servers
     .names()
     .filter((name) => CONSUMERS.some((place) => servers.contact(place, name) === 'ok'))
-    .filter((name) => servers.server(name)?.acceptsWrites() === true);
+    .filter((name) => servers.server(name)?.acceptsWrites() === true)
+    .filter((name) => !isIdleCopy(sql, name));
+}
+
+/** A copy from a backup on which no consumer is takes writes and gets none: it is nobody's primary. */
+function isIdleCopy({ fleet }: World['sql'], name: string): boolean {
+  return name === REFERENCE.restored && fleet.server(name).sessions.size === 0;
 }
 
 /** Primaries that will take writes as soon as their place is well again. */
@@ -122,7 +129,7 @@ function unstopped({ sql }: World): readonly string[] {
   const { servers } = sql.fleet;
   return servers.names().filter((name) => {
     const server = servers.server(name);
-    return server?.role() === 'primary' && server.power !== 'stopped';
+    return server?.role() === 'primary' && server.power !== 'stopped' && !isIdleCopy(sql, name);
   });
 }
 

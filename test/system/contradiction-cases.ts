@@ -61,6 +61,7 @@ export const PEOPLE: readonly Case[] = [
     'an approver whom no link can reach',
     [[['notifications', 3], undefined]],
     `${at('approvers[2]')}: has no destination, so the link would never arrive`,
+    'approvals.backup-restore.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failback.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failover.approvers[2]: has no destination, so the link would never arrive',
   ],

@@ -1,0 +1,106 @@
+import type { BackupRun, Backups, Copies } from '../../shared/ports/backups.ts';
+import type { Contents } from '../../shared/ports/contents.ts';
+import { PortError } from '../../shared/ports/port-error.ts';
+import { instanceName } from '../../shared/system/names.ts';
+import type { BackupRun as WorldRun } from '../world/sql-instance.ts';
+import type { World } from '../world/world.ts';
+import { type Crossing, cross, travel } from './crossing.ts';
+
+/** Backups, dumps and copies for one identity. */
+export function inProcessBackups(world: World, crossing: Crossing): Backups & Copies {
+  const { admin } = world.sql;
+  const { caller } = crossing;
+  const read = (name: string, doing: string) => cross(crossing, doing, 'reads', () => admin.get(caller, name));
+  return {
+    runs: async (instance) =>
+      (await cross(crossing, `listing the backups of ${instance}`, 'reads', () => admin.backups(caller, instance))).map(
+        runOf,
+      ),
+    dumps: async (place) => {
+      const doing = `listing the dumps in ${place}`;
+      const [, bucket = '', prefix = ''] = /^gs:\/\/([^/]+)\/(.*)$/.exec(place) ?? [];
+      const found = await cross(crossing, doing, 'reads', () => world.storageApi.list(caller, bucket, { prefix }));
+      return found
+        .map(({ name, generation, content, crc32c, createdAt }) => ({
+          bucket,
+          name,
+          generation: String(generation),
+          bytes: content.length,
+          crc32c,
+          writtenAt: createdAt,
+        }))
+        .toSorted((a, b) => b.writtenAt - a.writtenAt);
+    },
+    template: async (name) => {
+      const { instance } = await read(name, `reading what ${name} is made of`);
+      const { region, databaseVersion, settings } = instance;
+      return {
+        databaseVersion,
+        region,
+        tier: settings.tier,
+        edition: 'ENTERPRISE',
+        diskGb: 100,
+        privateNetwork: 'projects/coditect-prod/global/networks/default',
+        flags: [],
+      };
+    },
+    labels: async (name) => {
+      try {
+        return (await read(name, `reading the labels of ${name}`)).instance.settings.userLabels;
+      } catch (error) {
+        if (error instanceof PortError && error.code === 'notFound') return undefined;
+        throw error;
+      }
+    },
+    create: async (copy, { databaseVersion, region, tier }, labels) =>
+      (
+        await cross(crossing, `creating ${copy}`, 'writes', () =>
+          admin.insert(caller, { name: copy, region, databaseVersion, settings: { tier, userLabels: labels } }),
+        )
+      ).name,
+    restore: async (copy, { id, instance }) =>
+      (
+        await cross(crossing, `restoring backup ${id} of ${instance} into ${copy}`, 'writes', () =>
+          admin.restoreBackup(caller, copy, { backup: id, source: instance }),
+        )
+      ).name,
+  };
+}
+
+const STATES = { SUCCESSFUL: 'successful', FAILED: 'failed', ENQUEUED: 'pending', RUNNING: 'pending' } as const;
+
+const runOf = ({ id, instance, status, type, startedAt, endedAt, databaseVersion }: WorldRun): BackupRun => ({
+  id,
+  instance: instanceName(instance),
+  kind: type === 'AUTOMATED' ? 'automated' : 'onDemand',
+  state: STATES[status],
+  startedAt,
+  endedAt,
+  databaseVersion,
+});
+
+/** What is in the databases, for one identity. */
+export function inProcessContents(world: World, { caller, clock, chance }: Crossing): Contents {
+  const { inventory } = world.sql;
+  return {
+    inventory: async (instance, since) => {
+      await clock.sleep(travel(chance));
+      const answer = inventory.inventory(caller, instance, since);
+      return answer.kind === 'answer' ? answer.value : undefined;
+    },
+    ask: async (instance, query) => {
+      await clock.sleep(travel(chance));
+      const answer = inventory.query(caller, instance, query);
+      switch (answer.kind) {
+        case 'answer':
+          return { kind: 'value', value: answer.value };
+        case 'refusedByServer':
+          return { kind: 'refused', detail: answer.message };
+        case 'forbidden':
+        case 'connectionRefused':
+        case 'timeout':
+          return { kind: 'unanswered', detail: answer.kind };
+      }
+    },
+  };
+}

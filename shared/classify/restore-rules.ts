@@ -1,0 +1,186 @@
+import { showDuration, toIso, between, instant } from '../core/time.ts';
+import { copyTargetOf, databaseWith, targetOf } from '../system/topology.ts';
+import type { TargetId } from '../system/names.ts';
+import { chooseBackup, judgeDumps } from './choose-backup.ts';
+import type { DatabaseEvidence, Evidence } from './evidence.ts';
+import { isReadable, type RestoredCopy, type RestoreFacts } from './facts.ts';
+import { HAND_OVER, isCopyOf, LABELS } from '../ports/copy-labels.ts';
+import { type Match, type Reason, type Rule, waitOrPerson } from './rule.ts';
+
+// A restore from a backup is asked for by a person, who has seen what no observer of ours can: that data is wrong or missing, or was
+// so for longer than point-in-time recovery reaches back. These rules say what could be restored and what has been, and never that
+// it is needed.
+//
+// B1. Nothing is made while it is not known what is there: a copy under that name belongs to somebody.
+// B2. A copy that was made waits for people. What becomes of it is their verb, and a plan with an approval of its own.
+
+/** What a rule looks at. */
+interface Asked {
+  readonly evidence: Evidence;
+  readonly database: DatabaseEvidence;
+  readonly facts: RestoreFacts;
+}
+
+/** Whether this incident is a person's request for a restore, and what its looks found. */
+function asked(evidence: Evidence): Asked | undefined {
+  const { state, system } = evidence.inquiry;
+  if (state.requested !== 'backup-restore') return undefined;
+  const ref = targetOf(system, state.target as TargetId); // a target's id is what an incident is about
+  const named = ref?.kind === 'database' ? databaseWith(system, ref.instance) : undefined;
+  const index = evidence.databases.findIndex(({ facts }) => facts.database.instance === named?.instance);
+  const database = evidence.databases[index];
+  const facts = evidence.facts.restores?.[index];
+  return database === undefined || facts === undefined ? undefined : { evidence, database, facts };
+}
+
+function about({ evidence, database }: Asked, match: Omit<Match, 'target' | 'subject' | 'failedSince'>): Match {
+  const { firstSignalAt, openedAt } = evidence.inquiry.state;
+  return {
+    ...match,
+    target: copyTargetOf(database.facts.database.instance),
+    subject: { instance: database.facts.primaryName },
+    failedSince: firstSignalAt ?? openedAt,
+  };
+}
+
+const notConfigured: Rule = {
+  scenario: 'data-loss',
+  code: 'noRestoreConfigured',
+  describe: 'A restore was asked for, and dr.yaml does not say how: people.',
+  when: (evidence) => {
+    const found = asked(evidence);
+    if (found === undefined || found.database.facts.database.restore !== undefined) return undefined;
+    const { instance } = found.database.facts.database;
+    return about(found, {
+      confidence: 'confirmed',
+      outcome: { kind: 'person' },
+      text: `a restore of ${instance} was asked for, and dr.yaml has no \`restore\` for it`,
+      reasons: backupsText(found),
+      wouldChangeMind: [`databases[].restore for ${instance} in dr.yaml`],
+    });
+  },
+};
+
+const copyUnknown: Rule = {
+  scenario: 'data-loss',
+  code: 'copyUnknown',
+  describe: 'A restore was asked for, and nobody can tell whether a copy is there: wait, then people (B1).',
+  when: (evidence) => {
+    const found = asked(evidence);
+    if (found?.facts.copy === undefined || isReadable(found.facts.copy)) return undefined;
+    return about(found, {
+      confidence: 'unknown',
+      outcome: waitOrPerson(evidence),
+      text: `whether there is a copy already can’t be read (${found.facts.copy.unreadable})`,
+      reasons: [],
+      wouldChangeMind: ['the management API answers'],
+    });
+  },
+};
+
+const copyWaits: Rule = {
+  scenario: 'data-loss',
+  code: 'copyWaits',
+  describe: 'The copy that this incident made waits for the person’s decision (B2).',
+  when: (evidence) => {
+    const found = asked(evidence);
+    const copy = copyIn(found);
+    if (found === undefined || copy === undefined || !isOurs(copy, evidence)) return undefined;
+    const name = copy.status.instance;
+    const handsOver = evidence.inquiry.verbs?.includes(HAND_OVER) === true;
+    const id = evidence.inquiry.incident ?? '';
+    const taken = copy.labels[LABELS.takenAt];
+    const since = taken === undefined ? 'its backup' : toIso(instant(Number(taken)));
+    return about(found, {
+      confidence: 'confirmed',
+      outcome: handsOver ? { kind: 'act', runbook: 'backup-restore' } : { kind: 'person' },
+      text: handsOver
+        ? `a person wants ${name}, with what was there at ${since}, to take the place of ${found.facts.source}`
+        : `${name} holds what was there at ${since}, and a person decides what becomes of it`,
+      reasons: [],
+      wouldChangeMind: handsOver
+        ? ['the copy is gone, or is another one']
+        : [
+            `./dr accept ${id} ${HAND_OVER} (asks for a plan by which consumers get it, with its loss; nothing moves before that is approved)`,
+            `./dr cancel ${id} (keeps it for reading; it costs what an instance costs)`,
+            `gcloud sql instances delete ${name} (and then ./dr cancel ${id})`,
+          ],
+    });
+  },
+};
+
+const nameTaken: Rule = {
+  scenario: 'data-loss',
+  code: 'copyNameTaken',
+  describe: 'An instance has the copy’s name already, and this incident did not make it: people (B1).',
+  when: (evidence) => {
+    const found = asked(evidence);
+    const copy = copyIn(found);
+    if (found === undefined || copy === undefined) return undefined;
+    const { instance } = copy.status;
+    const whose = copy.labels[LABELS.incident];
+    return about(found, {
+      confidence: 'confirmed',
+      outcome: { kind: 'person' },
+      text: `${instance} is there already${whose === undefined ? ', and is no copy of ours' : `, made by ${whose}`}; nothing is written over it`,
+      reasons: [],
+      wouldChangeMind: [`${instance} is gone: gcloud sql instances delete ${instance}, once nobody needs it`],
+    });
+  },
+};
+
+const restorable: Rule = {
+  scenario: 'data-loss',
+  code: 'backupFits',
+  describe: 'A restore was asked for and a backup fits: make a copy from it, with an approval.',
+  when: (evidence) => {
+    const found = asked(evidence);
+    const restore = found?.database.facts.database.restore;
+    if (found === undefined || restore === undefined) return undefined;
+    const choice = chooseBackup(found.facts, restore, evidence.facts.at);
+    if (choice.kind === 'none')
+      return about(found, {
+        confidence: 'confirmed',
+        outcome: isUnreadable(found.facts) ? waitOrPerson(evidence) : { kind: 'person' },
+        text: `no backup of ${found.facts.source} can be restored: ${choice.because.join('; ')}`,
+        reasons: backupsText(found),
+        wouldChangeMind: [
+          'a backup that is complete and young enough',
+          'a dump, imported by hand (docs/runbooks/backup-restore.md)',
+        ],
+      });
+    const { id, takenAt } = choice.backup;
+    const age = showDuration(between(takenAt, evidence.facts.at));
+    return about(found, {
+      // What a person says of the data is not for us to confirm.
+      confidence: 'likely',
+      outcome: { kind: 'act', runbook: 'backup-restore' },
+      text: `a restore was asked for; backup ${id} of ${found.facts.source}, taken ${age} ago, is complete and fits`,
+      reasons: [...choice.passedOver.map((text) => ({ code: 'passedOver', text })), ...backupsText(found)],
+      wouldChangeMind: ['a newer backup is complete', `an instance has the name ${restore.instance}`],
+    });
+  },
+};
+
+const isUnreadable = ({ runs, template }: RestoreFacts): boolean =>
+  [runs, template].some((part) => !isReadable(part) && part.unreadable !== 'notFound');
+
+function copyIn(found: Asked | undefined): RestoredCopy | undefined {
+  const copy = found?.facts.copy;
+  return copy !== undefined && isReadable(copy) ? copy : undefined;
+}
+
+const isOurs = (copy: RestoredCopy, { inquiry }: Evidence): boolean => isCopyOf(copy.labels, inquiry.incident);
+
+/** The dumps beside the backups. */
+function backupsText({ evidence, database, facts }: Asked): readonly Reason[] {
+  const { restore } = database.facts.database;
+  if (restore === undefined || facts.dumps === undefined) return [];
+  const text = isReadable(facts.dumps)
+    ? judgeDumps(facts.dumps, restore, evidence.facts.at).text
+    : `they can’t be listed (${facts.dumps.unreadable})`;
+  return [{ code: 'dumps', text: `the newest dump: ${text}` }];
+}
+
+/** In the order in which they are asked; before those of databases, which a person's request does not wait for. */
+export const RESTORE_RULES: readonly Rule[] = [notConfigured, copyUnknown, copyWaits, nameTaken, restorable];

@@ -1,0 +1,62 @@
+import type { Instant } from '../core/time.ts';
+import type { InstanceName } from '../system/names.ts';
+
+/** A backup that Cloud SQL keeps of an instance; it goes with its instance when that is deleted (facts.md 3.6). */
+export interface BackupRun {
+  readonly id: string;
+  readonly instance: InstanceName;
+  readonly kind: 'automated' | 'onDemand' | 'other';
+  readonly state: 'successful' | 'failed' | 'pending';
+  /** What was committed before this moment is in it. */
+  readonly startedAt: Instant | undefined;
+  readonly endedAt: Instant | undefined;
+  readonly databaseVersion: string;
+}
+
+/** A dump in a bucket: one generation of one object, which nobody can change. */
+export interface Dump {
+  readonly bucket: string;
+  readonly name: string;
+  readonly generation: string;
+  readonly bytes: number;
+  readonly crc32c: string;
+  readonly writtenAt: Instant;
+}
+
+/** What an instance is made of, so that another one like it can be made. */
+export interface InstanceTemplate {
+  readonly databaseVersion: string;
+  readonly tier: string;
+  readonly region: string;
+  /** `undefined`: the platform's default. */
+  readonly edition: string | undefined;
+  readonly diskGb: number | undefined;
+  /** The network in which it has its private address; `undefined` when it has none. */
+  readonly privateNetwork: string | undefined;
+  readonly flags: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Labels of an instance, by which a copy says whose it is and what is in it. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What can be restored, and into what. Changes nothing. Every method may reject with `PortError`. */
+export interface Backups {
+  /** Newest first. Rejects as `permanent` (`notFound`) for an instance that is gone. */
+  runs(instance: InstanceName): Promise<readonly BackupRun[]>;
+  /** Live objects below `gs://bucket/prefix`, newest first; their contents are never read. */
+  dumps(place: string): Promise<readonly Dump[]>;
+  template(instance: InstanceName): Promise<InstanceTemplate>;
+  /** Labels of an instance; `undefined` when there is no such instance. */
+  labels(instance: InstanceName): Promise<Labels | undefined>;
+}
+
+/**
+ * Making a copy and filling it. Nothing here names the source as what is changed. Changes return the name of a long operation, which
+ * is polled as those of `Databases` are.
+ */
+export interface Copies {
+  /** Named: a name that exists is `conflict`. The copy is not protected from deletion and takes no backups of its own. */
+  create(copy: InstanceName, template: InstanceTemplate, labels: Labels): Promise<string>;
+  /** Replaces what is in the copy. Safe to repeat: the backup is the same. */
+  restore(copy: InstanceName, backup: Pick<BackupRun, 'id' | 'instance'>): Promise<string>;
+}

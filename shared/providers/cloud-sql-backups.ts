@@ -1,0 +1,177 @@
+import type { protos, SqlBackupRunsServiceClient, SqlInstancesServiceClient } from '@google-cloud/sql';
+import { z } from 'zod';
+import { instant, type Instant } from '../core/time.ts';
+import type { BackupRun, Backups, Copies, InstanceTemplate, Labels } from '../ports/backups.ts';
+import { isPortError, PortError } from '../ports/port-error.ts';
+import { instanceName } from '../system/names.ts';
+import { parsePage, parseStarted } from './cloud-sql-wire.ts';
+import { type CallOptions, callGoogle, type GoogleAccess, lazyClient } from './google-call.ts';
+import type { Effect } from './normalize-error.ts';
+
+// Backups and copies of Cloud SQL through `@google-cloud/sql`, v1, REST (facts.md 3). Every change is sent once.
+
+/** Pages of backups: 365 automated ones are the most that are kept, and people make some. */
+const PAGES_MAX = 20;
+
+type Settings = protos.google.cloud.sql.v1.ISettings;
+type Versions = typeof protos.google.cloud.sql.v1.SqlDatabaseVersion;
+type Editions = typeof protos.google.cloud.sql.v1.Settings.Edition;
+
+interface Clients {
+  readonly versions: Versions;
+  readonly editions: Editions;
+  readonly instances: SqlInstancesServiceClient;
+  readonly backups: SqlBackupRunsServiceClient;
+}
+
+const timestamp = z
+  .object({ seconds: z.coerce.number(), nanos: z.number().nullish() })
+  .transform(({ seconds, nanos }): Instant => instant(seconds * 1_000 + Math.floor((nanos ?? 0) / 1_000_000)));
+
+const runWire = z.object({
+  id: z.coerce.string(),
+  instance: z.string().min(1),
+  type: z.string(),
+  status: z.string(),
+  startTime: timestamp.nullish(),
+  endTime: timestamp.nullish(),
+  databaseVersion: z.string().nullish(),
+});
+
+const RUN_STATES: Readonly<Record<string, BackupRun['state']>> = {
+  SUCCESSFUL: 'successful',
+  ENQUEUED: 'pending',
+  RUNNING: 'pending',
+  OVERDUE: 'pending',
+};
+
+/** A backup run as the client returns it. Throws `z.ZodError` on anything else. */
+export function parseRun(answer: unknown): BackupRun {
+  const { id, instance, type, status, startTime, endTime, databaseVersion } = runWire.parse(answer);
+  return {
+    id,
+    instance: instanceName(instance),
+    kind: type === 'AUTOMATED' ? 'automated' : type === 'ON_DEMAND' ? 'onDemand' : 'other',
+    state: RUN_STATES[status] ?? 'failed',
+    startedAt: startTime ?? undefined,
+    endedAt: endTime ?? undefined,
+    databaseVersion: databaseVersion ?? '',
+  };
+}
+
+const templateWire = z.object({
+  databaseVersion: z.string(),
+  region: z.string().min(1),
+  settings: z.object({
+    tier: z.string().min(1),
+    edition: z.string().nullish(),
+    dataDiskSizeGb: z.object({ value: z.coerce.number() }).nullish(),
+    ipConfiguration: z.object({ privateNetwork: z.string().nullish() }).nullish(),
+    databaseFlags: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  }),
+});
+
+/** What another instance like this one is made with. */
+export function parseTemplate(answer: unknown): InstanceTemplate {
+  const { databaseVersion, region, settings } = templateWire.parse(answer);
+  const { edition, ipConfiguration, dataDiskSizeGb } = settings;
+  return {
+    databaseVersion,
+    region,
+    tier: settings.tier,
+    edition: edition === undefined || edition === null || edition === 'EDITION_UNSPECIFIED' ? undefined : edition,
+    diskGb: dataDiskSizeGb?.value,
+    privateNetwork: ipConfiguration?.privateNetwork || undefined,
+    flags: settings.databaseFlags ?? [],
+  };
+}
+
+const labelsWire = z.object({
+  settings: z.object({ userLabels: z.record(z.string(), z.string()).nullish() }).nullish(),
+});
+
+/** Backups and copies of one project's instances. */
+export function createCloudSqlBackups(access: GoogleAccess): Pick<Backups, 'runs' | 'template' | 'labels'> & Copies {
+  const { project } = access;
+  const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
+    const sql = await import('@google-cloud/sql');
+    const { SqlDatabaseVersion, Settings: settings } = sql.protos.google.cloud.sql.v1;
+    return {
+      versions: SqlDatabaseVersion,
+      editions: settings.Edition,
+      instances: new sql.SqlInstancesServiceClient(options),
+      backups: new sql.SqlBackupRunsServiceClient(options),
+    };
+  });
+  const call = <T>(
+    doing: string,
+    effect: Effect,
+    send: (clients: Clients, options: CallOptions) => Promise<T>,
+  ): Promise<T> => callGoogle(access, { doing, effect }, clients, send);
+
+  return {
+    runs: async (instance) => {
+      const doing = `listing the backups of ${instance}`;
+      const found: BackupRun[] = [];
+      let page: { readonly pageToken?: string } = {};
+      for (let count = 0; count < PAGES_MAX; count += 1) {
+        const { items, next } = await call(doing, 'reads', async ({ backups }, options) => {
+          const answer = parsePage((await backups.list({ project, instance, ...page }, options))[0]);
+          return { items: answer.items.map(parseRun), next: answer.next };
+        });
+        found.push(...items);
+        if (next === undefined) return found.toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
+        page = { pageToken: next };
+      }
+      throw new PortError('permanent', 'tooManyPages', doing);
+    },
+    template: (instance) =>
+      call(`reading what ${instance} is made of`, 'reads', async ({ instances }, options) =>
+        parseTemplate((await instances.get({ project, instance }, options))[0]),
+      ),
+    labels: async (instance) => {
+      try {
+        return await call(
+          `reading the labels of ${instance}`,
+          'reads',
+          async ({ instances }, options): Promise<Labels> => {
+            const [answer] = await instances.get({ project, instance }, options);
+            return labelsWire.parse(answer).settings?.userLabels ?? {};
+          },
+        );
+      } catch (error) {
+        if (isPortError(error) && error.code === 'notFound') return undefined;
+        throw error;
+      }
+    },
+    create: (copy, template, labels) =>
+      call(`creating ${copy}`, 'writes', async ({ instances, versions, editions }, options) => {
+        const { tier, region, edition, diskGb, privateNetwork, flags } = template;
+        const settings: Settings = {
+          tier,
+          ...(edition === undefined ? {} : { edition: named(edition, editions, 'edition') }),
+          ...(diskGb === undefined ? {} : { dataDiskSizeGb: { value: diskGb } }),
+          ...(privateNetwork === undefined
+            ? {}
+            : { ipConfiguration: { ipv4Enabled: { value: false }, privateNetwork } }),
+          databaseFlags: [...flags],
+          userLabels: { ...labels },
+        };
+        const databaseVersion = named(template.databaseVersion, versions, 'database version');
+        const body = { name: copy, region, databaseVersion, settings };
+        return parseStarted((await instances.insert({ project, body }, options))[0]);
+      }),
+    restore: (copy, { id, instance: source }) =>
+      call(`restoring backup ${id} of ${source} into ${copy}`, 'writes', async ({ instances }, options) => {
+        const body = { restoreBackupContext: { backupRunId: id, instanceId: source, project } };
+        return parseStarted((await instances.restoreBackup({ project, instance: copy, body }, options))[0]);
+      }),
+  };
+}
+
+/** A name that the client can send; it would turn any other one into none without a word. */
+function named<Names extends object>(name: string, names: Names, what: string): keyof Names {
+  const isKnown = (text: string): text is string & keyof Names => Object.hasOwn(names, text);
+  if (!isKnown(name)) throw new PortError('permanent', 'unknownName', `naming the ${what} ${name}`);
+  return name;
+}

@@ -1,0 +1,88 @@
+import type { Storage } from '@google-cloud/storage';
+import { z } from 'zod';
+import { type Instant, parseInstant } from '../core/time.ts';
+import type { Backups, Dump } from '../ports/backups.ts';
+import { PortError } from '../ports/port-error.ts';
+import { callGoogle, type ClientOptions, type GoogleAccess, lazyClient } from './google-call.ts';
+
+// Dumps in Cloud Storage through `@google-cloud/storage`. Only what a listing says of them is read: our functions may list and can't
+// download what is in them.
+
+/** Objects of one page, and pages: a place with more than 10,000 dumps is not one of ours. */
+const PAGE = 1_000;
+const PAGES_MAX = 10;
+
+const moment = z.string().transform((text, context): Instant => {
+  const at = parseInstant(text);
+  if (at !== undefined) return at;
+  context.addIssue('not a time');
+  return z.NEVER;
+});
+
+const objectWire = z.object({
+  bucket: z.string(),
+  name: z.string().min(1),
+  generation: z.coerce.string().regex(/^\d+$/),
+  size: z.coerce.number().int().nonnegative(),
+  crc32c: z.string(),
+  timeCreated: moment,
+});
+
+const nextWire = z.object({ pageToken: z.string() }).nullish();
+
+/** An object as a listing returns it. Throws `z.ZodError` on anything else. */
+export function parseDump(metadata: unknown): Dump {
+  const { bucket, name, generation, size, crc32c, timeCreated } = objectWire.parse(metadata);
+  return { bucket, name, generation, bytes: size, crc32c, writtenAt: timeCreated };
+}
+
+/** The dumps of one project's buckets. */
+export function createCloudStorageDumps(access: GoogleAccess): Pick<Backups, 'dumps'> {
+  const client = lazyClient(access, 'storage', async (options): Promise<Storage> => {
+    const storage = await import('@google-cloud/storage');
+    return new storage.Storage(ownOptions(options));
+  });
+  return {
+    dumps: async (place) => {
+      const doing = `listing the dumps in ${place}`;
+      const { bucket, prefix } = placeOf(place, doing);
+      const found: Dump[] = [];
+      let pageToken: string | undefined;
+      for (let count = 0; count < PAGES_MAX; count += 1) {
+        const page = await callGoogle(access, { doing, effect: 'reads' }, client, async (storage) => {
+          const [files, next] = await storage.bucket(bucket).getFiles({
+            prefix,
+            autoPaginate: false,
+            maxResults: PAGE,
+            ...(pageToken === undefined ? {} : { pageToken }),
+          });
+          return { dumps: files.map(({ metadata }) => parseDump(metadata)), next: nextWire.parse(next)?.pageToken };
+        });
+        found.push(...page.dumps);
+        if (page.next === undefined) return found.toSorted((a, b) => b.writtenAt - a.writtenAt);
+        pageToken = page.next;
+      }
+      throw new PortError('permanent', 'tooManyPages', doing);
+    },
+  };
+}
+
+/** The client has a form of its own for an address. It repeats nothing: that is the engine's part. */
+function ownOptions({ projectId, authClient, apiEndpoint, port, protocol }: ClientOptions): object {
+  const own = { projectId, authClient, retryOptions: { autoRetry: false } };
+  return apiEndpoint === undefined
+    ? own
+    : {
+        ...own,
+        apiEndpoint: `${protocol ?? 'https'}://${apiEndpoint}:${port ?? 443}`,
+        useAuthWithCustomEndpoint: true,
+      };
+}
+
+/** `gs://bucket/prefix`, which `dr.yaml` was checked for. */
+function placeOf(place: string, doing: string): { readonly bucket: string; readonly prefix: string } {
+  const match = /^gs:\/\/([^/]+)\/(.*)$/.exec(place);
+  const [, bucket, prefix] = match ?? [];
+  if (bucket === undefined || prefix === undefined) throw new PortError('permanent', 'notAPlace', doing);
+  return { bucket, prefix };
+}

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { createCloudSqlBackups } from '../../shared/providers/cloud-sql-backups.ts';
+import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
+import { createCloudStorageDumps } from '../../shared/providers/cloud-storage-dumps.ts';
+import type { GoogleAccess } from '../../shared/providers/google-call.ts';
+import { createHttpContents } from '../../shared/providers/http-contents.ts';
+import { instanceName } from '../../shared/system/names.ts';
+import { startSandbox } from './sandbox-world.ts';
+
+// Backups, copies and what is in them: the real clients against the sandbox, each with the identity of one of our functions.
+
+const PRIMARY = instanceName('coditect-dms-db');
+const COPY = instanceName(REFERENCE.restored);
+const DAILY = 'gs://coditect-dms-backups/daily/';
+
+let sandbox: Awaited<ReturnType<typeof startSandbox>>;
+let recover: GoogleAccess;
+let classify: GoogleAccess;
+let heal: GoogleAccess;
+
+beforeAll(async () => {
+  sandbox = await startSandbox();
+  recover = await sandbox.as('recover');
+  classify = await sandbox.as('classify');
+  heal = await sandbox.as('heal');
+});
+afterAll(() => sandbox.close());
+beforeEach(() => sandbox.world.kernel.faults.clear());
+
+describe('backups', () => {
+  it('are listed with when they were taken, by who may only look', async () => {
+    const [newest] = await createCloudSqlBackups(classify).runs(PRIMARY);
+
+    expect(newest).toMatchObject({
+      instance: PRIMARY,
+      kind: 'automated',
+      state: 'successful',
+      databaseVersion: 'POSTGRES_15',
+      startedAt: sandbox.world.sql.fleet.backups[0]?.startedAt,
+    });
+  });
+
+  it('are none, and for good, where the instance is gone', async () => {
+    const asked = createCloudSqlBackups(classify).runs(instanceName('nobody'));
+
+    await expect(asked).rejects.toMatchObject({ kind: 'permanent', code: 'notFound' });
+  });
+});
+
+describe('dumps', () => {
+  it('are listed by generation, size and checksum, the newest first', async () => {
+    const dumps = await createCloudStorageDumps(classify).dumps(DAILY);
+
+    expect(dumps).toHaveLength(3);
+    const known = sandbox.world.storage.object('coditect-dms-backups', dumps[0]?.name ?? '');
+    expect(dumps[0]).toEqual({
+      bucket: 'coditect-dms-backups',
+      name: 'daily/2026-01-05.sql.gz',
+      generation: String(known.generation),
+      bytes: known.content.length,
+      crc32c: known.crc32c,
+      writtenAt: known.createdAt,
+    });
+  });
+
+  it('can’t be listed in a bucket that is not there', async () => {
+    await expect(createCloudStorageDumps(classify).dumps('gs://nobodys-bucket/')).rejects.toMatchObject({
+      kind: 'permanent',
+    });
+  });
+
+  it('are listed again after a busy answer, which is for the engine to do', async () => {
+    sandbox.world.kernel.faults.inject({ what: { kind: 'serverError' }, on: { api: 'storage' }, count: 1 });
+    const dumps = createCloudStorageDumps(classify);
+
+    await expect(dumps.dumps(DAILY)).rejects.toMatchObject({ kind: 'retryable' });
+    expect(await dumps.dumps(DAILY)).toHaveLength(3);
+  });
+});
+
+describe('a copy', () => {
+  it('is made like its source, filled from a backup, and tells what is in it', async () => {
+    const backups = createCloudSqlBackups(recover);
+    const contents = createHttpContents(recover);
+    const template = await backups.template(PRIMARY);
+    expect(await backups.labels(COPY)).toBeUndefined();
+
+    await backups.create(COPY, template, { 'dr-incident': 'inc-aaaaaaaaaa' });
+    sandbox.clock.advanceBy(minutes(15));
+    const [run] = await backups.runs(PRIMARY);
+    const operation = await backups.restore(COPY, { id: run?.id ?? '', instance: PRIMARY });
+    sandbox.clock.advanceBy(minutes(20));
+    await sandbox.settlePorts();
+
+    expect(await createCloudSqlDatabases(recover).operation(operation)).toMatchObject({
+      state: 'done',
+      error: undefined,
+      type: 'RESTORE_VOLUME',
+    });
+    expect(await backups.labels(COPY)).toEqual({ 'dr-incident': 'inc-aaaaaaaaaa' });
+    expect(await backups.template(COPY)).toEqual(template);
+    const inventory = await contents.inventory(COPY, run?.startedAt);
+    expect(inventory?.brokenKeys).toEqual([]);
+    expect(inventory?.tables).toContainEqual(expect.objectContaining({ table: 'documents', rows: 184, newer: 0 }));
+    expect(await contents.ask(COPY, 'SELECT count(*) FROM documents')).toEqual({ kind: 'value', value: '184' });
+    expect(await contents.ask(COPY, 'SELECT count(*) FROM nothing')).toMatchObject({ kind: 'refused' });
+  });
+
+  it('is made by `recover` alone', async () => {
+    const backups = createCloudSqlBackups(heal);
+    const template = await backups.template(PRIMARY);
+
+    await expect(backups.create(instanceName('another'), template, {})).rejects.toMatchObject({ kind: 'permanent' });
+  });
+
+  it('that is not there can’t be asked', async () => {
+    const contents = createHttpContents(recover);
+
+    expect(await contents.inventory(instanceName('nobody'), undefined)).toBeUndefined();
+    expect(await contents.ask(instanceName('nobody'), 'SELECT 1')).toMatchObject({ kind: 'unanswered' });
+  });
+});

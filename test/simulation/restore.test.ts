@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// A copy from a backup, that a person asks for: made once, checked, and left to people, whatever happens to the worker meanwhile.
+
+const LONG: Partial<Plot> = { endsAtMs: BROKEN_AT + minutes(120), faultsUntilMs: BROKEN_AT + minutes(60) };
+
+/** Plays a plot in which everything must hold; the restore is asked for at the moment of the break. */
+async function played(happenings: readonly Happening[]): Promise<Run> {
+  const asks = later(0, { kind: 'operate', operation: { by: 'command', verb: 'start', runbook: 'backup-restore' } });
+  const run = await simulate(1, { ...calm([], LONG), happenings: [asks, ...happenings] });
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'recover',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+const times = ({ witness }: Run, permission: string): number =>
+  witness.effects.filter(({ call }) => call.permission === permission).length;
+
+/** The person hands the copy over, and accepts what is lost by that. */
+const HANDED_OVER = (['hand-over-restore', 'accept-loss'] as const).map((wall, index) =>
+  atEvent('needsPerson', { kind: 'operate', operation: { by: 'wish', verb: 'accept', wall } }, minutes(1 + index)),
+);
+
+/** What was done for the copy. */
+const made = (run: Run) => ({
+  created: times(run, 'cloudsql.instances.create'),
+  restored: times(run, 'cloudsql.instances.restoreBackup'),
+  documents: run.stage.world.sql.fleet.servers.server(REFERENCE.restored)?.history.applicationRows().length ?? 0,
+});
+
+const about = (run: Run) => run.incidents.find(({ state }) => state.target.startsWith('copy/'));
+
+/** Documents of before the world began that last night's backup holds: eight days, less the eight hours since. */
+const IN_BACKUP = 184;
+
+describe('A restore that a person asks for', () => {
+  it('makes a copy of the newest backup, and leaves it to people with what production has that it lacks', async () => {
+    const run = await played([]);
+
+    expect(made(run)).toEqual({ created: 1, restored: 1, documents: IN_BACKUP });
+    expect(about(run)?.state.phase.kind).toBe('needsPerson');
+    expect(about(run)?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringMatching(/documents: \d+ rows newer in production/) }),
+      }),
+    );
+  });
+
+  it.each(['create-copy', 'restore-copy', 'validate-copy'])(
+    'is made once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await played([atStep(action, deed)]);
+
+        expect(made(run)).toEqual({ created: 1, restored: 1, documents: IN_BACKUP });
+      }
+    },
+  );
+
+  it('takes the place of production on a person’s word, within a loss that was accepted', async () => {
+    const run = await played(HANDED_OVER);
+
+    const { world, load } = run.stage;
+    expect(about(run) ?? run.incidents[0]).toMatchObject({ state: { phase: { kind: 'resolved' } } });
+    expect(world.primaryInUse()).toBe(REFERENCE.restored);
+    expect(world.sql.fleet.server('coditect-dms-db').power).toBe('stopped');
+    expect(load.report().every(({ outages }) => outages.every(({ until }) => until !== undefined))).toBe(true);
+  });
+
+  it('is not handed over while the loss is above the budget and nobody accepts it', async () => {
+    const run = await played(HANDED_OVER.slice(0, 1));
+
+    expect(run.stage.world.primaryInUse()).toBe('coditect-dms-db');
+    expect(times(run, 'cloudsql.instances.update')).toBe(0);
+  });
+
+  it.each(['stop-instance', 'prove-fence', 'adopt-copy', 'point-secret'])(
+    'is handed over once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyAfter')]) {
+        const run = await played([...HANDED_OVER, atStep(action, deed)]);
+
+        expect(run.stage.world.primaryInUse()).toBe(REFERENCE.restored);
+        expect(times(run, 'cloudsql.instances.restoreBackup')).toBe(1);
+      }
+    },
+  );
+
+  it('holds back no failover of the database that it is a copy of', async () => {
+    const run = await played([
+      atStep('restore-copy', { kind: 'break', fault: 'primary-database', variant: 'refuses' }),
+    ]);
+
+    const failover = run.incidents.find(({ state }) => state.target === 'database/coditect-dms-db');
+    expect(failover?.state.phase.kind).toBe('resolved');
+    expect(times(run, 'cloudsql.instances.promoteReplica')).toBe(1);
+    expect(made(run)).toMatchObject({ restored: 1, documents: IN_BACKUP });
+  });
+});
