@@ -4,6 +4,16 @@ import { reference } from './reference.ts';
 /** About regions, databases, applications and alerts. */
 export const TARGETS: readonly Case[] = [
   [
+    'a copy under the name of a replica',
+    [[['databases', 0, 'restore', 'instance'], 'coditect-dms-db-replica']],
+    'databases[0].restore.instance: is an instance of coditect-dms-db, and a copy is never written over one',
+  ],
+  [
+    'a check that can’t fail',
+    [[['databases', 0, 'restore', 'checks', 0, 'atLeast'], undefined]],
+    'databases[0].restore.checks[0]: has no value that it must have, so it can’t fail',
+  ],
+  [
     'control regions that all fall with the system',
     [
       [
