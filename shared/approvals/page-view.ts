@@ -10,6 +10,7 @@ import {
   opensOf,
   type Plan,
   type PlannedStep,
+  preparingSteps,
 } from '../plan/plan.ts';
 import type { PersonId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
@@ -69,7 +70,7 @@ export function approvalView(subject: ApprovalSubject, now: Instant): ApprovalVi
     situation: situation(subject, now),
     evidence: (diagnosis?.reasons ?? []).map(({ code, text }) => `${code}: ${text}`),
     wouldChangeMind: diagnosis?.wouldChangeMind ?? [],
-    steps: plan.steps.map((step) => stepView(step, plan)),
+    steps: plan.steps.map((step) => stepView(step, plan, state)),
     noReturn: plan.steps.flatMap((step) =>
       step.undo.kind === 'pointOfNoReturn' ? [`${step.title}: ${step.undo.because}.`] : [],
     ),
@@ -128,17 +129,20 @@ const moment = (at: Instant): string => `${toIso(at).slice(0, 19).replace('T', '
 const distance = (now: Instant, at: Instant): string =>
   at >= now ? `in ${showDuration(millis(at - now))}` : `${showDuration(millis(now - at))} ago`;
 
-function stepView(step: PlannedStep, plan: Plan): StepView {
+function stepView(step: PlannedStep, plan: Plan, { run }: IncidentState): StepView {
+  const isUnasked = run?.preparation === 'allowed' || run?.preparation === 'begun';
   const note =
-    step.undo.kind === 'pointOfNoReturn'
-      ? `can’t be undone: ${step.undo.because}`
-      : step.unless !== undefined
-        ? 'this and what follows is left out if what comes before has helped'
-        : isOneOfSeveralWays(step, plan)
-          ? 'if it does not help, the plan goes on'
-          : step.optional
-            ? 'afterwards; a failure is told and stops nothing'
-            : undefined;
+    isUnasked && preparingSteps(plan).includes(step)
+      ? 'begins at once, whatever you decide'
+      : step.undo.kind === 'pointOfNoReturn'
+        ? `can’t be undone: ${step.undo.because}`
+        : step.unless !== undefined
+          ? 'this and what follows is left out if what comes before has helped'
+          : isOneOfSeveralWays(step, plan)
+            ? 'if it does not help, the plan goes on'
+            : step.optional
+              ? 'afterwards; a failure is told and stops nothing'
+              : undefined;
   const takes = `about ${showDuration(millis(step.estimateMs))}`;
   return { title: step.title, target: step.target, risk: step.risk, committed: step.committed, takes, note };
 }
@@ -178,8 +182,11 @@ function outcomeOf(state: IncidentState): string {
     case 'waiting':
     case 'ready':
     case 'held':
-    case 'awaitingApproval':
       return 'Nothing has been done yet.';
+    case 'awaitingApproval':
+      return state.run?.preparation === 'begun'
+        ? 'What prepares the plan has begun, and nothing else.'
+        : 'Nothing has been done yet.';
     default:
       return unreachable(phase);
   }

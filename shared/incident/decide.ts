@@ -194,7 +194,7 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
       ),
     ];
   const meanwhile = prepares
-    ? ` While you decide, and whatever you decide, this is done: ${preparingSteps(plan)
+    ? ` While you decide, and whatever you decide, this begins: ${preparingSteps(plan)
         .filter(({ risk }) => risk === 'safe')
         .map(({ title }) => title)
         .join('; ')}.`

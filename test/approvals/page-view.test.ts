@@ -40,3 +40,24 @@ describe('The page of a plan that begins with a restart', () => {
     );
   });
 });
+
+describe('The page of a plan whose safe steps begin while people decide', () => {
+  it('says so of each of them, and that they have begun', async () => {
+    const stage = await askedStage();
+    const state = await stage.state();
+    const { run } = state;
+    const [approval] = state.approvals;
+    if (run === undefined || approval === undefined) throw new Error('nothing was asked');
+    const [first, ...rest] = run.plan.steps;
+    if (first === undefined) throw new Error('the plan has a step');
+    const plan = { ...run.plan, steps: [{ ...first, stage: 'prepare', risk: 'safe', needs: [] } as const, ...rest] };
+    const preparing = { ...state, run: { ...run, plan, preparation: 'begun' as const } };
+    const subject = { system: stage.home.system, state: preparing, approval, approver: personId('oncall'), plan };
+
+    const { steps, outcome } = approvalView(subject, stage.clock.now());
+
+    expect(steps.map(({ note }) => note === 'begins at once, whatever you decide').filter(Boolean)).toHaveLength(1);
+    expect(steps[0]?.note).toBe('begins at once, whatever you decide');
+    expect(outcome).toBe('What prepares the plan has begun, and nothing else.');
+  });
+});
