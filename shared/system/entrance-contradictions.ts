@@ -95,25 +95,25 @@ function probes(system: System, { probe, host, backends: ends }: Entrance, path:
 function records(system: System, entrance: Entrance, path: ConfigPath): readonly Contradiction[] {
   if (entrance.via !== 'dns') return [];
   const { rto } = system.objectives;
-  const found: Contradiction[] = entrance.backends.flatMap(({ application, urlMap }, index) =>
-    applicationOf(system, application)?.kind === 'cloudRun' && urlMap === undefined
-      ? [
-          {
-            path: [...path, 'backends', index],
-            problem: 'points an A record at Cloud Run, which has no address of its own',
-            wanted: 'the address and the urlMap of a load balancer in front of it',
-            involves: [['applications']],
-          },
-        ]
-      : [],
-  );
+  const found = entrance.backends.flatMap(({ application, urlMap }, index): readonly Contradiction[] => {
+    if (urlMap !== undefined) return [];
+    const isOnRun = applicationOf(system, application)?.kind === 'cloudRun';
+    const problem = isOnRun
+      ? 'points an A record at Cloud Run, which has no address of its own'
+      : 'names no load balancer, so nobody could count the users who arrive or leave';
+    const wanted = `the urlMap of the load balancer ${isOnRun ? 'in front of it' : 'that has the address'}`;
+    return [{ path: [...path, 'backends', index], problem, wanted, involves: [['applications']] }];
+  });
   if (entrance.ttl >= rto)
-    found.push({
-      path: [...path, 'ttl'],
-      problem: `keeps clients at the old address for ${writeDuration(entrance.ttl)}: no move could meet the rto`,
-      wanted: `less than ${writeDuration(rto)}; 60s is usual`,
-      involves: [['objectives', 'rto']],
-    });
+    return [
+      ...found,
+      {
+        path: [...path, 'ttl'],
+        problem: `keeps clients at the old address for ${writeDuration(entrance.ttl)}: no move could meet the rto`,
+        wanted: `less than ${writeDuration(rto)}; 60s is usual`,
+        involves: [['objectives', 'rto']],
+      },
+    ];
   return found;
 }
 

@@ -194,7 +194,7 @@ const entrances = z.discriminatedUnion(
           application: id('an id').describe('An application of this file.'),
           address: text('an IPv4 address', /^(\d{1,3}\.){3}\d{1,3}$/).describe('The address that leads to it.'),
           urlMap: optional(text('the name of a URL map', /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)).describe(
-            'The load balancer that has the address. Required for Cloud Run, which has none without it.',
+            'The load balancer that has the address: Cloud Run has none without it, and it counts who arrives.',
           ),
         }),
         'backends',

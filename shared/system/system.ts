@@ -154,7 +154,7 @@ export interface DnsEntrance extends EntranceBase {
   readonly via: 'dns';
   readonly zone: string;
   readonly ttl: Millis;
-  /** `urlMap`: the load balancer that has the address; Cloud Run has no address without one (facts.md 5). */
+  /** `urlMap`: the load balancer that has the address. Cloud Run has no address without one, and it counts who arrives. */
   readonly backends: readonly {
     readonly application: string;
     readonly address: string;

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { minutes } from '../../shared/core/time.ts';
+import { readRequestsThrough, readUptime } from '../../shared/ports/entrance-readings.ts';
 import type { Traffic } from '../../shared/ports/traffic.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
 import { createGoogleTraffic } from '../../shared/providers/google-traffic.ts';
+import { createMonitoringMetrics } from '../../shared/providers/monitoring-metrics.ts';
 import type { Entrance } from '../../shared/system/system.ts';
 import { startSandbox } from './sandbox-world.ts';
 
@@ -26,7 +28,7 @@ const RECORD: Entrance = {
   zone: 'coditect-zone',
   ttl: minutes(1),
   backends: [
-    { application: 'api-gke', address: '203.0.113.10', urlMap: undefined },
+    { application: 'api-gke', address: '203.0.113.10', urlMap: 'coditect-dms-ingress' },
     { application: 'api-run', address: '203.0.113.11', urlMap: 'coditect-dms-standby' },
   ],
 };
@@ -110,4 +112,41 @@ it('no record is moved beside one that clients would follow instead', async () =
   await expect(traffic.inspect('by-record')).rejects.toMatchObject({ kind: 'permanent', code: 'aaaaRecord' });
 
   dns.change('coditect-zone', { additions: [], deletions: [record] });
+});
+
+describe('what Monitoring says of an entrance', () => {
+  it('are its uptime checks, place by place', async () => {
+    sandbox.clock.advanceBy(minutes(3));
+    const read = () => readUptime(createMonitoringMetrics(recover), recover.project, BALANCER, sandbox.clock.now());
+    const passed = await read();
+    expect(passed.length).toBeGreaterThan(2);
+    expect(passed.every((point) => point.passed)).toBe(true);
+
+    sandbox.world.disasters.break('cluster');
+    sandbox.clock.advanceBy(minutes(3));
+
+    expect((await read()).every((point) => !point.passed)).toBe(true);
+    expect(await traffic.ask('by-balancer')).toEqual({ kind: 'silent', detail: 'http 502', application: undefined });
+    sandbox.world.disasters.mend('cluster');
+  });
+
+  it.each([BALANCER, RECORD])('are the requests that it sent to each application ($via)', async (entrance) => {
+    const counted = async (application: string): Promise<number> => {
+      const metrics = createMonitoringMetrics(recover);
+      const now = sandbox.clock.now();
+      const points = await readRequestsThrough(metrics, recover.project, entrance, application, now);
+      return points?.[0]?.value ?? Number.NaN;
+    };
+    sandbox.clock.advanceBy(minutes(5));
+    expect(await counted('api-gke')).toBeGreaterThan(0);
+    expect(await counted('api-run')).toBe(0);
+
+    await moved(entrance.id, 'api-run');
+    sandbox.clock.advanceBy(minutes(5));
+
+    expect(await counted('api-run')).toBeGreaterThan(0);
+    expect(await counted('api-gke')).toBe(0);
+    await moved(entrance.id, 'api-gke');
+    sandbox.clock.advanceBy(minutes(5));
+  });
 });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { atStep, BROKEN_AT, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
+import { leadsTo } from './witness.ts';
 
 // A cluster that is lost, whose users a standby takes; and the way back.
 
@@ -67,21 +69,26 @@ describe('A lost cluster', () => {
     expect(effects(run, 'run.services.update')).toBe(1);
   });
 
-  it('gets its users back when it has been well for its hold time, and the standby is what it was', async () => {
-    const run = await played([LOST, later(minutes(25), { kind: 'mend', fault: 'cluster' })], {
-      faultsUntilMs: BROKEN_AT + minutes(45),
-      endsAtMs: BROKEN_AT + minutes(120),
-    });
+  it.each([false, true])(
+    'gets its users back when it has been well for its hold time (by record: %s)',
+    async (byRecord) => {
+      const run = await played([LOST, later(minutes(25), { kind: 'mend', fault: 'cluster' })], {
+        byRecord,
+        faultsUntilMs: BROKEN_AT + minutes(45),
+        endsAtMs: BROKEN_AT + minutes(120),
+      });
 
-    expect(phases(run)).toEqual([
-      ['cluster-failover', 'resolved'],
-      ['cluster-failback', 'resolved'],
-    ]);
-    expect(defaultOf(run)).toBe('coditect-dms-gke');
-    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
-    expect(effects(run, 'compute.urlMaps.update')).toBe(2);
-    expect(effects(run, 'run.services.update')).toBe(2);
-  });
+      expect(phases(run)).toEqual([
+        ['cluster-failover', 'resolved'],
+        ['cluster-failback', 'resolved'],
+      ]);
+      expect(defaultOf(run)).toBe('coditect-dms-gke');
+      expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+      expect(effects(run, byRecord ? 'dns.changes.create' : 'compute.urlMaps.update')).toBe(2);
+      expect(leadsTo(run.stage.world)).toBe(SERVICES.apiGke);
+      expect(effects(run, 'run.services.update')).toBe(2);
+    },
+  );
 
   it('has its users moved by their record as well, and they arrive when what they know has run out', async () => {
     const run = await played([LOST], { byRecord: true });

@@ -193,6 +193,7 @@ export const TARGETS: readonly Case[] = [
     'a record that points at Cloud Run, with a ttl that outlasts the objective',
     [[['entrances', 0], byRecord()]],
     'entrances[0].ttl: keeps clients at the old address for 1h: no move could meet the rto',
+    'entrances[0].backends[0]: names no load balancer, so nobody could count the users who arrive or leave',
     'entrances[0].backends[1]: points an A record at Cloud Run, which has no address of its own',
   ],
   [
