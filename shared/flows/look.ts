@@ -2,7 +2,7 @@ import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
 import { z } from 'zod';
-import { after, type Instant, minutes, millis } from '../core/time.ts';
+import { after, between, type Instant, minutes, millis } from '../core/time.ts';
 import { nextLook } from '../engine/next-move.ts';
 import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
@@ -134,18 +134,19 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];
   const now = clock.now();
   const opens = await acceptedVerbs(state.id, home);
-  const diagnosis = {
-    ...diagnose({
-      rounds,
-      system,
-      state,
-      now,
-      incident: state.id,
-      raisedInVain: hasRaisedInVain(state),
-      verbs: opens,
-    }),
-    evidence: digest,
-  };
+  const named = diagnose({
+    rounds,
+    system,
+    state,
+    now,
+    incident: state.id,
+    raisedInVain: hasRaisedInVain(state),
+    verbs: opens,
+  });
+  // From the beginning of this look: one that waits for whoever does not answer must not put the next too far away (L2).
+  const { lookAgainInMs: pause } = named;
+  const lookAgainInMs = pause === null ? null : Math.max(0, pause - between(facts.at, clock.now()));
+  const diagnosis = { ...named, lookAgainInMs, evidence: digest };
   const runbook = diagnosis.runbook;
   const ledger = runbook === null ? undefined : await readLedger(store.documents, targetId(diagnosis.target));
   const asked =

@@ -33,6 +33,12 @@ export const CONTACT_LIMIT: Millis = millis(3_000);
  */
 export const VANTAGE_LIMIT: Millis = millis(8_000);
 
+/**
+ * How long a question to a cluster's API server may take, in wall time. One that works answers in a small part of it; while one is
+ * gone every look waits so long, and looks must stay near enough to one another to count together.
+ */
+export const CONTROL_PLANE_LIMIT: Millis = millis(3_000);
+
 /** A limit, or what the caller leaves of it. */
 export const shorter = (limit: Millis, atMost: Millis | undefined): Millis =>
   atMost !== undefined && atMost < limit ? atMost : limit;

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { assert } from '../core/assert.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
 import { isLoopback } from './addresses.ts';
-import { callWithin } from './deadline.ts';
+import { CONTROL_PLANE_LIMIT, callWithin, shorter } from './deadline.ts';
 import type { Call } from './deadline.ts';
 import { callGoogle, lazyClient, limited } from './google-call.ts';
 import type { GoogleAccess } from './google-call.ts';
@@ -133,8 +133,10 @@ export function createClusters(access: GoogleAccess): Clusters {
       const apis = await connect(name, key);
       return { apis, looked: await look(apis, signal) };
     };
+    const own = limited(access, call);
+    const within = call.effect === 'reads' ? { ...own, limit: shorter(CONTROL_PLANE_LIMIT, own.limit) } : own;
     try {
-      return await callWithin(limited(access, call), prepare, ({ apis, looked }, signal) => send(apis, looked, signal));
+      return await callWithin(within, prepare, ({ apis, looked }, signal) => send(apis, looked, signal));
     } catch (error) {
       if (isPortError(error) && MOVED.has(error.code)) servers.delete(key);
       if (isPortError(error) && (MOVED.has(error.code) || error.code === 'unauthenticated')) known.delete(key);
