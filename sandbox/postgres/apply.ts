@@ -43,6 +43,9 @@ export class Applier {
       await this.#engine.execute('commit');
     } catch (error) {
       await this.#engine.execute('rollback');
+      this.#inserts = new Map();
+      this.#changes = undefined;
+      this.#sequences = new Map();
       throw error;
     }
   }

@@ -100,7 +100,10 @@ async function converse(socket: Socket, reader: Reader, gate: Gatekeeper, sessio
       continue;
     }
     const said = await session.send(portion.messages);
-    if (gate.state() === 'timeout') continue;
+    const after = gate.state();
+    if (after === 'timeout') continue;
+    // It went down meanwhile: the client does not hear what came of it.
+    if (after === 'connectionRefused') return;
     // It heard already that the text of COPY is waited for.
     socket.write(portion.copied && said[0] === COPY_WANTED[0] ? afterFirst(said) : said);
   }

@@ -36,6 +36,9 @@ const ROWS_AT_ONCE = 5_000;
 /** Any moment will do for a row that is taken back. */
 const PROBED_AT = instant(0);
 
+/** How long a client may think in the middle of a transaction, during which others wait, wall milliseconds. */
+const IDLE_IN_TRANSACTION_MAX = 60_000;
+
 /** What the sandbox itself has done is written by it, and not by a client. */
 const OURSELVES: Writer = { user: ROLES.administrator, application: 'sandbox' };
 
@@ -68,6 +71,7 @@ export class InstanceDatabase {
   readonly #images: Images;
   readonly #name: string;
   readonly #turns = new Turns();
+  readonly #idleMax: number;
   #running: Running | undefined;
   #closed = false;
 
@@ -76,11 +80,13 @@ export class InstanceDatabase {
     readonly servers: SqlServers;
     readonly images: Images;
     readonly name: string;
+    readonly idleInTransactionMax?: number;
   }) {
     this.#kind = parts.kind;
     this.#servers = parts.servers;
     this.#images = parts.images;
     this.#name = parts.name;
+    this.#idleMax = parts.idleInTransactionMax ?? IDLE_IN_TRANSACTION_MAX;
   }
 
   /** Works on the engine by ourselves, in a turn of its own; what that commits is captured like a client's. */
@@ -110,8 +116,22 @@ export class InstanceDatabase {
     });
     const me = {};
     const writer = { user: identity.user, application: identity.application };
+    let ended: SqlError | undefined;
+    let patience: NodeJS.Timeout | undefined;
+    const end = async (): Promise<void> => {
+      clearTimeout(patience);
+      await this.#turns.take(me);
+      try {
+        await opened.session.end();
+        if (this.#running === opened.running) await this.#settle(opened.running, writer);
+      } finally {
+        this.#turns.give(me);
+      }
+    };
     return {
       send: async (messages) => {
+        clearTimeout(patience);
+        if (ended !== undefined) throw ended;
         if (await this.#turns.take(me)) await this.#begin(opened.running, me);
         let over = true;
         try {
@@ -121,16 +141,15 @@ export class InstanceDatabase {
           return said;
         } finally {
           if (over) this.#turns.give(me);
+          else
+            patience = setTimeout(() => {
+              ended = new SqlError('25P03', 'terminating connection due to idle-in-transaction timeout');
+              void end().catch(() => {});
+            }, this.#idleMax);
         }
       },
       end: async () => {
-        await this.#turns.take(me);
-        try {
-          await opened.session.end();
-          if (this.#running === opened.running) await this.#settle(opened.running, writer);
-        } finally {
-          this.#turns.give(me);
-        }
+        if (ended === undefined) await end();
       },
     };
   }
@@ -219,12 +238,12 @@ export class InstanceDatabase {
     if (image !== undefined) return await this.#beginAgain(running);
     while (running.applied < history.count()) {
       const until = Math.min(running.applied + ROWS_AT_ONCE, history.count());
-      const changes: RowChange[] = [];
+      const rows: (readonly RowChange[])[] = [];
       for (let index = running.applied; index < until; index++) {
         const row = history.row(index);
-        if (row !== undefined && !own.delete(index)) changes.push(...changesOf(row));
+        if (row !== undefined && !own.delete(index)) rows.push(changesOf(row));
       }
-      await running.applier.apply(changes);
+      await applyAll(running.applier, rows);
       running.applied = until;
     }
     await this.#remember(running);
@@ -237,6 +256,16 @@ export class InstanceDatabase {
 
   /** After a client's turn: what it committed goes into the history (E1), and what a replica should not have is thrown away. */
   async #settle(running: Running, writer: Writer): Promise<void> {
+    try {
+      await this.#record(running, writer);
+    } catch (error) {
+      // What it committed may not be in the history now: then it must not be seen either (E2, E3).
+      if (this.#running === running) await this.#end();
+      throw error;
+    }
+  }
+
+  async #record(running: Running, writer: Writer): Promise<void> {
     const { engine, history, own } = running;
     const position = await logPosition(engine);
     if (position === running.position) return;
@@ -250,14 +279,17 @@ export class InstanceDatabase {
     }
     if (now !== running.fingerprint || captured.some(({ whole }) => whole)) {
       await installCapture(engine);
-      const image = await engine.image();
-      const known = await this.#whatItHolds(engine);
-      own.add(history.count());
-      // Own rows are in the image as well as what the history had when the client's turn began.
-      const name = this.#images.keep(image, [...own]);
-      const content = { kind: 'image', writer, image: name, covers: running.applied, ...known } as const;
-      this.#servers.commit(server, content);
       running.applier = new Applier(engine);
+      // From here on the application meets the tables as they have become, and what it wrote during the turn is tried on them.
+      const refusals = await refusalsOf(engine);
+      history.refuse(refusals);
+      await this.#catchUp(running);
+      const image = await engine.image();
+      const applications = await documentsOn(engine);
+      own.add(history.count());
+      const name = this.#images.keep(image, [...own]);
+      const covers = running.applied;
+      this.#servers.commit(server, { kind: 'image', writer, image: name, covers, applications, refusals });
     } else {
       for (const { writer: who, changes } of captured) {
         own.add(history.count());
@@ -285,23 +317,40 @@ export class InstanceDatabase {
     running.sequences = await sequences(running.engine);
     running.position = await logPosition(running.engine);
   }
+}
 
-  /** What the model has to know of a database that has become another one. */
-  async #whatItHolds(engine: Engine): Promise<{
-    readonly applications: readonly string[];
-    readonly refusals: Readonly<Record<string, string>>;
-  }> {
-    const applications = await engine
-      .query('select request_id from public.documents')
-      .then((rows) => rows.map((row) => z.object({ request_id: z.string() }).parse(row).request_id))
-      .catch(() => []);
-    const refusals: Record<string, string> = {};
-    for (const [index] of TENANTS.entries()) {
-      const why = await refusalOf(engine, `probe/${index}`);
-      if (why !== undefined) refusals[tenantOf(`probe/${index}`)] = why;
-    }
-    return { applications, refusals };
+/** Applies what each row of a history did: all at once, or, where the engine refuses that, row by row without those that it refuses. */
+async function applyAll(applier: Applier, rows: readonly (readonly RowChange[])[]): Promise<void> {
+  try {
+    await applier.apply(rows.flat());
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    for (const row of rows)
+      await applier.apply(row).catch((refusal: unknown) => {
+        if (!(refusal instanceof SqlError)) throw refusal;
+      });
   }
+}
+
+/** Writes of the application whose documents are there; none where their table is not. */
+async function documentsOn(engine: Engine): Promise<readonly string[]> {
+  try {
+    const rows = await engine.query('select request_id from public.documents');
+    return rows.map((row) => z.object({ request_id: z.string() }).parse(row).request_id);
+  } catch (error) {
+    if (error instanceof SqlError) return [];
+    throw error;
+  }
+}
+
+/** Why the server refuses writes of the application, by tenant. */
+async function refusalsOf(engine: Engine): Promise<Readonly<Record<string, string>>> {
+  const refusals: Record<string, string> = {};
+  for (const [index] of TENANTS.entries()) {
+    const why = await refusalOf(engine, `probe/${index}`);
+    if (why !== undefined) refusals[tenantOf(`probe/${index}`)] = why;
+  }
+  return refusals;
 }
 
 const modeOf = (server: SqlServer): EngineMode => {

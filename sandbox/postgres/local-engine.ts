@@ -44,10 +44,17 @@ export function findLocalPostgres(): LocalPostgres {
   return { kind: 'found', programs, user };
 }
 
-const living = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of living) child.kill('SIGKILL');
-});
+/**
+ * Runs its arguments and kills them when its input ends: a server never outlives us, even when we are killed. When the server ends
+ * first, the watch ends too, so that no other process is ever killed under a number that was given anew.
+ */
+const WATCHED = `exec 3<&0
+"$@" 3<&- </dev/null &
+server=$!
+{ cat >/dev/null; kill -QUIT "$server"; } <&3 >/dev/null 2>&1 &
+watch=$!
+wait "$server"
+kill "$watch"`;
 
 /** Servers of this machine, all below one folder, which is theirs. */
 export class LocalKind implements EngineKind {
@@ -114,9 +121,8 @@ export class LocalKind implements EngineKind {
     const settings = ['fsync=off', 'listen_addresses=', `unix_socket_directories=${sockets}`, 'shared_buffers=16MB'];
     const args = ['-D', data, '-p', String(PORT), ...settings.flatMap((setting) => ['-c', setting])];
     const { programs, user } = this.#found;
-    const server = spawn(join(programs, 'postgres'), args, { ...user, cwd: data, stdio: ['ignore', 'ignore', 'pipe'] });
-    living.add(server);
-    server.once('exit', () => living.delete(server));
+    const command = ['-c', WATCHED, 'sh', join(programs, 'postgres'), ...args];
+    const server = spawn('sh', command, { ...user, cwd: data, stdio: ['pipe', 'ignore', 'pipe'] });
     let said = '';
     await new Promise<void>((done, fail) => {
       server.stderr?.on('data', (text: Buffer) => {
@@ -209,7 +215,7 @@ class LocalEngine implements Engine {
   async close(): Promise<void> {
     if (this.#server.exitCode !== null || this.#server.signalCode !== null) return;
     const gone = once(this.#server, 'exit');
-    this.#server.kill('SIGQUIT');
+    this.#server.stdin?.end();
     await gone;
   }
 

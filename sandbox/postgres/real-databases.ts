@@ -9,10 +9,13 @@ export class RealDatabases {
   readonly #servers: SqlServers;
   readonly #images = new Images();
   readonly #databases = new Map<string, InstanceDatabase>();
+  readonly #limits: { readonly idleInTransactionMax?: number };
 
-  constructor(kind: EngineKind, servers: SqlServers) {
+  /** `idleInTransactionMax`: how long a client may think in the middle of a transaction, wall milliseconds. */
+  constructor(kind: EngineKind, servers: SqlServers, limits: { readonly idleInTransactionMax?: number } = {}) {
     this.#kind = kind;
     this.#servers = servers;
+    this.#limits = limits;
   }
 
   /** The database of an instance. */
@@ -24,6 +27,7 @@ export class RealDatabases {
       servers: this.#servers,
       images: this.#images,
       name,
+      ...this.#limits,
     });
     this.#databases.set(name, database);
     return database;

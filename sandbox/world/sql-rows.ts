@@ -117,6 +117,12 @@ export class History {
     return [...this.#applications];
   }
 
+  /** From now on writes of the application for these tenants are refused, and for no others. */
+  refuse(refusals: Readonly<Record<string, string>>): void {
+    this.#refusals.clear();
+    for (const [tenant, why] of Object.entries(refusals)) this.#refusals.set(tenant, why);
+  }
+
   /** Why the server refuses a write of the application, in PostgreSQL's words. */
   refusal(content: RowContent): string | undefined {
     if (content.kind !== 'application' || this.#refusals.size === 0) return undefined;
@@ -179,9 +185,8 @@ export class History {
 
   #noteImage({ applications, refusals, covers }: DatabaseImage): void {
     this.#applications.clear();
-    this.#refusals.clear();
     for (const id of applications) this.#applications.add(id);
-    for (const [tenant, why] of Object.entries(refusals)) this.#refusals.set(tenant, why);
+    this.refuse(refusals);
     for (let index = covers; index < this.count(); index++) {
       const content = this.row(index)?.content;
       if (content !== undefined && content.kind !== 'image') this.#note(content);

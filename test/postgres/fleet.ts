@@ -28,9 +28,9 @@ export function kinds(): readonly (readonly [string, () => EngineKind])[] {
 }
 
 /** A fleet with real databases, on a clock that stands still. */
-export function realFleet(kind: EngineKind) {
+export function realFleet(kind: EngineKind, limits: { readonly idleInTransactionMax?: number } = {}) {
   const world = createSqlWorld();
-  const databases = new RealDatabases(kind, world.servers);
+  const databases = new RealDatabases(kind, world.servers, limits);
   const ports = new Map<string, PostgresPort>();
   const clients = new Set<pg.Client>();
 

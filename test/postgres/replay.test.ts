@@ -29,7 +29,7 @@ const STATEMENTS = [
 ] as const;
 
 describe.each(kinds())('an engine of %s', (_name, kindOf) => {
-  const fleet = realFleet(kindOf());
+  const fleet = realFleet(kindOf(), { idleInTransactionMax: 500 });
   afterAll(() => fleet.close(), ENGINE_MS_MAX);
 
   /** Times are written differently and mean the same. */
@@ -88,6 +88,19 @@ describe.each(kinds())('an engine of %s', (_name, kindOf) => {
       world.clock.advanceBy(minutes(5));
       for (let times = 0; times < ROUND; times++) await happen(PRIMARY);
       await compare();
+    },
+    ENGINE_MS_MAX,
+  );
+
+  it(
+    'does not wait for ever for a client that thinks in the middle of a transaction',
+    async () => {
+      const { sql, connect } = fleet;
+      const thinking = await connect(REPLICA);
+      await thinking.query('begin; delete from document_versions');
+      const [{ count }] = await sql(REPLICA, 'select count(*)::int as count from document_versions');
+      expect(count).toBeGreaterThan(0);
+      await expect(thinking.query('commit')).rejects.toMatchObject({ code: '25P03' });
     },
     ENGINE_MS_MAX,
   );
