@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { passwordOf } from '../../cli/stories.ts';
 import type { Loss } from '../../sandbox/load/load.ts';
 import { balances } from '../../sandbox/world/broker-delivery.ts';
+import type { Instant } from '../../shared/core/time.ts';
 import type { AuditEntry } from '../../sandbox/world/kernel.ts';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import type { Stage } from './story.ts';
@@ -45,13 +46,14 @@ export const unbalanced = (stage: Stage): readonly string[] =>
 export const deadLetters = (stage: Stage): number =>
   stage.sandbox.messaging.courier.ledger().reduce((sum, row) => sum + row.deadLettered, 0);
 
-/** What users' acknowledged writes are missing on the database that the application is told to use now. */
-export function loss(stage: Stage): Loss {
+/** What users' acknowledged writes, of those until a moment, are missing on the database that the application is told to use now. */
+export function loss(stage: Stage, until?: Instant): Loss {
   const { world, load } = stage.sandbox;
   const primary = world.primaryInUse();
   return load.loss(
     (id) => world.sql.fleet.servers.server(primary)?.history.hasApplicationRow(id) === true,
     stage.brokenAt,
+    until,
   );
 }
 

@@ -18,12 +18,18 @@ describe('the loss bound on the page', () => {
       await approveWhenAsked(stage);
 
       const { state } = await stage.settled();
-      const { lost, rpo } = loss(stage);
+      // Counted in the rows of the real database that the application is told to use now.
+      const { world, load, databases } = stage.sandbox;
+      const counted = stage.now();
+      const rows = await databases.documents(world.primaryInUse());
+      const { lost, rpo } = load.loss((id) => rows.has(id), stage.brokenAt, counted);
+      const told = loss(stage, counted);
 
       console.error(
         `lost ${lost} writes, ${shown(rpo)}; the page said at most ${shown(promised.atMost)}; measured ${shown(state.measures?.['rpo'])}; ${state.phase.kind}, ${promotions(stage).length} promotions`,
       );
       expect(state.phase.kind).toBe('resolved');
+      expect([lost, rpo]).toEqual([told.lost, told.rpo]);
       expect(rpo).toBeLessThanOrEqual(promised.atMost);
       expect(promised.how).toMatch(/heartbeat on the replica/);
       // What the product measured afterwards is no less than what users lost, give or take one period of its heartbeat.
