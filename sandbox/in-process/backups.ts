@@ -3,6 +3,7 @@ import type { Contents } from '../../shared/ports/contents.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
 import { instanceName } from '../../shared/system/names.ts';
 import type { BackupRun as WorldRun } from '../world/sql-instance.ts';
+import type { Binding, BucketPolicy } from '../world/storage-policy.ts';
 import type { World } from '../world/world.ts';
 import { type Crossing, cross, travel } from './crossing.ts';
 
@@ -11,6 +12,14 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
   const { admin } = world.sql;
   const { caller } = crossing;
   const read = (name: string, doing: string) => cross(crossing, doing, 'reads', () => admin.get(caller, name));
+  const memberOf = async (copy: string): Promise<string> =>
+    `serviceAccount:${(await read(copy, `reading the account of ${copy}`)).instance.serviceAccount}`;
+  const policyOf = (bucket: string): Promise<BucketPolicy> =>
+    cross(crossing, `reading who may use ${bucket}`, 'reads', () => world.storageApi.policy(caller, bucket));
+  const write = (bucket: string, bindings: readonly Binding[], etag: string): Promise<unknown> =>
+    cross(crossing, `changing who may use ${bucket}`, 'writesIfUnchanged', () =>
+      world.storageApi.setPolicy(caller, bucket, bindings, etag),
+    );
   return {
     runs: async (instance) =>
       (await cross(crossing, `listing the backups of ${instance}`, 'reads', () => admin.backups(caller, instance))).map(
@@ -58,6 +67,44 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
           admin.insert(caller, { name: copy, region, databaseVersion, settings: { tier, userLabels: labels } }),
         )
       ).name,
+    createDatabase: async (copy, database) =>
+      (
+        await cross(crossing, `creating ${database} in ${copy}`, 'writes', () =>
+          admin.createDatabase(caller, copy, database),
+        )
+      ).name,
+    databases: (copy) =>
+      cross(crossing, `listing the databases of ${copy}`, 'reads', () => admin.databases(caller, copy)),
+    importDump: async (copy, { bucket, name }, database) =>
+      (
+        await cross(crossing, `reading gs://${bucket}/${name} into ${copy}`, 'writes', () =>
+          admin.import(caller, copy, {
+            uri: `gs://${bucket}/${name}`,
+            database,
+            fileType: 'SQL',
+            table: undefined,
+            columns: [],
+          }),
+        )
+      ).name,
+    isAdmitted: async (copy, bucket) => {
+      const member = await memberOf(copy);
+      return (await policyOf(bucket)).bindings.some(({ role, members }) => role === READER && members.includes(member));
+    },
+    admit: async (copy, bucket) => {
+      const member = await memberOf(copy);
+      const { etag, bindings } = await policyOf(bucket);
+      await write(bucket, [...bindings, { role: READER, members: [member] }], etag);
+    },
+    dismiss: async (copy, bucket) => {
+      const member = await memberOf(copy);
+      const { etag, bindings } = await policyOf(bucket);
+      const kept = bindings.map(({ role, members }) => ({
+        role,
+        members: role === READER ? members.filter((name) => name !== member) : members,
+      }));
+      await write(bucket, kept, etag);
+    },
     restore: async (copy, { id, instance }) =>
       (
         await cross(crossing, `restoring backup ${id} of ${instance} into ${copy}`, 'writes', () =>
@@ -66,6 +113,9 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
       ).name,
   };
 }
+
+/** What lets an account read objects, and no more. */
+const READER = 'roles/storage.objectViewer';
 
 const STATES = { SUCCESSFUL: 'successful', FAILED: 'failed', ENQUEUED: 'pending', RUNNING: 'pending' } as const;
 

@@ -156,6 +156,10 @@ export class Disasters {
         sql.disasters.holdStops(instance, variant === 'doneWithoutEffect' ? 'doneWithoutEffect' : 'runsForever');
         return { resolved: instance, mend: () => sql.disasters.holdStops(instance, undefined) };
       }
+      case 'failed-backups': {
+        const instance = this.#instance(target);
+        return { resolved: instance, mend: sql.disasters.failBackups(instance) };
+      }
       case 'functions-cut-from-primary': {
         const instance = this.#instance(target);
         network.cut('functions', `sql/${instance}`);

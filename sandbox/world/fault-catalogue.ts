@@ -87,6 +87,11 @@ export const FAULTS = {
     target: 'none',
     variants: ['image', 'config', 'crash'],
   },
+  'failed-backups': {
+    does: 'Every backup that Cloud SQL keeps of an instance turns out to have failed; dumps are as they were.',
+    target: 'an instance; the primary in use by default',
+    variants: [],
+  },
   'control-region': {
     does: 'Every function of ours in one control region ends, until it is mended.',
     target: 'a control region; the first one by default',

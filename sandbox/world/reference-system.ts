@@ -133,6 +133,12 @@ const RECOVER = [
   'cloudsql.instances.failover',
   'cloudsql.instances.create',
   'cloudsql.instances.restoreBackup',
+  'cloudsql.instances.import',
+  'cloudsql.databases.create',
+  'cloudsql.databases.list',
+  // For as long as a copy reads a dump, its own account may read the bucket.
+  'storage.buckets.getIamPolicy',
+  'storage.buckets.setIamPolicy',
   'cloudsql.backupRuns.create',
   // Moving traffic: a URL map's default service, or the address of a record.
   'compute.urlMaps.update',

@@ -120,6 +120,21 @@ export class SqlDisasters {
     if (busy?.type === 'UPDATE') this.#fleet.operations.release(busy.name);
   }
 
+  /** No backup of that instance is worth anything; returns what makes them what they were, but for those that went meanwhile. */
+  failBackups(name: string): () => void {
+    const { backups } = this.#fleet;
+    const former = backups.filter(({ instance, status }) => instance === name && status === 'SUCCESSFUL');
+    const mark = (status: 'FAILED' | 'SUCCESSFUL'): void => {
+      for (const { id } of former) {
+        const index = backups.findIndex((run) => run.instance === name && run.id === id);
+        const run = backups[index];
+        if (run !== undefined) backups[index] = { ...run, status };
+      }
+    };
+    mark('FAILED');
+    return () => mark('SUCCESSFUL');
+  }
+
   #failOverByItself(name: string): void {
     const instance = this.#fleet.find(name);
     if (instance === undefined || this.#fleet.server(name).zone === 'usable') return;

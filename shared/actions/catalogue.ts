@@ -5,6 +5,7 @@ import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
+import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
 import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
 import { pointSecret } from './point-secret.ts';
@@ -76,4 +77,9 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   compareCopy,
   awaitDecision,
   adoptCopy,
+  confirmDump,
+  createDatabase,
+  admitCopy,
+  importDump,
+  dismissCopy,
 ]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant, minutes, seconds, toIso } from '../core/time.ts';
+import { minutes, seconds, toIso } from '../core/time.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
 import type { StepFailure } from '../incident/events.ts';
 import type { Labels } from '../ports/backups.ts';
@@ -19,7 +19,8 @@ const restored = z.strictObject({
   copy: z.string().transform(instanceName),
   source: z.string().transform(instanceName),
   backup: z.string(),
-  takenAtMs: z.number(),
+  /** `null` for a dump: when it was begun is not known. */
+  takenAtMs: z.number().nullable(),
 });
 type Restored = z.infer<typeof restored>;
 
@@ -41,7 +42,7 @@ const labelsOf = ({ source, backup, takenAtMs }: Restored, incident: string): La
   [LABELS.incident]: incident,
   [LABELS.source]: source,
   [LABELS.backup]: backup,
-  [LABELS.takenAt]: String(takenAtMs),
+  ...(takenAtMs === null ? {} : { [LABELS.takenAt]: String(takenAtMs) }),
 });
 
 /** Looks once more whether the approved backup is there, complete and the same (M2). */
@@ -56,9 +57,9 @@ export const confirmBackup = define({
     const run = (await world.backups.runs(source)).find(({ id }) => id === backup);
     const what = `backup ${backup} of ${source}`;
     if (run === undefined) return refused('voided', 'backupGone', `${what} is no longer there`);
-    if (run.state !== 'successful' || run.startedAt !== takenAtMs)
+    if (run.state !== 'successful' || run.startedAt === undefined || run.startedAt !== takenAtMs)
       return refused('voided', 'backupChanged', `${what} is not the one that was approved (${run.state})`);
-    return { kind: 'already', detail: `${what} is complete, of ${toIso(instant(takenAtMs))}` };
+    return { kind: 'already', detail: `${what} is complete, of ${toIso(run.startedAt)}` };
   },
   start: async () => ({ kind: 'running', handle: null, detail: 'looking' }),
   poll: async () => ({ kind: 'running', handle: null, detail: 'looking' }),
@@ -158,7 +159,10 @@ export function whyForeign(copy: string, labels: Labels, { state }: ActionContex
 }
 
 /** A copy that consumers are on is no copy any more. */
-async function whyUsed(copy: Restored['copy'], { world, system }: ActionContext): Promise<StepFailure | undefined> {
+export async function whyUsed(
+  copy: Restored['copy'],
+  { world, system }: ActionContext,
+): Promise<StepFailure | undefined> {
   const { address } = await world.databases.inspect(copy);
   const healths = await Promise.all(system.applications.map(({ id }) => world.applications.deepHealth(id)));
   const used = healths.some(

@@ -37,7 +37,7 @@ export const validateCopy = define({
   kind: 'validate-copy',
   risk: 'observe',
   repeat: 'terminal',
-  input: copied.extend({ checks: z.array(check) }),
+  input: z.strictObject({ copy: z.string().transform(instanceName), checks: z.array(check) }),
   version: z.null(),
   handle: z.strictObject({ sinceMs: z.number() }),
   observe: async () => ({ kind: 'toDo', version: null }),

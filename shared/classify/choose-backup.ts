@@ -1,6 +1,6 @@
 import { between, type Instant, type Millis, showDuration, toIso } from '../core/time.ts';
-import type { BackupRun, Dump } from '../ports/backups.ts';
-import type { RestoreSettings } from '../system/system.ts';
+import type { BackupRun, Dump, InstanceTemplate } from '../ports/backups.ts';
+import type { Database, RestoreSettings } from '../system/system.ts';
 import { isReadable, type RestoreFacts } from './facts.ts';
 
 // Which backup a copy is made from: the newest that is complete, of the source's version, and young enough. Pure.
@@ -14,7 +14,44 @@ export interface ChosenBackup {
 /** The choice, and for people what stood against each of the others. */
 export type BackupChoice =
   | { readonly kind: 'chosen'; readonly backup: ChosenBackup; readonly passedOver: readonly string[] }
+  /** No backup of the platform fits, and a dump does. */
+  | {
+      readonly kind: 'dump';
+      readonly dump: Dump;
+      readonly database: string;
+      readonly template: InstanceTemplate;
+      readonly passedOver: readonly string[];
+    }
   | { readonly kind: 'none'; readonly because: readonly string[] };
+
+/** What a copy is made like: the source, or what dr.yaml says where that is gone. */
+export function templateFor(
+  { template }: Pick<RestoreFacts, 'template'>,
+  { restore, region }: Pick<Database, 'restore' | 'region'>,
+): InstanceTemplate | undefined {
+  if (isReadable(template)) return template;
+  const written = restore?.template;
+  if (template.unreadable !== 'notFound' || written === undefined) return undefined;
+  return { ...written, region, edition: undefined, diskGb: undefined, flags: [] };
+}
+
+/** Chooses among the backups that Cloud SQL keeps, and where none of them fits the newest dump, if nothing about it is strange. */
+export function chooseSource(facts: RestoreFacts, database: Database, now: Instant): BackupChoice {
+  const { restore } = database;
+  if (restore === undefined) return { kind: 'none', because: ['dr.yaml does not say how'] };
+  const choice = chooseBackup(facts, restore, now);
+  if (choice.kind !== 'none' || isBriefly(facts)) return choice;
+  const template = templateFor(facts, database);
+  if (restore.database === undefined || template === undefined || facts.dumps === undefined || !isReadable(facts.dumps))
+    return choice;
+  const { newest, doubts } = judgeDumps(facts.dumps, restore, now);
+  if (newest === undefined || doubts.length > 0) return choice;
+  return { kind: 'dump', dump: newest, database: restore.database, template, passedOver: choice.because };
+}
+
+/** Whether something could not be read that may be readable at the next look: a dump is no answer to that. */
+const isBriefly = ({ runs, template }: RestoreFacts): boolean =>
+  [runs, template].some((part) => !isReadable(part) && part.unreadable !== 'notFound');
 
 /** Backups that are named to people at the most. */
 const NAMED_MAX = 5;
@@ -24,7 +61,7 @@ export function chooseBackup(
   { runs, template }: Pick<RestoreFacts, 'runs' | 'template'>,
   { maximumAge }: Pick<RestoreSettings, 'maximumAge'>,
   now: Instant,
-): BackupChoice {
+): Exclude<BackupChoice, { readonly kind: 'dump' }> {
   if (!isReadable(runs)) return { kind: 'none', because: [`the backups can’t be listed (${runs.unreadable})`] };
   if (!isReadable(template))
     return { kind: 'none', because: [`what the source is made of can’t be read (${template.unreadable})`] };
@@ -55,9 +92,9 @@ export function judgeDumps(
   dumps: readonly Dump[],
   { maximumAge }: Pick<RestoreSettings, 'maximumAge'>,
   now: Instant,
-): { readonly newest: Dump | undefined; readonly text: string } {
+): { readonly newest: Dump | undefined; readonly doubts: readonly string[]; readonly text: string } {
   const [newest, before] = dumps;
-  if (newest === undefined) return { newest, text: 'there is no dump' };
+  if (newest === undefined) return { newest, doubts: [], text: 'there is no dump' };
   const age = between(newest.writtenAt, now);
   const doubts = [
     ...(newest.bytes === 0 ? ['it is empty'] : []),
@@ -67,5 +104,5 @@ export function judgeDumps(
     ...(age > maximumAge ? [`it is ${showDuration(age)} old`] : []),
   ];
   const what = `gs://${newest.bucket}/${newest.name}, generation ${newest.generation}, ${newest.bytes} bytes, crc32c ${newest.crc32c}, of ${toIso(newest.writtenAt)}`;
-  return { newest, text: doubts.length === 0 ? what : `${what}; in doubt: ${doubts.join('; ')}` };
+  return { newest, doubts, text: doubts.length === 0 ? what : `${what}; in doubt: ${doubts.join('; ')}` };
 }

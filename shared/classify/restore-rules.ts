@@ -1,7 +1,7 @@
 import { showDuration, toIso, between, instant } from '../core/time.ts';
 import { copyTargetOf, databaseWith, targetOf } from '../system/topology.ts';
 import type { TargetId } from '../system/names.ts';
-import { chooseBackup, judgeDumps } from './choose-backup.ts';
+import { chooseSource, judgeDumps } from './choose-backup.ts';
 import type { DatabaseEvidence, Evidence } from './evidence.ts';
 import { isReadable, type RestoredCopy, type RestoreFacts } from './facts.ts';
 import { HAND_OVER, isCopyOf, LABELS } from '../ports/copy-labels.ts';
@@ -90,7 +90,7 @@ const copyWaits: Rule = {
     const handsOver = evidence.inquiry.verbs?.includes(HAND_OVER) === true;
     const id = evidence.inquiry.incident ?? '';
     const taken = copy.labels[LABELS.takenAt];
-    const since = taken === undefined ? 'its backup' : toIso(instant(Number(taken)));
+    const since = taken === undefined ? 'the time of its dump' : toIso(instant(Number(taken)));
     return about(found, {
       confidence: 'confirmed',
       outcome: handsOver ? { kind: 'act', runbook: 'backup-restore' } : { kind: 'person' },
@@ -101,7 +101,11 @@ const copyWaits: Rule = {
       wouldChangeMind: handsOver
         ? ['the copy is gone, or is another one']
         : [
-            `./dr accept ${id} ${HAND_OVER} (asks for a plan by which consumers get it, with its loss; nothing moves before that is approved)`,
+            ...(taken === undefined
+              ? [`handing it over by hand: it has no users yet (docs/runbooks/backup-restore.md)`]
+              : [
+                  `./dr accept ${id} ${HAND_OVER} (asks for a plan by which consumers get it, with its loss; nothing moves before that is approved)`,
+                ]),
             `./dr cancel ${id} (keeps it for reading; it costs what an instance costs)`,
             `gcloud sql instances delete ${name} (and then ./dr cancel ${id})`,
           ],
@@ -137,7 +141,7 @@ const restorable: Rule = {
     const found = asked(evidence);
     const restore = found?.database.facts.database.restore;
     if (found === undefined || restore === undefined) return undefined;
-    const choice = chooseBackup(found.facts, restore, evidence.facts.at);
+    const choice = chooseSource(found.facts, found.database.facts.database, evidence.facts.at);
     if (choice.kind === 'none')
       return about(found, {
         confidence: 'confirmed',
@@ -149,6 +153,15 @@ const restorable: Rule = {
           'a dump, imported by hand (docs/runbooks/backup-restore.md)',
         ],
       });
+    const passedOver = choice.passedOver.map((text) => ({ code: 'passedOver', text }));
+    if (choice.kind === 'dump')
+      return about(found, {
+        confidence: 'likely',
+        outcome: { kind: 'act', runbook: 'backup-restore' },
+        text: `a restore was asked for; no backup of Cloud SQL fits, and the newest dump of ${choice.database} does`,
+        reasons: [...passedOver, ...backupsText(found)],
+        wouldChangeMind: ['a backup of Cloud SQL is complete', 'the dump is replaced'],
+      });
     const { id, takenAt } = choice.backup;
     const age = showDuration(between(takenAt, evidence.facts.at));
     return about(found, {
@@ -156,7 +169,7 @@ const restorable: Rule = {
       confidence: 'likely',
       outcome: { kind: 'act', runbook: 'backup-restore' },
       text: `a restore was asked for; backup ${id} of ${found.facts.source}, taken ${age} ago, is complete and fits`,
-      reasons: [...choice.passedOver.map((text) => ({ code: 'passedOver', text })), ...backupsText(found)],
+      reasons: [...passedOver, ...backupsText(found)],
       wouldChangeMind: ['a newer backup is complete', `an instance has the name ${restore.instance}`],
     });
   },

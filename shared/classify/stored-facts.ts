@@ -70,6 +70,10 @@ const database = z.strictObject({
         instance: name,
         maximumAge: z.number().transform(millis),
         dumps: maybe(z.string()),
+        database: maybe(z.string()),
+        template: maybe(
+          z.strictObject({ databaseVersion: z.string(), tier: z.string(), privateNetwork: maybe(z.string()) }),
+        ),
         checks: z.array(
           z.strictObject({
             name: z.string(),

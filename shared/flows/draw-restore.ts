@@ -1,4 +1,4 @@
-import { chooseBackup } from '../classify/choose-backup.ts';
+import { chooseSource, templateFor } from '../classify/choose-backup.ts';
 import { type DatabaseFacts, type Facts, isReadable, type RestoredCopy, type Unreadable } from '../classify/facts.ts';
 import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
@@ -29,16 +29,20 @@ export function drawRestore(
     return { kind: 'none', because: `nothing says how ${diagnosis.target} is restored` };
   if (seen.copy !== undefined)
     return handOver(system, incident, diagnosis, facts, { ...asides, known, copy: seen.copy });
-  const choice = chooseBackup(seen, restore, facts.at);
-  if (choice.kind === 'none' || !isReadable(seen.template))
+  const choice = chooseSource(seen, known.database, facts.at);
+  const template = templateFor(seen, known.database);
+  if (choice.kind === 'none' || template === undefined)
     return { kind: 'none', because: choice.kind === 'none' ? choice.because.join('; ') : 'the source can’t be read' };
   const plan = drawBackupRestore(system, incident, diagnosis.scenario, {
     at: facts.at,
     database: known.database,
     restore,
     source: seen.source,
-    backup: choice.backup,
-    template: seen.template,
+    from:
+      choice.kind === 'chosen'
+        ? { kind: 'backup', ...choice.backup }
+        : { kind: 'dump', dump: choice.dump, database: choice.database },
+    template,
     pointInTime: isReadable(known.primary) && known.primary.pointInTimeRecovery,
     warnings: asides.warnings,
   });
@@ -65,7 +69,10 @@ function handOver(
     return { kind: 'none', because: `the primary’s description can’t be read (${known.primary.unreadable})` };
   const { [LABELS.backup]: id, [LABELS.takenAt]: takenAtMs } = copy.labels;
   if (id === undefined || takenAtMs === undefined || !/^\d+$/.test(takenAtMs))
-    return { kind: 'none', because: `the labels of ${copy.status.instance} don’t say which backup it holds` };
+    return {
+      kind: 'none',
+      because: `${copy.status.instance} holds a dump, which has no users and no known moment: consumers are moved to it by hand`,
+    };
   const consumers = consumersAsTheyWere(system, known, facts.applications);
   if (typeof consumers === 'string') return { kind: 'none', because: consumers };
   const plan = drawHandOver(system, incident, diagnosis.scenario, {

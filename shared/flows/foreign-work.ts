@@ -17,6 +17,8 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'create-replica': 'CREATE_REPLICA',
   'create-copy': 'CREATE',
   'restore-copy': 'RESTORE_VOLUME',
+  'create-database': 'CREATE_DATABASE',
+  'import-dump': 'IMPORT',
 };
 
 /** Automatic operations of the platform: they hold a step back by their 409, but nobody is acting. */

@@ -57,6 +57,16 @@ export interface Backups {
 export interface Copies {
   /** Named: a name that exists is `conflict`. The copy is not protected from deletion and takes no backups of its own. */
   create(copy: InstanceName, template: InstanceTemplate, labels: Labels): Promise<string>;
+  /** Named: one that exists is refused as `permanent`; `databases` tells. */
+  createDatabase(copy: InstanceName, database: string): Promise<string>;
+  databases(copy: InstanceName): Promise<readonly string[]>;
+  /** Reads a dump into a database that is empty. Nothing of the API names a generation: whoever asks looks at it before and after. */
+  importDump(copy: InstanceName, dump: Pick<Dump, 'bucket' | 'name'>, database: string): Promise<string>;
+  /** Whether the copy's own account may read a bucket by a grant of ours. */
+  isAdmitted(copy: InstanceName, bucket: string): Promise<boolean>;
+  /** Lets the copy's own account read the objects of a bucket, or ends that. Conditional: the policy is written under the etag that was read. */
+  admit(copy: InstanceName, bucket: string): Promise<void>;
+  dismiss(copy: InstanceName, bucket: string): Promise<void>;
   /** Replaces what is in the copy. Safe to repeat: the backup is the same. */
   restore(copy: InstanceName, backup: Pick<BackupRun, 'id' | 'instance'>): Promise<string>;
 }

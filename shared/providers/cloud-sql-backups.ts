@@ -1,9 +1,14 @@
-import type { protos, SqlBackupRunsServiceClient, SqlInstancesServiceClient } from '@google-cloud/sql';
+import type {
+  protos,
+  SqlBackupRunsServiceClient,
+  SqlDatabasesServiceClient,
+  SqlInstancesServiceClient,
+} from '@google-cloud/sql';
 import { z } from 'zod';
 import { instant, type Instant } from '../core/time.ts';
 import type { BackupRun, Backups, Copies, InstanceTemplate, Labels } from '../ports/backups.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
-import { instanceName } from '../system/names.ts';
+import { type InstanceName, instanceName } from '../system/names.ts';
 import { parsePage, parseStarted } from './cloud-sql-wire.ts';
 import { type CallOptions, callGoogle, type GoogleAccess, lazyClient } from './google-call.ts';
 import type { Effect } from './normalize-error.ts';
@@ -22,6 +27,7 @@ interface Clients {
   readonly editions: Editions;
   readonly instances: SqlInstancesServiceClient;
   readonly backups: SqlBackupRunsServiceClient;
+  readonly databases: SqlDatabasesServiceClient;
 }
 
 const timestamp = z
@@ -86,12 +92,17 @@ export function parseTemplate(answer: unknown): InstanceTemplate {
   };
 }
 
+const databasesWire = z.object({ items: z.array(z.object({ name: z.string() })) });
+const accountWire = z.object({ serviceAccountEmailAddress: z.string().min(3) });
+
 const labelsWire = z.object({
   settings: z.object({ userLabels: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
 
 /** Backups and copies of one project's instances. */
-export function createCloudSqlBackups(access: GoogleAccess): Pick<Backups, 'runs' | 'template' | 'labels'> & Copies {
+export function createCloudSqlBackups(
+  access: GoogleAccess,
+): Pick<Backups, 'runs' | 'template' | 'labels'> & Omit<Copies, 'isAdmitted' | 'admit' | 'dismiss'> & Accounts {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
     const sql = await import('@google-cloud/sql');
@@ -101,6 +112,7 @@ export function createCloudSqlBackups(access: GoogleAccess): Pick<Backups, 'runs
       editions: settings.Edition,
       instances: new sql.SqlInstancesServiceClient(options),
       backups: new sql.SqlBackupRunsServiceClient(options),
+      databases: new sql.SqlDatabasesServiceClient(options),
     };
   });
   const call = <T>(
@@ -161,12 +173,40 @@ export function createCloudSqlBackups(access: GoogleAccess): Pick<Backups, 'runs
         const body = { name: copy, region, databaseVersion, settings };
         return parseStarted((await instances.insert({ project, body }, options))[0]);
       }),
+    createDatabase: (copy, database) =>
+      call(`creating the database ${database} in ${copy}`, 'writes', async ({ databases }, options) =>
+        parseStarted((await databases.insert({ project, instance: copy, body: { name: database } }, options))[0]),
+      ),
+    databases: (copy) =>
+      call(`listing the databases of ${copy}`, 'reads', async ({ databases }, options) =>
+        databasesWire
+          .parse((await databases.list({ project, instance: copy }, options))[0])
+          .items.map(({ name }) => name),
+      ),
+    importDump: (copy, { bucket, name }, database) =>
+      call(`reading gs://${bucket}/${name} into ${copy}`, 'writes', async ({ instances }, options) => {
+        const importContext = { fileType: 'SQL' as const, uri: `gs://${bucket}/${name}`, database };
+        return parseStarted((await instances.import({ project, instance: copy, body: { importContext } }, options))[0]);
+      }),
+    account: (instance) =>
+      call(
+        `reading the account of ${instance}`,
+        'reads',
+        async ({ instances }, options) =>
+          accountWire.parse((await instances.get({ project, instance }, options))[0]).serviceAccountEmailAddress,
+      ),
     restore: (copy, { id, instance: source }) =>
       call(`restoring backup ${id} of ${source} into ${copy}`, 'writes', async ({ instances }, options) => {
         const body = { restoreBackupContext: { backupRunId: id, instanceId: source, project } };
         return parseStarted((await instances.restoreBackup({ project, instance: copy, body }, options))[0]);
       }),
   };
+}
+
+/** By which account an instance itself acts. */
+export interface Accounts {
+  /** Its e-mail. */
+  account(instance: InstanceName): Promise<string>;
 }
 
 /** A name that the client can send; it would turn any other one into none without a word. */

@@ -1,8 +1,10 @@
 import type { Storage } from '@google-cloud/storage';
 import { z } from 'zod';
 import { type Instant, parseInstant } from '../core/time.ts';
-import type { Backups, Dump } from '../ports/backups.ts';
+import type { Backups, Copies, Dump } from '../ports/backups.ts';
 import { PortError } from '../ports/port-error.ts';
+import type { InstanceName } from '../system/names.ts';
+import type { Accounts } from './cloud-sql-backups.ts';
 import { callGoogle, type ClientOptions, type GoogleAccess, lazyClient } from './google-call.ts';
 
 // Dumps in Cloud Storage through `@google-cloud/storage`. Only what a listing says of them is read: our functions may list and can't
@@ -36,13 +38,46 @@ export function parseDump(metadata: unknown): Dump {
   return { bucket, name, generation, bytes: size, crc32c, writtenAt: timeCreated };
 }
 
-/** The dumps of one project's buckets. */
-export function createCloudStorageDumps(access: GoogleAccess): Pick<Backups, 'dumps'> {
+/** What lets an instance's own account read objects, and no more. */
+const READER = 'roles/storage.objectViewer';
+
+const policyWire = z.object({
+  etag: z.string(),
+  bindings: z.array(z.looseObject({ role: z.string(), members: z.array(z.string()) })).default([]),
+});
+type Policy = z.infer<typeof policyWire>;
+
+/** Dumps in buckets, and which instances may read them. `accounts` tells by which account an instance acts. */
+export function createCloudStorageDumps(
+  access: GoogleAccess,
+  accounts: Accounts,
+): Pick<Backups, 'dumps'> & Pick<Copies, 'isAdmitted' | 'admit' | 'dismiss'> {
   const client = lazyClient(access, 'storage', async (options): Promise<Storage> => {
     const storage = await import('@google-cloud/storage');
     return new storage.Storage(ownOptions(options));
   });
+  const policyOf = (bucket: string): Promise<Policy> =>
+    callGoogle(access, { doing: `reading who may use ${bucket}`, effect: 'reads' }, client, async (storage) =>
+      policyWire.parse((await storage.bucket(bucket).iam.getPolicy())[0]),
+    );
+  const write = async (copy: InstanceName, bucket: string, isWanted: boolean): Promise<void> => {
+    const member = `serviceAccount:${await accounts.account(copy)}`;
+    const policy = await policyOf(bucket);
+    const doing = isWanted ? `letting ${copy} read ${bucket}` : `ending that ${copy} reads ${bucket}`;
+    const bindings = isWanted ? withReader(policy, member) : withoutReader(policy, member);
+    // Under the etag that was read: somebody else's change in between is not undone.
+    await callGoogle(access, { doing, effect: 'writesIfUnchanged' }, client, (storage) =>
+      storage.bucket(bucket).iam.setPolicy({ ...policy, bindings }),
+    );
+  };
   return {
+    isAdmitted: async (copy, bucket) => {
+      const member = `serviceAccount:${await accounts.account(copy)}`;
+      const { bindings } = await policyOf(bucket);
+      return bindings.some(({ role, members }) => role === READER && members.includes(member));
+    },
+    admit: (copy, bucket) => write(copy, bucket, true),
+    dismiss: (copy, bucket) => write(copy, bucket, false),
     dumps: async (place) => {
       const doing = `listing the dumps in ${place}`;
       const { bucket, prefix } = placeOf(place, doing);
@@ -66,6 +101,22 @@ export function createCloudStorageDumps(access: GoogleAccess): Pick<Backups, 'du
     },
   };
 }
+
+/** The policy with one more reader; bindings under a condition are left as they are. */
+function withReader({ bindings }: Policy, member: string): Policy['bindings'] {
+  const plain = bindings.find(({ role, ...rest }) => role === READER && rest['condition'] === undefined);
+  if (plain === undefined) return [...bindings, { role: READER, members: [member] }];
+  return bindings.map((binding) =>
+    binding === plain ? { ...binding, members: [...new Set([...binding.members, member])] } : binding,
+  );
+}
+
+const withoutReader = ({ bindings }: Policy, member: string): Policy['bindings'] =>
+  bindings
+    .map((binding) =>
+      binding.role === READER ? { ...binding, members: binding.members.filter((name) => name !== member) } : binding,
+    )
+    .filter(({ members }) => members.length > 0);
 
 /** The client has a form of its own for an address. It repeats nothing: that is the engine's part. */
 function ownOptions({ projectId, authClient, apiEndpoint, port, protocol }: ClientOptions): object {

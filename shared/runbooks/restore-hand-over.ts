@@ -51,12 +51,7 @@ export function drawHandOver(system: System, incident: string, scenario: string,
   const recheck: StepDraft = {
     id: 'recheck',
     action: 'validate-copy',
-    input: {
-      copy: copy.instance,
-      source: primary.instance,
-      takenAtMs: backup.takenAt,
-      checks: checksOf(restore.checks),
-    },
+    input: { copy: copy.instance, checks: checksOf(restore.checks) },
     title: `Check once more that ${copy.instance} is whole`,
     target,
     needs: [],

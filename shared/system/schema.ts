@@ -92,6 +92,18 @@ const restore = map({
       /^gs:\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\/\S{0,500}$/,
     ),
   ).describe('Where dumps of it lie, which are listed beside the backups that Cloud SQL keeps.'),
+  database: optional(text('the name of a database, such as orders', /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/)).describe(
+    'The database that the dumps are of. Without it dumps are only listed.',
+  ),
+  template: optional(
+    map({
+      databaseVersion: text('a version of Cloud SQL, such as POSTGRES_15', /^POSTGRES_[0-9_]+$/).describe(
+        'Its version.',
+      ),
+      tier: text('a machine type, such as db-custom-4-16384', /^db-[a-z0-9-]+$/).describe('Its size.'),
+      privateNetwork: optional(line('a network')).describe('The network of its private address.'),
+    }),
+  ).describe('What the copy is made like when the instance itself is gone; else it is made like that.'),
   checks: list(check, 'checks')
     .prefault([])
     .describe('What must hold in a copy, beside what is checked of every copy.'),

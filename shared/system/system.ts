@@ -76,6 +76,12 @@ export interface RestoreSettings {
   readonly maximumAge: Millis;
   /** `gs://bucket/prefix`. */
   readonly dumps: string | undefined;
+  /** What dumps are of; without it they are only listed. */
+  readonly database: string | undefined;
+  /** What a copy is made like when there is nothing left to make it like. */
+  readonly template:
+    | { readonly databaseVersion: string; readonly tier: string; readonly privateNetwork: string | undefined }
+    | undefined;
   readonly checks: readonly RestoreCheck[];
 }
 

@@ -105,14 +105,15 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
   const onGke = applications.filter((application) => application.kind === 'gke');
   const sql = createCloudSqlDatabases(access);
   const copies = createCloudSqlBackups(access);
+  const dumps = createCloudStorageDumps(access, copies);
   // A contact that hangs says nothing; it is given up before a lease could end.
   const limit = access.limits?.reads ?? VANTAGE_LIMIT;
   return {
     databases: sql,
     remedies: sql,
     redundancy: sql,
-    backups: { ...copies, ...createCloudStorageDumps(access) },
-    copies,
+    backups: { ...copies, ...dumps },
+    copies: { ...copies, ...dumps },
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
     contents: createHttpContents({ endpoints, identity, limit }),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),

@@ -53,14 +53,14 @@ async function perform(kind: string, input: JsonObject, context: ActionContext):
 const copied = { copy: COPY, source: PRIMARY, takenAtMs: TAKEN };
 const validate = (said: Said, checks: readonly JsonObject[] = [CHECK]) => {
   const { context } = stage(said);
-  return perform('validate-copy', { ...copied, checks: [...checks] }, context);
+  return perform('validate-copy', { copy: COPY, checks: [...checks] }, context);
 };
 
 describe('a copy', () => {
   it('is whole with rows, unbroken keys and every check held, and what was found is kept', async () => {
     const { context, kept } = stage({ copy: whole });
 
-    const progress = await perform('validate-copy', { ...copied, checks: [CHECK] }, context);
+    const progress = await perform('validate-copy', { copy: COPY, checks: [CHECK] }, context);
 
     expect(progress).toMatchObject({ kind: 'done', detail: expect.stringContaining('documents 100') });
     expect(kept.join()).toContain('SELECT count(*) FROM documents');
@@ -92,10 +92,10 @@ describe('a copy', () => {
   it('is waited for after its start, and not for ever', async () => {
     const { clock, context } = stage({});
     const action = RECOVER_CATALOGUE['validate-copy'];
-    const first = await action?.start({ ...copied, checks: [] }, null, context);
+    const first = await action?.start({ copy: COPY, checks: [] }, null, context);
     clock.advance(minutes(6));
 
-    const last = first?.kind === 'running' && (await action?.poll(first.handle, { ...copied, checks: [] }, context));
+    const last = first?.kind === 'running' && (await action?.poll(first.handle, { copy: COPY, checks: [] }, context));
 
     expect(first).toMatchObject({ kind: 'running' });
     expect(last).toMatchObject({ kind: 'failed', failure: { code: 'copySilent' } });

@@ -95,7 +95,16 @@ function deadPrimary(now: () => number): World {
     },
     remedies: { restart: unused, failover: unused },
     backups: { runs: unused, dumps: unused, template: unused, labels: unused },
-    copies: { create: unused, restore: unused },
+    copies: {
+      create: unused,
+      restore: unused,
+      createDatabase: unused,
+      databases: unused,
+      importDump: unused,
+      isAdmitted: unused,
+      admit: unused,
+      dismiss: unused,
+    },
     contents: { inventory: unused, ask: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
     dataPlane: {

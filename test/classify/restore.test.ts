@@ -33,6 +33,15 @@ const well: RestoreFacts = {
   copy: undefined,
 };
 
+const DUMP = {
+  bucket: 'coditect-dms-backups',
+  name: 'daily/2026-01-05.sql.gz',
+  generation: '17',
+  bytes: 9_000,
+  crc32c: 'r5sJTQ==',
+  writtenAt: at(-7 * 3_600),
+};
+
 const copyOf = (incident: string | undefined): RestoreFacts['copy'] => ({
   status: instance({ instance: COPY, address: '10.20.0.9' }),
   labels: incident === undefined ? {} : { [LABELS.incident]: incident, [LABELS.takenAt]: String(at(-7 * 3_600)) },
@@ -51,6 +60,19 @@ describe('a restore that a person asks for', () => {
 
     expect(diagnosis).toMatchObject({ scenario: 'data-loss', conclusion: 'act', runbook: 'backup-restore' });
     expect(diagnosis.reasons[0]).toMatchObject({ code: 'backupFits' });
+  });
+
+  it('is planned from the newest dump where the instance is gone, and its backups with it', () => {
+    const gone = { unreadable: 'notFound' };
+    const diagnosis = named({ runs: gone, template: gone, dumps: [DUMP] });
+
+    expect(diagnosis).toMatchObject({ conclusion: 'act', runbook: 'backup-restore' });
+    expect(diagnosis.reasons[0]?.text).toContain('the newest dump of dms does');
+  });
+
+  it('takes no dump that people should look at first, and none while a backup may be readable in a moment', () => {
+    expect(named({ runs: [], dumps: [{ ...DUMP, bytes: 0 }] })).toMatchObject({ conclusion: 'person' });
+    expect(named({ runs: { unreadable: 'http 503' }, dumps: [DUMP] })).toMatchObject({ conclusion: 'wait' });
   });
 
   it('goes to people where no backup fits', () => {

@@ -51,7 +51,7 @@ describe('backups', () => {
 
 describe('dumps', () => {
   it('are listed by generation, size and checksum, the newest first', async () => {
-    const dumps = await createCloudStorageDumps(classify).dumps(DAILY);
+    const dumps = await createCloudStorageDumps(classify, createCloudSqlBackups(classify)).dumps(DAILY);
 
     expect(dumps).toHaveLength(3);
     const known = sandbox.world.storage.object('coditect-dms-backups', dumps[0]?.name ?? '');
@@ -66,14 +66,16 @@ describe('dumps', () => {
   });
 
   it('can’t be listed in a bucket that is not there', async () => {
-    await expect(createCloudStorageDumps(classify).dumps('gs://nobodys-bucket/')).rejects.toMatchObject({
+    await expect(
+      createCloudStorageDumps(classify, createCloudSqlBackups(classify)).dumps('gs://nobodys-bucket/'),
+    ).rejects.toMatchObject({
       kind: 'permanent',
     });
   });
 
   it('are listed again after a busy answer, which is for the engine to do', async () => {
     sandbox.world.kernel.faults.inject({ what: { kind: 'serverError' }, on: { api: 'storage' }, count: 1 });
-    const dumps = createCloudStorageDumps(classify);
+    const dumps = createCloudStorageDumps(classify, createCloudSqlBackups(classify));
 
     await expect(dumps.dumps(DAILY)).rejects.toMatchObject({ kind: 'retryable' });
     expect(await dumps.dumps(DAILY)).toHaveLength(3);
@@ -106,6 +108,35 @@ describe('a copy', () => {
     expect(inventory?.tables).toContainEqual(expect.objectContaining({ table: 'documents', rows: 184, newer: 0 }));
     expect(await contents.ask(COPY, 'SELECT count(*) FROM documents')).toEqual({ kind: 'value', value: '184' });
     expect(await contents.ask(COPY, 'SELECT count(*) FROM nothing')).toMatchObject({ kind: 'refused' });
+  });
+
+  it('is let into a bucket to read a dump, and out again, and the rest of the policy stays', async () => {
+    const copies = createCloudSqlBackups(recover);
+    const dumps = createCloudStorageDumps(recover, copies);
+    const copy = instanceName('of-a-dump');
+    const bucket = 'coditect-dms-backups';
+    await copies.create(copy, await copies.template(PRIMARY), {});
+    sandbox.clock.advanceBy(minutes(15));
+    await copies.createDatabase(copy, 'dms');
+    sandbox.clock.advanceBy(minutes(1));
+    const before = sandbox.world.storage.bucket(bucket).policy.bindings;
+
+    await dumps.admit(copy, bucket);
+    expect(await dumps.isAdmitted(copy, bucket)).toBe(true);
+    const [dump] = await dumps.dumps(DAILY);
+    const operation = await copies.importDump(copy, { bucket, name: dump?.name ?? '' }, 'dms');
+    sandbox.clock.advanceBy(minutes(10));
+    await dumps.dismiss(copy, bucket);
+
+    expect(await createCloudSqlDatabases(recover).operation(operation)).toMatchObject({
+      state: 'done',
+      error: undefined,
+      type: 'IMPORT',
+    });
+    expect(await copies.databases(copy)).toEqual(['postgres', 'dms']);
+    expect(sandbox.world.sql.fleet.server(copy).history.applicationRows()).toContain('before-100');
+    expect(await dumps.isAdmitted(copy, bucket)).toBe(false);
+    expect(sandbox.world.storage.bucket(bucket).policy.bindings).toEqual(before);
   });
 
   it('is made by `recover` alone', async () => {

@@ -3,6 +3,7 @@ import { BreakRefused } from '../../sandbox/world/disasters.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
 import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE_BUCKET } from '../../sandbox/world/reference-world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { after, instant } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
@@ -149,6 +150,13 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
       return took(admin.patch(caller, primary, { settingsVersion: 0, activationPolicy: 'ALWAYS' }));
     case 'restartPrimary':
       return took(admin.restart(caller, primary));
+    case 'replaceDump': {
+      const bucket = REFERENCE_BUCKET.name;
+      const name = world.storage.list(bucket, { prefix: 'daily/' }).at(-1)?.name ?? '';
+      const description = { contentType: 'application/gzip', metadata: {} };
+      const draft = { name, content: Buffer.from('another one'), description };
+      return took(world.storageApi.insert(caller, bucket, draft, {}));
+    }
     case 'scaleApi': {
       const about = { namespace: REFERENCE.namespace, name: REFERENCE.api };
       const patch = { type: 'merge', body: { spec: { replicas: 4 } } } as const;

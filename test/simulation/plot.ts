@@ -24,7 +24,8 @@ export const HANDIWORK = [
   'restartPrimary',
   'scaleApi',
 ] as const;
-export type Handiwork = (typeof HANDIWORK)[number];
+/** `replaceDump`, which only concerns restores: somebody writes another newest dump. */
+export type Handiwork = (typeof HANDIWORK)[number] | 'replaceDump';
 
 /** What an attacker who can write our store puts into the log of the open incident. */
 export const FORGERIES = [

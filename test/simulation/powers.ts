@@ -50,6 +50,12 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
   'create-copy': (input) => [`cloudsql.instances.create instances/${text(input, 'copy')}`],
+  'create-database': (input) => [
+    `cloudsql.databases.create instances/${text(input, 'copy')}/databases/${text(input, 'database')}`,
+  ],
+  'admit-copy': (input) => [`storage.buckets.setIamPolicy b/${text(input, 'bucket')}/iam`],
+  'dismiss-copy': (input) => [`storage.buckets.setIamPolicy b/${text(input, 'bucket')}/iam`],
+  'import-dump': (input) => [`cloudsql.instances.import instances/${text(input, 'copy')}:import`],
   'restore-copy': (input) => [`cloudsql.instances.restoreBackup instances/${text(input, 'copy')}:restoreBackup`],
   'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
   'raise-service': () => [SERVICE],

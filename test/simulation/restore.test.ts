@@ -102,6 +102,34 @@ describe('A restore that a person asks for', () => {
     },
   );
 
+  it('is of the newest dump where no backup is left, and may read the bucket no longer than that takes', async () => {
+    const deeds: (Deed | undefined)[] = [undefined, blow('before'), blow('after'), lost('loseReplyAfter')];
+    for (const deed of deeds) {
+      const run = await played([
+        later(-1_000, { kind: 'break', fault: 'failed-backups' }),
+        ...(deed === undefined ? [] : [atStep('import-dump', deed)]),
+      ]);
+
+      expect(made(run)).toMatchObject({ created: 1, restored: 0 });
+      expect(times(run, 'cloudsql.instances.import')).toBe(1);
+      expect(made(run).documents).toBeGreaterThan(180);
+      const { bindings } = run.stage.world.storage.bucket('coditect-dms-backups').policy;
+      expect(bindings.map(({ role }) => role)).toEqual(['roles/storage.objectCreator']);
+    }
+  });
+
+  it('is nothing where the dump is replaced before it is read, and the bucket is closed again', async () => {
+    const run = await played([
+      later(-1_000, { kind: 'break', fault: 'failed-backups' }),
+      atStep('admit-copy', { kind: 'hand', what: 'replaceDump' }),
+    ]);
+
+    expect(times(run, 'cloudsql.instances.import')).toBe(0);
+    expect(about(run)?.state.phase.kind).toBe('needsPerson');
+    const { bindings } = run.stage.world.storage.bucket('coditect-dms-backups').policy;
+    expect(bindings.map(({ role }) => role)).toEqual(['roles/storage.objectCreator']);
+  });
+
   it('holds back no failover of the database that it is a copy of', async () => {
     const run = await played([
       atStep('restore-copy', { kind: 'break', fault: 'primary-database', variant: 'refuses' }),
