@@ -35,6 +35,23 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
       return isPortError(error) && error.code === 'notFound';
     }
   };
+  const unchanged = async (version: string, doing: string): Promise<Scaled> => {
+    const found = await look();
+    if (versionOf(found) !== version) throw new PortError('conflict', 'stale', doing);
+    return found;
+  };
+  const setFloor = async (
+    { metadata }: HorizontalPodAutoscaler,
+    minReplicas: number,
+    former: string | null,
+  ): Promise<void> => {
+    const annotations = { [FORMER_FLOOR]: former };
+    const body = { metadata: { resourceVersion: metadata.resourceVersion, annotations }, spec: { minReplicas } };
+    const about = { namespace, name: metadata.name };
+    await cross(crossing, `setting the floor of ${name}`, 'writesIfUnchanged', () =>
+      api.patch(caller, 'HorizontalPodAutoscaler', about, { type: 'merge', body }),
+    );
+  };
   return {
     inspect: async () => statusOf(await look()),
     pods: async () => (await pods()).map(podOf),
@@ -72,6 +89,14 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
         throw error;
       }
     },
+    raise: async (_workload, replicas, version) => {
+      const { autoscaler } = await unchanged(version, `raising ${name}`);
+      await setFloor(autoscaler, replicas, String(autoscaler.spec.minReplicas ?? 1));
+    },
+    restoreFloor: async (_workload, floor, version) => {
+      const { autoscaler } = await unchanged(version, `giving ${name} its former floor`);
+      await setFloor(autoscaler, floor, null);
+    },
     scale: async (_workload, replicas, version) => {
       const doing = `scaling ${name} to ${replicas}`;
       const found = await look();
@@ -95,6 +120,8 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
     },
   };
 }
+
+const FORMER_FLOOR = 'dr-autopilot-former-min-replicas';
 
 interface Scaled {
   readonly deployment: Deployment;

@@ -9,6 +9,7 @@ import type { Run } from './run.ts';
 import type { RunServiceRef } from './run-spec.ts';
 import type { RunPressure } from './run-view.ts';
 import type { Sql } from './sql.ts';
+import type { PressedWorkload } from './workload-pressure.ts';
 
 // Faults by name, as people break and mend them. A fault changes the simulated world and nothing else (decisions.md 17).
 
@@ -41,6 +42,8 @@ export interface DisasterParts {
   readonly sql: Sql;
   readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision'>;
   readonly run: Pick<Run, 'press'>;
+  /** The load on the API on GKE. */
+  readonly workload: Pick<PressedWorkload, 'press'>;
   /** The API on Cloud Run. */
   readonly service: RunServiceRef;
   readonly cluster: string;
@@ -67,6 +70,9 @@ const APIS: readonly Api[] = [
 
 /** Instances that a crowd keeps busy: twice as many as the reference service may have. */
 const CROWD = 8;
+
+/** Pods that a crowd keeps busy: twice as many as the reference Deployment has. */
+const BUSY_PODS = 6;
 
 /** Probability with which an API fault strikes a call. */
 const STRIKES = 0.5;
@@ -177,6 +183,11 @@ export class Disasters {
         return this.#cutOff(this.#ofControlPlane());
       case 'cloud-run-pressure':
         return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
+      case 'deployment-pressure': {
+        const { workload, deployment } = this.#parts;
+        workload.press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', pods: BUSY_PODS });
+        return { resolved: deployment, mend: () => workload.press(undefined) };
+      }
       case 'control-region':
         return this.#loseRegion(target);
       case 'bad-revision':

@@ -87,6 +87,11 @@ export const FAULTS = {
     target: 'none',
     variants: ['image', 'config', 'crash'],
   },
+  'deployment-pressure': {
+    does: 'The API on GKE has more to do than its pods take, and its autoscaler is blind (`crowded`: six would do), or waits for something else (`stuck`).',
+    target: 'none',
+    variants: ['crowded', 'stuck'],
+  },
   'failed-backups': {
     does: 'Every backup that Cloud SQL keeps of an instance turns out to have failed; dumps are as they were.',
     target: 'an instance; the primary in use by default',

@@ -25,8 +25,11 @@ const STABLE_FOR = minutes(5);
 /** The CPU that a pod is taken to request, where its use is shown as an amount. */
 const REQUEST_MILLI = 250;
 
-/** What the load on a Deployment would use, in percent of one pod's CPU request: 180 keeps three pods at 60 %. */
-export type CpuDemand = (deployment: { readonly namespace: string; readonly name: string }) => number;
+/**
+ * What the load on a Deployment would use, in percent of one pod's CPU request: 180 keeps three pods at 60 %. `undefined` while nobody
+ * can measure it.
+ */
+export type CpuDemand = (deployment: { readonly namespace: string; readonly name: string }) => number | undefined;
 
 /** Starts the autoscaler of a cluster. */
 export function runAutoscaler(parts: ClusterParts, demandOf: CpuDemand): void {
@@ -57,11 +60,13 @@ class Autoscaler {
     const { scaleTargetRef, minReplicas = 1, maxReplicas, metrics = [] } = hpa.spec;
     const deployment = store.get('Deployment', namespace, scaleTargetRef.name);
     if (scaleTargetRef.kind !== 'Deployment' || deployment === undefined) return;
+    const demand = this.#demandOf({ namespace, name: deployment.metadata.name });
     const sight = {
       current: deployment.spec.replicas,
-      ready: this.#readyPods(deployment),
+      // Without a measure there is no pod that could be counted.
+      ready: demand === undefined ? 0 : this.#readyPods(deployment),
       target: metrics.find(({ resource }) => resource?.name === 'cpu')?.resource?.target.averageUtilization ?? 80,
-      demand: this.#demandOf({ namespace, name: deployment.metadata.name }),
+      demand: demand ?? 0,
       minimum: minReplicas,
       maximum: maxReplicas,
       recent: [],

@@ -31,8 +31,7 @@ export function checkScaling(
 }
 
 function refusal(store: Store, before: KubernetesObject, after: KubernetesObject): string | undefined {
-  if (before.kind === 'HorizontalPodAutoscaler' && after.kind === before.kind)
-    return rangeRefusal(before.spec, after.spec);
+  if (before.kind === 'HorizontalPodAutoscaler' && after.kind === before.kind) return rangeRefusal(before, after);
   const scaled = before.kind === 'Deployment' || before.kind === 'ReplicaSet';
   if (!scaled || (after.kind !== 'Deployment' && after.kind !== 'ReplicaSet')) return undefined;
   const [from, to] = [before.spec.replicas, after.spec.replicas];
@@ -41,11 +40,21 @@ function refusal(store: Store, before: KubernetesObject, after: KubernetesObject
   return to > from && to > ceiling ? `scale up from ${from} to ${to}, above ${ceiling}` : undefined;
 }
 
-type Range = Kinds['HorizontalPodAutoscaler']['spec'];
+/** Where whoever raises a floor writes what it was: to that, and no lower, it may be given back. */
+export const FORMER_FLOOR = 'dr-autopilot-former-min-replicas';
 
-function rangeRefusal(before: Range, after: Range): string | undefined {
+type Ranged = Kinds['HorizontalPodAutoscaler'];
+
+function rangeRefusal(
+  { spec: before, metadata: was }: Ranged,
+  { spec: after, metadata: is }: Ranged,
+): string | undefined {
   const [low, high] = [before.minReplicas ?? 1, after.minReplicas ?? 1];
-  if (high < low) return `lower minReplicas from ${low} to ${high}`;
+  const [former, next] = [was.annotations?.[FORMER_FLOOR], is.annotations?.[FORMER_FLOOR]];
+  if (high < low && !(former !== undefined && high >= Number(former)))
+    return `lower minReplicas from ${low} to ${high}`;
+  if (next !== undefined && next !== former && !(Number(next) >= low))
+    return `remember ${next} as its former minReplicas`;
   if (after.maxReplicas === before.maxReplicas) return undefined;
   return `change maxReplicas from ${before.maxReplicas} to ${after.maxReplicas}`;
 }

@@ -47,6 +47,7 @@ import { createSecretsApi, type SecretsApi } from './secrets-api.ts';
 import { createSql, type Sql } from './sql.ts';
 import { Storage } from './storage.ts';
 import { StorageApi } from './storage-api.ts';
+import { cpuSource, PressedWorkload } from './workload-pressure.ts';
 
 // The simulated cloud with the reference system in it: every part on one kernel.
 
@@ -131,12 +132,23 @@ export function createWorld(options: WorldOptions): World {
     logs,
     services: REFERENCE_RUN_SERVICES,
   });
-  const kubernetes = createCluster(kernel, applications);
-  const front = createFront(kernel, applications, kubernetes, run);
+  const load = new PressedWorkload(kernel.chance.fork('workload pressure'));
+  const kubernetes = createCluster(kernel, applications, load);
+  const front = createFront(kernel, applications, kubernetes, run, load);
   const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
   const balancers = createLoadBalancers({ ...kernel, balancers: REFERENCE_BALANCERS, backends: REFERENCE_BACKENDS });
   front.addEntrance(SERVICES.entrance, new Entrance({ clock, dns, balancers }, REFERENCE.publicHost));
   const monitoring = createMonitoring(options, { kernel, sql, front, kubernetes, run, publish });
+  monitoring.addSource(
+    cpuSource(project, {
+      cluster: kubernetes.name,
+      location: REFERENCE.zone,
+      namespace: REFERENCE.namespace,
+      container: 'api',
+      readyPods: () => kubernetes.readyPods(REFERENCE.namespace, REFERENCE.api),
+      load,
+    }),
+  );
   const primaryInUse = (): string => {
     const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
     return sql.fleet.nameAt(host) ?? REFERENCE_PRIMARY.name;
@@ -149,6 +161,7 @@ export function createWorld(options: WorldOptions): World {
     sql,
     pods: kubernetes.faults,
     run,
+    workload: load,
     service: { location: REFERENCE.region, service: deployment },
     cluster: REFERENCE.cluster,
     namespace,
@@ -186,11 +199,12 @@ export function createWorld(options: WorldOptions): World {
 }
 
 /** The cluster with what runs in it. A pod that hangs takes its process with it. */
-function createCluster(kernel: WorldKernel, applications: Applications): Kubernetes {
+function createCluster(kernel: WorldKernel, applications: Applications, load: PressedWorkload): Kubernetes {
   const cluster = createKubernetes(kernel, {
     name: REFERENCE.cluster,
     launcher: applications,
     applications: REFERENCE_APPLICATIONS,
+    cpuDemand: () => (load.isMeasured() ? load.demand() : undefined),
     hang: (instance, hung) => {
       const process = applications.process(instance);
       if (hung) process?.hang();
@@ -236,6 +250,7 @@ function createFront(
   applications: Applications,
   kubernetes: Kubernetes,
   run: Run,
+  load: PressedWorkload,
 ): ApplicationFront {
   const front = new ApplicationFront(kernel.network, applications);
   const { namespace, api, prober, region } = REFERENCE;
@@ -247,7 +262,10 @@ function createFront(
     if (route.kind !== 'instance') return { kind: 'none', status: 503 };
     return { kind: 'instance', instance: route.application };
   };
-  front.add(SERVICES.apiGke, { front: 'ingress', place: 'pods', next: pods(api) });
+  const next = pods(api);
+  const pressed = (): Backend =>
+    load.turnsAway(kubernetes.readyPods(namespace, api).length) ? { kind: 'none', status: 503 } : next();
+  front.add(SERVICES.apiGke, { front: 'ingress', place: 'pods', next: pressed });
   front.add(SERVICES.proberGke, { front: 'ingress', place: 'pods', next: pods(prober) });
   front.add(SERVICES.apiRun, { front: 'cloudRun', place: 'cloudRun', next: instances(api) });
   front.add(SERVICES.proberRun, { front: 'cloudRun', place: 'cloudRun', next: instances(prober) });

@@ -16,6 +16,7 @@ import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
 import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
+import { raiseWorkload, restoreFloor, watchCrowd } from './scale-workload.ts';
 import { startInstance, stopInstance } from './stop-instance.ts';
 import { awaitDecision, compareCopy, validateCopy } from './validate-copy.ts';
 import { verifyConsumer } from './verify-consumer.ts';
@@ -38,6 +39,9 @@ export const HEAL_CATALOGUE: Catalogue = byKind([
   rememberStandby,
   checkStandby,
   forgetStandby,
+  raiseWorkload,
+  watchCrowd,
+  restoreFloor,
 ]);
 
 /** What `recover` can do, which includes all that a destructive plan may hold. */

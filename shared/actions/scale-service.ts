@@ -30,10 +30,10 @@ const change = z.strictObject({ operation: z.string().nullable() });
 const SOON = seconds(1);
 
 /** Between two looks at its load: Monitoring has a new point once a minute. */
-const WATCH_EVERY = seconds(15);
+export const WATCH_EVERY = seconds(15);
 
 /** How long without relief says that more instances don't help: a new point may be as late as this, and instances have to start. */
-const RELIEF_WITHIN = minutes(7);
+export const RELIEF_WITHIN = minutes(7);
 
 /** How long raised limits are watched. While it lasts the service is locked, and its database's failover has to wait for it. */
 export const WATCH_MAX = minutes(20);
@@ -149,6 +149,9 @@ export const restoreService = define({
   }),
 });
 
+/** Steps that watch what came of a raise. */
+export const WATCHES: ReadonlySet<string> = new Set(['watch-relief', 'watch-crowd']);
+
 /** The end: what the watch found goes to people, unless it was relief. It only reads the log, and changes nothing. */
 export const confirmRelief = define({
   kind: 'confirm-relief',
@@ -158,7 +161,7 @@ export const confirmRelief = define({
   version: z.null(),
   handle: z.null(),
   observe: async ({ application }, { run }) => {
-    const watch = run.plan.steps.find(({ action }) => action === watchRelief.kind);
+    const watch = run.plan.steps.find(({ action }) => WATCHES.has(action));
     const progress = watch === undefined ? undefined : run.steps.get(watch.id);
     const read = outputWire.safeParse(progress?.kind === 'done' ? progress.output : null);
     if (!read.success) return { kind: 'already', detail: `${application} was relieved` };

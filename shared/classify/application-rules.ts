@@ -205,6 +205,23 @@ const applicationSilent: Rule = {
   }),
 };
 
+const requestsFail: Rule = {
+  scenario: 'application-failure',
+  code: 'requestsFail',
+  describe: 'The front end turns users away for minutes, and neither pods nor dependencies say why: people.',
+  when: forApplication((application, evidence) => {
+    const { turnedAway: seen } = application;
+    // A failure that has just ended is still in its figures: until it lasts, it has no name.
+    if (seen?.isLasting !== true) return undefined;
+    return about(application, evidence, {
+      confidence: 'confirmed',
+      outcome: { kind: 'person' },
+      text: `${application.application.id}: ${seen.text}, while its pods are neither busy nor ill, so that neither more of them nor a restart is known to help`,
+      wouldChangeMind: ['requests are answered again', 'what its requests wait for is found'],
+    });
+  }),
+};
+
 /** In the order in which they are asked. */
 export const APPLICATION_RULES: readonly Rule[] = [
   noRestartHelps,
@@ -212,5 +229,6 @@ export const APPLICATION_RULES: readonly Rule[] = [
   singlePod,
   unscheduled,
   applicationFailing,
+  requestsFail,
   applicationSilent,
 ];

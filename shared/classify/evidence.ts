@@ -9,6 +9,7 @@ import { type ClusterEvidence, clusterEvidence } from './cluster.ts';
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from './facts.ts';
 import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
+import { type Crowding, crowdingOf, type TurnedAway, turnedAwayOf } from './crowding.ts';
 import { type Pressure, pressureOf } from './pressure.ts';
 import { databaseTarget } from './topology-now.ts';
 
@@ -91,6 +92,10 @@ export interface ApplicationEvidence {
   readonly pressure: PressureEvidence | undefined;
   /** On GKE only. */
   readonly cluster: ClusterEvidence | undefined;
+  /** A Deployment whose requests fail with all its pods busy; `undefined` while the present look finds none. */
+  readonly crowding: (Crowding & { readonly isSteady: boolean }) | undefined;
+  /** What the front end and ourselves say of its users; `undefined` while they are served. */
+  readonly turnedAway: TurnedAway | undefined;
 }
 
 /** A service under pressure, and for how long it has been so in every look. */
@@ -216,10 +221,7 @@ function applicationEvidence(
   { rounds, state, system }: Inquiry,
   window: Millis,
 ): ApplicationEvidence {
-  const looks = rounds.flatMap((round) => {
-    const seen = round.applications.find((other) => other.application === application.id);
-    return seen === undefined ? [] : [{ at: round.at, seen }];
-  });
+  const looks = looksAt(application.id, rounds);
   const at = looks.at(-1)?.at ?? after(state.openedAt, 0);
   const target = targetIdOf({ kind: 'application', id: application.id });
   const illPods = podsOf(facts).flatMap((pod): readonly PodEvidence[] => {
@@ -241,7 +243,9 @@ function applicationEvidence(
     readyPods: podsOf(facts).filter((pod) => podCondition(pod, at) === 'well'),
     failing,
     isSteady: failingFor >= window,
-    pressure: pressureEvidence(looks, window),
+    pressure: lastingEvidence(looks, window, pressureOf),
+    crowding: lastingEvidence(looks, window, crowdingOf),
+    turnedAway: turnedAwayOf(looks, window),
     cluster:
       application.kind === 'gke'
         ? clusterEvidence(application, rounds, { system, since: state.firstSignalAt ?? state.openedAt, window })
@@ -249,14 +253,23 @@ function applicationEvidence(
   };
 }
 
-function pressureEvidence(
+/** Every look at an application, oldest first. */
+const looksAt = (id: string, rounds: readonly Facts[]) =>
+  rounds.flatMap((round) => {
+    const seen = round.applications.find((other) => other.application === id);
+    return seen === undefined ? [] : [{ at: round.at, seen }];
+  });
+
+/** What the newest look finds, and whether every look has found it over the whole window. */
+function lastingEvidence<Found extends object>(
   looks: readonly { readonly at: Instant; readonly seen: ApplicationFacts }[],
   window: Millis,
-): PressureEvidence | undefined {
+  find: (seen: ApplicationFacts, at: Instant) => Found | undefined,
+): (Found & { readonly isSteady: boolean }) | undefined {
   const newest = looks.at(-1);
-  const now = newest === undefined ? undefined : pressureOf(newest.seen, newest.at);
+  const now = newest === undefined ? undefined : find(newest.seen, newest.at);
   if (now === undefined) return undefined;
-  const length = steadyFor(looks, ({ at, seen }) => pressureOf(seen, at) !== undefined, window);
+  const length = steadyFor(looks, ({ at, seen }) => find(seen, at) !== undefined, window);
   return { ...now, isSteady: length >= window };
 }
 
@@ -285,7 +298,9 @@ function whyFailing({ application, health, workload, service }: ApplicationFacts
 }
 
 /** Whether nothing in a look gives a reason to act. What could not be read is not well where a signal named it. */
-function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state }: Inquiry): boolean {
+function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state, rounds, system }: Inquiry): boolean {
+  const upToIt = rounds.filter(({ at }) => at <= round.at);
+  const { confirmationWindow } = system.guards;
   const database = databases.every(({ looks, isConcerned }) => {
     const standing = looks.find(({ at }) => at === round.at)?.standing;
     return standing === 'serving' || (standing === 'unreachable' && !isConcerned);
@@ -295,7 +310,9 @@ function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state }:
     round.applications.every((seen) => {
       const named = state.targets.includes(targetIdOf({ kind: 'application', id: seen.application }));
       const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
-      if (pods.some((condition) => !isFine(condition)) || pressureOf(seen, round.at) !== undefined) return false;
+      if (pods.some((condition) => !isFine(condition))) return false;
+      if (pressureOf(seen, round.at) !== undefined) return false;
+      if (turnedAwayOf(looksAt(seen.application, upToIt), confirmationWindow) !== undefined) return false;
       if (!named) return whyFailing(seen) === undefined;
       return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })

@@ -12,6 +12,7 @@ import type { ServiceStatus } from '../ports/services.ts';
 import type { StandbyRecord } from '../ports/standby-record.ts';
 import type { EntranceAnswer, EntranceStatus } from '../ports/traffic.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
+import type { WorkloadLoad } from '../ports/workload-load.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Database } from '../system/system.ts';
@@ -99,6 +100,8 @@ export interface ApplicationFacts {
   readonly service: ServiceStatus | Unreadable | undefined;
   /** On Cloud Run only: what Monitoring says of its requests and instances. */
   readonly load: ServiceLoad | Unreadable | undefined;
+  /** On GKE only, where dr.yaml names a load balancer. */
+  readonly workloadLoad: WorkloadLoad | Unreadable | undefined;
   /** On GKE with a standby: what the standby was before a failover made it ready, while that has not been taken back. */
   readonly standby?: StandbyRecord | Unreadable | undefined;
 }

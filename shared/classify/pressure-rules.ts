@@ -1,6 +1,7 @@
-import type { CloudRunApplication } from '../system/system.ts';
+import type { CloudRunApplication, GkeApplication } from '../system/system.ts';
 import { consumersOf, databaseOf } from '../system/topology.ts';
 import { about, forApplication } from './application-rules.ts';
+import type { Crowding } from './crowding.ts';
 import type { ApplicationEvidence, Evidence, PressureEvidence } from './evidence.ts';
 import { type Match, nextLook, type Rule } from './rule.ts';
 
@@ -86,9 +87,42 @@ const underPressure: Rule = {
   ),
 };
 
+/** A crowded Deployment for which nothing upstream explains it, nor a failure of what shares its database. */
+const deploymentCrowded: Rule = {
+  scenario: 'deployment-under-pressure',
+  code: 'podsBusy',
+  describe: 'Requests fail with all the pods of a Deployment busy, and nothing upstream is ill: more replicas, once.',
+  when: forApplication((found, evidence) => {
+    const { application, crowding } = found;
+    if (application.kind !== 'gke' || crowding === undefined || sharesAFailure(found, evidence)) return undefined;
+    const ceiling = replicasMax(application, crowding);
+    const isVain = evidence.inquiry.raisedInVain === true;
+    const why = isVain
+      ? ', and this incident has raised its replicas once already'
+      : ceiling <= crowding.replicas
+        ? `; it may have no more than ${ceiling} replicas (maxReplicas of dr.yaml, or its autoscaler's maximum)`
+        : '';
+    const isForPeople = why !== '';
+    return about(found, evidence, {
+      confidence: crowding.isSteady ? 'confirmed' : 'likely',
+      outcome: !crowding.isSteady
+        ? nextLook(evidence)
+        : isForPeople
+          ? { kind: 'person' }
+          : { kind: 'act', runbook: 'deployment-scale-up' },
+      text: `${application.id}: ${crowding.text}${why}`,
+      wouldChangeMind: ['requests are answered again', 'a pod is free', 'what it depends on turns out to be ill'],
+    });
+  }),
+};
+
+/** The most replicas that may be asked for. */
+const replicasMax = ({ maxReplicas }: GkeApplication, { autoscaler }: Pick<Crowding, 'autoscaler'>): number =>
+  Math.min(maxReplicas, autoscaler?.max ?? Number.POSITIVE_INFINITY);
+
 /** The most instances that may be asked for. */
 const ceilingOf = ({ maxInstances }: CloudRunApplication, revisionMax: number | undefined): number =>
   Math.min(maxInstances, revisionMax ?? Number.POSITIVE_INFINITY);
 
 /** In the order in which they are asked. */
-export const PRESSURE_RULES: readonly Rule[] = [raisedInVain, atCeiling, underPressure];
+export const PRESSURE_RULES: readonly Rule[] = [raisedInVain, atCeiling, underPressure, deploymentCrowded];

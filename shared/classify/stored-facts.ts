@@ -4,6 +4,7 @@ import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
 import { standbyRecordWire } from '../ports/standby-record.ts';
 import { watchReadingWire } from '../ports/watch-reading.ts';
+import { workloadLoadWire } from '../ports/workload-load.ts';
 import { instanceName } from '../system/names.ts';
 import type { Facts } from './facts.ts';
 
@@ -155,6 +156,7 @@ const application = z.strictObject({
   rollout: maybe(z.union([unreadable, rolloutWire])),
   service: maybe(z.union([unreadable, service])),
   load: maybe(z.union([unreadable, serviceLoadWire])),
+  workloadLoad: maybe(z.union([unreadable, workloadLoadWire])),
   standby: maybe(z.union([unreadable, standbyRecordWire])),
 });
 

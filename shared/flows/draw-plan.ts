@@ -8,6 +8,7 @@ import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
 import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
+import { drawDeploymentScaleUp } from '../runbooks/deployment-scale-up.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
@@ -63,6 +64,8 @@ function draw(
       return clusterFailback(system, incident, diagnosis, facts, asides);
     case 'cluster-failover':
       return clusterFailover(system, incident, diagnosis, facts, asides);
+    case 'deployment-scale-up':
+      return deploymentScaleUp(system, incident, diagnosis, facts, asides);
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
     case 'rollout-restart':
@@ -195,6 +198,23 @@ function rolloutChange(
     diagnosis.runbook === 'rollout-restart'
       ? drawRolloutRestart(system, incident, diagnosis.scenario, known)
       : drawRolloutUndo(system, incident, diagnosis.scenario, { ...known, to });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
+}
+
+function deploymentScaleUp(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing {
+  const { application: id } = diagnosis.subject;
+  const application = id === undefined ? undefined : applicationOf(system, id);
+  const status = facts.applications.find((seen) => seen.application === id)?.workload;
+  if (application?.kind !== 'gke' || status === undefined || !isReadable(status))
+    return { kind: 'none', because: 'the facts hold no Deployment that could be scaled' };
+  const known = { at: facts.at, application, status, warnings };
+  const plan = drawDeploymentScaleUp(system, incident, diagnosis.scenario, known);
   return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 

@@ -21,10 +21,11 @@ import type { DocumentStore } from '../ports/store.ts';
 import { readUptime } from '../ports/entrance-readings.ts';
 import { readServiceLoad } from '../ports/service-load.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
+import { readWorkloadLoad } from '../ports/workload-load.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { previewOf } from '../signals/malformed.ts';
 import type { InstanceName } from '../system/names.ts';
-import type { Application, Database, Entrance, System } from '../system/system.ts';
+import type { Application, Database, Entrance, GkeApplication, System } from '../system/system.ts';
 import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
 
 // One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
@@ -260,7 +261,7 @@ async function applicationFacts(application: Application, home: GatherHome): Pro
   const { workloads, rollouts, services } = home.world;
   const { id } = application;
   const isGke = application.kind === 'gke';
-  const [health, workload, pods, rollout, service, load] = await Promise.all([
+  const [health, workload, pods, rollout, service, load, workloadLoad] = await Promise.all([
     deepHealth(id, home),
     isGke ? attempt(() => workloads.inspect(id)) : undefined,
     isGke ? attempt(async () => (await workloads.pods(id)).slice(0, PODS_MAX)) : undefined,
@@ -269,9 +270,15 @@ async function applicationFacts(application: Application, home: GatherHome): Pro
     isGke
       ? undefined
       : attempt(() => readServiceLoad(home.world.metrics, home.system.project, application, home.clock.now())),
+    isGke && application.urlMap !== undefined
+      ? workloadLoadOf({ ...application, urlMap: application.urlMap }, home)
+      : undefined,
   ]);
-  return { application: id, health, workload, pods, rollout, service, load };
+  return { application: id, health, workload, pods, rollout, service, load, workloadLoad };
 }
+
+const workloadLoadOf = (application: GkeApplication & { readonly urlMap: string }, home: GatherHome) =>
+  attempt(() => readWorkloadLoad(home.world.metrics, home.system.project, application, home.clock.now()));
 
 async function deepHealth(application: string, home: GatherHome): Promise<DeepHealth> {
   const health = await attempt(() => home.world.applications.deepHealth(application));

@@ -1,3 +1,4 @@
+import { WATCHES } from '../actions/scale-service.ts';
 import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
@@ -203,10 +204,10 @@ function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
   };
 }
 
-/** Whether the run of this incident gave its service more instances, and found anything but relief: it is not raised again. */
+/** Whether the run of this incident gave its target more copies, and found anything but relief: it is not raised again. */
 const hasRaisedInVain = ({ run }: IncidentState): boolean =>
   run?.plan.steps.some(({ id, action }) => {
-    const progress = action === 'watch-relief' ? run.steps.get(id) : undefined;
+    const progress = WATCHES.has(action) ? run.steps.get(id) : undefined;
     return progress?.kind === 'done' && progress.output !== null;
   }) === true;
 

@@ -19,6 +19,7 @@ export const SCENARIOS = [
   'cluster-unreachable-but-serving',
   'running-on-standby',
   'standby-left-raised',
+  'deployment-under-pressure',
   'application-failure',
   'recovered',
   'not-failed',

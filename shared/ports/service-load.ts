@@ -43,9 +43,16 @@ const REQUESTS_MIN = 10;
 
 const moment = z.number().transform(instant);
 
+/** One minute as it is stored inside of facts. */
+export const loadMinuteWire: z.ZodType<LoadMinute> = z.strictObject({
+  at: moment,
+  requests: z.number(),
+  refused: z.number(),
+});
+
 /** A reading as it is stored inside of facts. */
 export const serviceLoadWire: z.ZodType<ServiceLoad> = z.strictObject({
-  minutes: z.array(z.strictObject({ at: moment, requests: z.number(), refused: z.number() })),
+  minutes: z.array(loadMinuteWire),
   active: z.array(z.strictObject({ at: moment, value: z.number() })),
 });
 
@@ -91,8 +98,11 @@ export function foldServiceLoad(requests: readonly MetricSeries[], instances: re
   };
 }
 
+/** Load balancers write the class as a number. */
 const isRefusal = ({ metric }: MetricSeries): boolean =>
-  metric['response_code_class'] === '5xx' || metric['response_code'] === '429';
+  metric['response_code_class'] === '5xx' ||
+  metric['response_code_class'] === '500' ||
+  metric['response_code'] === '429';
 
 /** Series of one minute need not end in the same second. */
 function summed(series: readonly MetricSeries[]): ReadonlyMap<number, number> {
@@ -111,7 +121,7 @@ export interface RequestVerdict {
 }
 
 /** Whether the newest minute that is visible turned requests away. */
-export function requestVerdict({ minutes: known }: ServiceLoad, now: Instant): RequestVerdict {
+export function requestVerdict({ minutes: known }: Pick<ServiceLoad, 'minutes'>, now: Instant): RequestVerdict {
   const [newest] = known;
   if (newest === undefined) return { says: 'unknown', text: 'Monitoring knows of no request' };
   const age = between(newest.at, now);
@@ -119,8 +129,12 @@ export function requestVerdict({ minutes: known }: ServiceLoad, now: Instant): R
     return { says: 'unknown', text: `the newest requests are ${showDuration(millis(age))} old, which is too old` };
   const text = `${newest.refused} of ${newest.requests} requests of a minute were turned away`;
   if (newest.requests < REQUESTS_MIN) return { says: 'unknown', text: `${text}, too few to tell` };
-  return { says: newest.refused / newest.requests >= REFUSED_SHARE ? 'refusing' : 'fine', text };
+  return { says: isRefusing(newest) ? 'refusing' : 'fine', text };
 }
+
+/** Whether a minute counts as one in which requests were turned away. */
+export const isRefusing = ({ requests, refused }: LoadMinute): boolean =>
+  requests >= REQUESTS_MIN && refused / requests >= REFUSED_SHARE;
 
 /** Instances that are serving requests, by the newest point that is young enough. */
 export function activeInstances({ active }: ServiceLoad, now: Instant): number | undefined {

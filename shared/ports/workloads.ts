@@ -62,6 +62,13 @@ export interface Workloads {
   ): Promise<string | undefined>;
   /** Respects the PodDisruptionBudget and evicts only the pod with that uid. */
   evict(workload: WorkloadId, pod: string, uid: string): Promise<EvictionOutcome>;
+  /**
+   * Raises the number of replicas: the floor of its autoscaler, where it has one, which remembers what the floor was. Refused with
+   * `conflict` when `version` is stale.
+   */
+  raise(workload: WorkloadId, replicas: number, version: string): Promise<void>;
+  /** Gives an autoscaler that was raised its former floor again; no replica is taken away by it. `conflict` when `version` is stale. */
+  restoreFloor(workload: WorkloadId, floor: number, version: string): Promise<void>;
   /** Refused with `conflict` when `version` is stale. */
   scale(workload: WorkloadId, replicas: number, version: string): Promise<void>;
 }

@@ -29,6 +29,8 @@ import type { Effect } from './normalize-error.ts';
 //     lowered there; to zero and from zero it goes to the Deployment, because zero switches the autoscaler off
 //     (facts.md 6.3).
 // K3. A pod is evicted under its PodDisruptionBudget, never deleted.
+// K4. A floor that is raised carries what it was, in an annotation: to that, and no lower, an admission policy lets it be given back
+//     (docs/deployment.md).
 
 /** Named in the API server's audit and in `managedFields`. */
 const FIELD_MANAGER = 'dr-autopilot';
@@ -43,6 +45,9 @@ const AUTOSCALERS_MAX = 500;
 const LOG_BYTES_MAX = 262_144;
 
 const MERGE_PATCH = 'application/merge-patch+json';
+
+/** Where an autoscaler remembers its floor while it is raised. */
+const FORMER_FLOOR = 'dr-autopilot-former-min-replicas';
 
 interface Scaled {
   readonly deployment: Deployment;
@@ -65,6 +70,25 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
   ): Promise<T> => {
     const application = find(id);
     return clusters.call(application, { doing, effect }, (apis, signal) => send(apis, application, signal));
+  };
+
+  const changeAt = (
+    id: string,
+    doing: string,
+    version: string,
+    send: (apis: ClusterApis, application: GkeApplication, found: Scaled, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> => {
+    const application = find(id);
+    return clusters.change(
+      application,
+      { doing, effect: 'writesIfUnchanged' },
+      async (apis, signal) => {
+        const found = await look(apis, application, signal);
+        if (versionOf(found.deployment, found.autoscaler) !== version) throw new PortError('conflict', 'stale', doing);
+        return found;
+      },
+      (apis, found, signal) => send(apis, application, found, signal),
+    );
   };
 
   return {
@@ -121,21 +145,21 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
       }),
     evict: (id, pod, uid) =>
       call(id, `evicting ${pod}`, 'writes', (apis, { namespace }, signal) => evict(apis, namespace, pod, uid, signal)),
-    scale: (id, replicas, version) => {
-      const application = find(id);
-      const doing = `scaling ${id} to ${replicas}`;
-      return clusters.change(
-        application,
-        { doing, effect: 'writesIfUnchanged' },
-        async (apis, signal) => {
-          const found = await look(apis, application, signal);
-          if (versionOf(found.deployment, found.autoscaler) !== version)
-            throw new PortError('conflict', 'stale', doing);
-          return found;
-        },
-        (apis, found, signal) => scale(apis, application, found, replicas, signal),
-      );
-    },
+    raise: (id, replicas, version) =>
+      changeAt(id, `raising ${id} to ${replicas}`, version, (apis, application, found, signal) =>
+        found.autoscaler === undefined
+          ? scale(apis, application, found, replicas, signal)
+          : setFloor(apis, application, found.autoscaler, { floor: replicas, former: found.autoscaler.min }, signal),
+      ),
+    restoreFloor: (id, floor, version) =>
+      changeAt(id, `giving ${id} its former floor`, version, async (apis, application, { autoscaler }, signal) => {
+        if (autoscaler === undefined) throw new PortError('permanent', 'noAutoscaler', `giving ${id} its former floor`);
+        await setFloor(apis, application, autoscaler, { floor, former: null }, signal);
+      }),
+    scale: (id, replicas, version) =>
+      changeAt(id, `scaling ${id} to ${replicas}`, version, (apis, application, found, signal) =>
+        scale(apis, application, found, replicas, signal),
+      ),
   };
 }
 
@@ -169,6 +193,20 @@ async function scale(
   acknowledge(
     await apps.patchNamespacedDeploymentScale({ name, namespace, body, fieldManager }, options(signal, MERGE_PATCH)),
   );
+}
+
+/** K4. `former`: what is remembered of the floor before; `null` forgets it. */
+async function setFloor(
+  { autoscaling, options }: ClusterApis,
+  { namespace }: GkeApplication,
+  { name, version }: Autoscaler,
+  { floor, former }: { readonly floor: number; readonly former: number | null },
+  signal: AbortSignal,
+): Promise<void> {
+  const annotations = { [FORMER_FLOOR]: former === null ? null : String(former) };
+  const body = { metadata: { resourceVersion: version, annotations }, spec: { minReplicas: floor } };
+  const request = { name, namespace, body, fieldManager: FIELD_MANAGER };
+  acknowledge(await autoscaling.patchNamespacedHorizontalPodAutoscaler(request, options(signal, MERGE_PATCH)));
 }
 
 /**

@@ -19,6 +19,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'cluster-failback': minutes(25), // traffic back, drained, and the standby's scaling taken back
   'cluster-failover': minutes(20), // the standby warm, traffic moved and seen to have moved
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
+  'deployment-scale-up': minutes(25), // raised, watched for at most 20 minutes, and given back
   'pod-heal': minutes(5),
   'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
@@ -31,6 +32,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'cluster-failback': true,
   'cluster-failover': true,
   'database-failover': true,
+  'deployment-scale-up': false,
   'pod-heal': false,
   'rollout-restart': true,
   'rollout-undo': true,
@@ -46,6 +48,7 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'cluster-failback': true, // when only the standby's scaling is left to be taken back
   'cluster-failover': true,
   'database-failover': false,
+  'deployment-scale-up': false,
   'pod-heal': false,
   'rollout-restart': false,
   'rollout-undo': false,

@@ -34,6 +34,7 @@ export const RUNBOOKS = [
   'cluster-failback',
   'cluster-failover',
   'database-failover',
+  'deployment-scale-up',
   'pod-heal',
   'rollout-restart',
   'rollout-undo',

@@ -113,6 +113,7 @@ function isUsed(system: System, runbook: RunbookName): boolean {
       return system.databases.length > 0;
     case 'pod-heal':
       return system.applications.some(({ kind }) => kind === 'gke');
+    case 'deployment-scale-up':
     case 'rollout-restart':
     case 'rollout-undo':
     case 'service-scale-up':

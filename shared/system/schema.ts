@@ -154,6 +154,9 @@ const applications = z.discriminatedUnion(
       namespace: kubernetesName('a namespace').describe('The namespace of the Deployment.'),
       deployment: kubernetesName('a Deployment').describe('The Deployment.'),
       container: kubernetesName('a container').describe('The container that serves.'),
+      urlMap: optional(kubernetesName('a URL map')).describe(
+        'The URL map of the load balancer in front of it: whether its users are turned away is read there.',
+      ),
       maxReplicas: count(1).describe('Replicas that heal may at most ask for.'),
       standby: optional(
         map({

@@ -122,6 +122,8 @@ export interface GkeApplication extends ApplicationBase {
   readonly namespace: string;
   readonly deployment: string;
   readonly container: string;
+  /** The URL map of the load balancer in front of it, by whose counts its users' troubles are seen; `undefined`: they are not. */
+  readonly urlMap: string | undefined;
   /** Replicas that heal may at most ask for. */
   readonly maxReplicas: number;
   /** Absent where nothing stands in for it. */

@@ -37,6 +37,7 @@ export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 
   'cluster-failback': 'gke',
   'cluster-failover': 'gke',
   'database-failover': undefined,
+  'deployment-scale-up': 'gke',
   'pod-heal': 'gke',
   'rollout-restart': 'gke',
   'rollout-undo': 'gke',

@@ -146,6 +146,8 @@ function deadPrimary(now: () => number): World {
       describePod: unused,
       podLog: unused,
       evict: unused,
+      raise: unused,
+      restoreFloor: unused,
       scale: unused,
     },
     rollouts: {

@@ -183,6 +183,7 @@ export function gke(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
     rollout: rollout(),
     service: undefined,
     load: undefined,
+    workloadLoad: undefined,
     ...change,
   };
 }
@@ -205,6 +206,7 @@ export function run(kind: DeepHealth['kind'], change: Partial<ApplicationFacts> 
       url: undefined,
     },
     load: undefined,
+    workloadLoad: undefined,
     ...change,
   };
 }

@@ -15,6 +15,7 @@ const application = {
   namespace: 'dms',
   deployment: 'api',
   container: 'api',
+  urlMap: undefined,
   maxReplicas: 10,
   databaseSecret: undefined,
   dependsOn: [],

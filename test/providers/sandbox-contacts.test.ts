@@ -30,6 +30,7 @@ const onGke = {
   namespace: REFERENCE.namespace,
   deployment: REFERENCE.api,
   container: 'api',
+  urlMap: undefined,
   maxReplicas: 10,
   databaseSecret: REFERENCE.databaseSecret,
   dependsOn: [],

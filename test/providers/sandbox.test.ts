@@ -48,6 +48,7 @@ const onGke = {
   namespace: REFERENCE.namespace,
   deployment: REFERENCE.api,
   container: 'api',
+  urlMap: undefined,
   maxReplicas: 10,
 } as const;
 

@@ -67,6 +67,7 @@ export class Coverage {
       'evict-pod',
       'undo-rollout',
       'restart-rollout',
+      ...ACTIONS.deployment,
       ...ACTIONS.service,
       ...ACTIONS.cluster.filter((action) => !ACTIONS.service.some((other) => other === action)),
     ];

@@ -44,6 +44,7 @@ export const ACTIONS = {
     'create-replica',
     'start-instance',
   ],
+  deployment: ['raise-workload', 'watch-crowd', 'restore-floor'],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
   rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],

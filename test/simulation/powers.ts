@@ -12,6 +12,7 @@ export const SAFE: ReadonlySet<string> = new Set([
   'k8s.pods/eviction.create',
   'k8s.apps.deployments/scale.patch',
   'run.services.update',
+  'k8s.autoscaling.horizontalpodautoscalers.patch',
 ]);
 
 /** One request of an API: its permission and what it is about. */
@@ -61,6 +62,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'raise-service': () => [SERVICE],
   'restore-service': () => [SERVICE],
   'restart-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
+  'raise-workload': () => [SCALE, FLOOR],
+  'restore-floor': () => [FLOOR],
   'undo-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };

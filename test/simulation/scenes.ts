@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'cluster' | 'database' | 'pod' | 'rollout' | 'service';
+  readonly runbook: 'cluster' | 'database' | 'deployment' | 'pod' | 'rollout' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
@@ -167,6 +167,36 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     weight: 3,
     runbook: 'service',
     play: () => [breaks(0, 'cloud-run-pressure', 'stuck')],
+  },
+  {
+    name: 'the Deployment is crowded for a while',
+    weight: 4,
+    runbook: 'deployment',
+    play: (chance) => [
+      breaks(0, 'deployment-pressure', 'crowded'),
+      mends(minutes(chance.between(6, 16)), 'deployment-pressure'),
+    ],
+  },
+  {
+    name: 'the Deployment stays crowded',
+    weight: 2,
+    runbook: 'deployment',
+    play: () => [breaks(0, 'deployment-pressure', 'crowded')],
+  },
+  {
+    name: 'the Deployment is stuck',
+    weight: 1,
+    runbook: 'deployment',
+    play: () => [breaks(0, 'deployment-pressure', 'stuck')],
+  },
+  {
+    name: 'the Deployment is crowded, then the primary is lost',
+    weight: 1,
+    runbook: 'database',
+    play: (chance) => [
+      breaks(-minutes(chance.between(1, 8)), 'deployment-pressure', 'crowded'),
+      breaks(0, 'primary-database', 'refuses'),
+    ],
   },
   {
     name: 'Cloud Run is crowded, then the primary is lost',

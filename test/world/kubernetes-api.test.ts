@@ -82,6 +82,21 @@ describe('the policy on scaling', () => {
     expect(refused(setRange(setting, { maxReplicas: 6 })).status).toBe(403);
   });
 
+  it('lets heal give a floor that it raised back, to what it was and no lower', () => {
+    const setting = runningReference();
+    const remember = (minReplicas: number, former: string | null) =>
+      setting.cluster.api.patch(heal, 'HorizontalPodAutoscaler', api, {
+        type: 'merge',
+        body: { metadata: { annotations: { 'dr-autopilot-former-min-replicas': former } }, spec: { minReplicas } },
+      });
+    expect(refused(remember(6, '1')).message).toContain('may not remember 1 as its former minReplicas');
+    answered(remember(6, '3'));
+    expect(refused(remember(2, null)).message).toContain('may not lower minReplicas from 6 to 2');
+    expect(refused(remember(6, '1')).status).toBe(403);
+    answered(remember(3, null));
+    expect(refused(setRange(setting, { minReplicas: 2 })).status).toBe(403);
+  });
+
   it('leaves the operator free', () => {
     const { cluster } = runningReference();
     answered(cluster.api.patchScale(operator, 'Deployment', api, merge({ spec: { replicas: 0 } })));

@@ -1,0 +1,92 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// A Deployment whose pods are all busy: its floor is raised once, watched, and given back, whatever happens to the worker meanwhile.
+
+/** Plays a plot in which everything must hold. */
+async function played(happenings: readonly Happening[]): Promise<Run> {
+  const run = await simulate(1, { ...calm([]), happenings });
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const presses = (variant: 'crowded' | 'stuck'): Happening =>
+  later(0, { kind: 'break', fault: 'deployment-pressure', variant });
+
+/** The crowd comes, and goes after twelve minutes. */
+const CROWD = [presses('crowded'), later(minutes(12), { kind: 'mend', fault: 'deployment-pressure' })];
+
+const floorIn = ({ stage }: Run) => {
+  const { spec, metadata } = stage.world.kubernetes.store.read(
+    'HorizontalPodAutoscaler',
+    REFERENCE.namespace,
+    REFERENCE.api,
+  );
+  return { min: spec.minReplicas, annotations: metadata.annotations ?? {} };
+};
+
+const floors = ({ witness }: Run): number =>
+  witness.effects.filter(({ call }) => call.permission === 'k8s.autoscaling.horizontalpodautoscalers.patch').length;
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'heal', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'heal',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+describe('A crowded Deployment', () => {
+  it('gets more replicas while the crowd is there, and its former floor afterwards, asking nobody', async () => {
+    const run = await played(CROWD);
+
+    expect(run.incidents[0]?.state).toMatchObject({
+      phase: { kind: 'resolved' },
+      approvals: [],
+      diagnosis: { scenario: 'deployment-under-pressure', runbook: 'deployment-scale-up' },
+    });
+    expect(floorIn(run)).toEqual({ min: 3, annotations: {} });
+    expect(floors(run)).toBe(2);
+  });
+
+  it.each(['raise-workload', 'watch-crowd', 'restore-floor'])(
+    'is raised once and given back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await played([...CROWD, atStep(action, deed)]);
+
+        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+        expect(floorIn(run)).toEqual({ min: 3, annotations: {} });
+        expect(floors(run)).toBe(2);
+      }
+    },
+  );
+
+  it('keeps the floor that it needs, and people are told', async () => {
+    const run = await played([presses('crowded')]);
+
+    expect(floorIn(run)).toMatchObject({ min: 6 });
+    expect(run.incidents[0]?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringMatching(/its floor stays at 6/) }),
+      }),
+    );
+  });
+});
+
+describe('A Deployment whose requests wait for something else', () => {
+  it('is not scaled, since no pod of it is busy, and people are told', async () => {
+    const run = await played([presses('stuck')]);
+
+    expect(floors(run)).toBe(0);
+    expect(run.incidents.some(({ state }) => state.phase.kind === 'needsPerson')).toBe(true);
+  });
+});
