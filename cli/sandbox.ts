@@ -107,6 +107,7 @@ export async function sandboxEnv(facts: Facts): Promise<Ending> {
     ['CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK', 'true'],
     ['CLOUDSDK_AUTH_ACCESS_TOKEN', facts.operatorToken],
     ...apis.map((api) => [`CLOUDSDK_API_ENDPOINT_OVERRIDES_${api}`, base] as const),
+    ['CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE', `${base}compute/v1/`],
     ['CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN', 'http://run.sandbox.test/'],
     ['CLOUDSDK_PROXY_TYPE', 'http'],
     ['CLOUDSDK_PROXY_ADDRESS', '127.0.0.1'],

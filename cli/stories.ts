@@ -96,12 +96,12 @@ function moves(sandbox: Sandbox, times: number): Check {
   };
 }
 
-/** Whether the standby was ready before the first decision. */
-function preparedBefore({ run, approvals }: IncidentState): boolean {
+/** How long before the first decision the standby began to be made ready; `undefined` when it was not before. */
+function preparedBefore({ run, approvals }: IncidentState): number | undefined {
   const [first] = approvals.flatMap(({ decisions }) => decisions.map(({ at }) => at)).toSorted((a, b) => a - b);
-  const ready = run?.plan.steps.find(({ action }) => action === 'check-standby');
-  const progress = ready === undefined ? undefined : run?.steps.get(ready.id);
-  return progress?.kind === 'done' && first !== undefined && progress.at <= first;
+  const raise = run?.plan.steps.find(({ action }) => action === 'raise-service');
+  const begun = raise === undefined ? undefined : run?.intents.get(`do:${raise.id}`);
+  return begun === undefined || first === undefined || begun > first ? undefined : first - begun;
 }
 
 /** All stories. */
@@ -236,9 +236,9 @@ export const STORIES: readonly Story[] = [
       resolved(state),
       moves(sandbox, 1),
       {
-        name: 'the standby was ready before anybody had decided',
-        held: preparedBefore(state),
-        figure: preparedBefore(state) ? 'it was' : 'it was not',
+        name: 'the standby began to be made ready before anybody had decided',
+        held: preparedBefore(state) !== undefined,
+        figure: shown(preparedBefore(state)),
       },
       {
         name: 'users are served by Cloud Run',

@@ -16,6 +16,19 @@ const patchWire = z.strictObject({
   defaultService: z.string().optional(),
 });
 
+/** An update sends all of it back, as gcloud does; only the default service is taken from it, since nothing else can differ here. */
+const updateWire = z.strictObject({
+  kind: z.literal('compute#urlMap').optional(),
+  id: z.union([z.string(), z.number()]).optional(),
+  creationTimestamp: z.string().optional(),
+  name: z.string().optional(),
+  selfLink: z.string().optional(),
+  fingerprint: z.string().optional(),
+  defaultService: z.string(),
+  hostRules: z.array(z.unknown()).optional(),
+  pathMatchers: z.array(z.unknown()).optional(),
+});
+
 /** The routes of Compute v1. */
 export function computeRoutes({
   project,
@@ -49,6 +62,17 @@ export function computeRoutes({
       },
     },
     {
+      method: 'PUT',
+      pattern: new RegExp(`${GLOBAL}/urlMaps/(?<name>[^/]+)`),
+      handle(request, { project: named, name = '' }) {
+        checkProject(project, named);
+        queryOf(request, ['requestId']);
+        const { fingerprint, defaultService } = bodyOf(updateWire, request);
+        const change = { fingerprint, defaultService: backendNamed(project, defaultService) };
+        return answer(api.patchUrlMap(callerOf(request), name, change), (found) => operationJson(project, found));
+      },
+    },
+    {
       method: 'GET',
       pattern: new RegExp(`${GLOBAL}/backendServices/(?<name>[^/]+)`),
       handle(request, { project: named, name = '' }) {
@@ -60,6 +84,16 @@ export function computeRoutes({
           loadBalancingScheme: 'EXTERNAL_MANAGED',
           selfLink: linkOf(project, `backendServices/${found.name}`),
         }));
+      },
+    },
+    {
+      // It may answer before the operation is done (docs: "might return before"), and gcloud then asks again.
+      method: 'POST',
+      pattern: new RegExp(`${GLOBAL}/operations/(?<name>[^/]+)/wait`),
+      handle(request, { project: named, name = '' }) {
+        checkProject(project, named);
+        queryOf(request, []);
+        return answer(api.getOperation(callerOf(request), name), (found) => operationJson(project, found));
       },
     },
     {

@@ -104,7 +104,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
           { ...state, diagnosis },
           `${diagnosis.scenario}: ${reasons}`,
           [],
-          diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`),
+          [...leftPrepared(state), ...diagnosis.wouldChangeMind.map((text) => `would change our mind: ${text}`)],
         ),
       ];
     case 'act':

@@ -52,6 +52,7 @@ function environment(token: string): Record<string, string> {
     CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
     CLOUDSDK_AUTH_ACCESS_TOKEN: token,
     // Cloud Run's v1 API has a host for each region; through a proxy the sandbox answers for any host.
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: `${base}compute/v1/`,
     CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN: 'http://run.sim.test/',
     CLOUDSDK_PROXY_TYPE: 'http',
     CLOUDSDK_PROXY_ADDRESS: '127.0.0.1',
@@ -182,6 +183,24 @@ suite('gcloud secrets versions', () => {
       const { code, err } = await gcloud(`secrets versions access latest --secret=${SECRET}`, world.tokens.notify);
 
       expect([code, err]).toEqual([1, expect.stringContaining('PERMISSION_DENIED')]);
+    },
+    COMMAND_MS_MAX,
+  );
+});
+
+suite('gcloud compute url-maps', () => {
+  it(
+    'tells where an entrance leads, and leads it elsewhere under the fingerprint that it read',
+    async () => {
+      const described = await gcloud('compute url-maps describe coditect-dms-ingress --global');
+      expect([described.code, described.out]).toEqual([0, expect.stringMatching(/defaultService: .*coditect-dms-gke/)]);
+
+      const moved = await gcloud(
+        'compute url-maps set-default-service coditect-dms-ingress --default-service=coditect-dms-run --global',
+      );
+
+      expect(moved.code).toBe(0);
+      expect(world.balancers.urlMap('coditect-dms-ingress').defaultService).toBe('coditect-dms-run');
     },
     COMMAND_MS_MAX,
   );

@@ -1,3 +1,4 @@
+import { computeRoutes } from '../../sandbox/http/compute.ts';
 import { containerRoutes } from '../../sandbox/http/container.ts';
 import { dnsRoutes } from '../../sandbox/http/dns.ts';
 import { loggingRoutes } from '../../sandbox/http/logging.ts';
@@ -13,10 +14,12 @@ import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import { createDnsApi } from '../../sandbox/world/dns-api.ts';
 import { createDns } from '../../sandbox/world/dns.ts';
 import type { WorldClock } from '../../sandbox/world/kernel.ts';
+import { createLoadBalancers } from '../../sandbox/world/load-balancer.ts';
 import { createLogs } from '../../sandbox/world/logs.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
 import { createRedis } from '../../sandbox/world/redis.ts';
 import { functionPrincipal, grantReferenceRoles, OPERATOR } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE_BACKENDS, REFERENCE_BALANCERS } from '../../sandbox/world/reference-world.ts';
 import { createRunApi } from '../../sandbox/world/run-api.ts';
 import { createRun } from '../../sandbox/world/run.ts';
 import { createSecretsApi } from '../../sandbox/world/secrets-api.ts';
@@ -67,6 +70,14 @@ export async function startGoogleWorld(clock: WorldClock) {
   };
   const redis = createRedis({ clock, door, instances: [session] });
 
+  const balancers = createLoadBalancers({
+    clock,
+    chance,
+    door,
+    iam,
+    balancers: REFERENCE_BALANCERS,
+    backends: REFERENCE_BACKENDS,
+  });
   const runApi = createRunApi(door, run);
   const server = await startServer({
     clock,
@@ -76,6 +87,7 @@ export async function startGoogleWorld(clock: WorldClock) {
       ...runV2Routes({ project, api: runApi }),
       ...runKnativeRoutes({ project, api: runApi, region: API.location }),
       ...dnsRoutes({ project, api: createDnsApi({ door, iam, dns }) }),
+      ...computeRoutes({ project, api: balancers.api }),
       ...containerRoutes({ project, api: clusters.api }),
       ...redisRoutes({ project, api: redis.api }),
       ...loggingRoutes({ project, api: logs.api }),
@@ -87,5 +99,5 @@ export async function startGoogleWorld(clock: WorldClock) {
     recover: token(functionPrincipal('recover')),
     notify: token(functionPrincipal('notify')),
   };
-  return { ...server, kernel, secrets, run, running, dns, clusters, redis, logs, tokens };
+  return { ...server, kernel, secrets, run, running, dns, balancers, clusters, redis, logs, tokens };
 }
