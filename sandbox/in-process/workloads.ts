@@ -89,6 +89,18 @@ export function inProcessWorkloads(world: World, crossing: Crossing): Workloads 
         throw error;
       }
     },
+    forceDelete: async (_workload, pod, uid) => {
+      try {
+        await cross(crossing, `taking ${pod} out of the API`, 'writes', () =>
+          api.delete(caller, 'Pod', namespace, pod, { gracePeriodSeconds: 0, uid }),
+        );
+        return 'deleted';
+      } catch (error) {
+        if (isPortError(error) && error.code === 'notFound') return 'gone';
+        if (isPortError(error) && error.code === 'http 409' && (await isGone(pod, uid))) return 'gone';
+        throw error;
+      }
+    },
     raise: async (_workload, replicas, version) => {
       const { autoscaler } = await unchanged(version, `raising ${name}`);
       await setFloor(autoscaler, replicas, String(autoscaler.spec.minReplicas ?? 1));
@@ -173,6 +185,9 @@ function podOf({ metadata, spec, status }: Pod): PodStatus {
     startedAt: status.startTime === undefined ? undefined : parseInstant(status.startTime),
     ready: status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
     terminating: metadata.deletionTimestamp !== undefined,
+    endsBy: metadata.deletionTimestamp === undefined ? undefined : parseInstant(metadata.deletionTimestamp),
+    finalizers: metadata.finalizers ?? [],
+    ownVolume: false, // the reference Deployment has none
     restarts: container?.restartCount ?? 0,
     container:
       waiting !== undefined

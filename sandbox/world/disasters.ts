@@ -40,7 +40,7 @@ export interface DisasterParts {
   readonly network: Network;
   readonly faults: Faults;
   readonly sql: Sql;
-  readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision'>;
+  readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision' | 'stickPod'>;
   readonly run: Pick<Run, 'press'>;
   /** The load on the API on GKE. */
   readonly workload: Pick<PressedWorkload, 'press'>;
@@ -192,6 +192,11 @@ export class Disasters {
         return this.#loseRegion(target);
       case 'bad-revision':
         return this.#deployBad(variant === 'config' || variant === 'crash' ? variant : 'image');
+      case 'stuck-pod': {
+        const { pods, namespace, deployment } = this.#parts;
+        const { pod, mend } = orRefused(() => pods.stickPod({ namespace, name: deployment }));
+        return { resolved: pod, mend };
+      }
       case 'pod':
         return variant === 'all' ? this.#hangAllPods() : this.#hangPod(target);
       case 'crash-loop':

@@ -67,6 +67,11 @@ export const FAULTS = {
     target: 'a pod; one is drawn by default',
     variants: ['one', 'all'],
   },
+  'stuck-pod': {
+    does: 'A pod of the API hangs, and its node never ends it.',
+    target: 'none',
+    variants: [],
+  },
   cluster: {
     does: 'The zone of the cluster is lost: its nodes, so that no pod serves, and its control plane.',
     target: 'none',

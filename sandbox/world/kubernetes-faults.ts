@@ -36,6 +36,8 @@ export interface ClusterFaults {
   breakImage(image: string): () => void;
   /** The pod's node never finishes ending it. Returns a function that lets it. */
   holdTermination(pod: Named): () => void;
+  /** A ready pod of the Deployment hangs, and its node never finishes ending it until `mend` lets it. */
+  stickPod(deployment: Named): { readonly pod: string; readonly mend: () => void };
   /** The pod's process ends with that exit code now. */
   crashPod(pod: Named, exitCode?: number): void;
 }
@@ -150,6 +152,16 @@ export function createClusterFaults(
           record.held = false;
           struck.release(record);
         };
+      },
+      stickPod(deployment) {
+        const { namespace, name } = drawReady(struck, deployment);
+        const release = this.holdTermination({ namespace, name });
+        this.hangPod({ pod: { namespace, name } });
+        const mend = (): void => {
+          release();
+          this.unhangPod({ namespace, name });
+        };
+        return { pod: name, mend };
       },
       crashPod: (pod, exitCode = 1) => struck.crash(find(struck, pod), exitCode),
     }),

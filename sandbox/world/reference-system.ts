@@ -150,6 +150,8 @@ const RECOVER = [
   'secretmanager.versions.access',
   'run.services.update',
   'k8s.pods/eviction.create',
+  // A pod that is ending and does not go.
+  'k8s.pods.delete',
   'k8s.apps.deployments.patch',
   'k8s.apps.deployments/scale.patch',
   'k8s.apps.deployments/scale.update',

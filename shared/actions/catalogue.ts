@@ -3,6 +3,7 @@ import { adoptCopy } from './adopt-copy.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
+import { forceDeletePod } from './force-delete-pod.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
 import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
@@ -56,6 +57,7 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   restartInstance,
   verifyPrimaryServes,
   primaryStaysWell,
+  forceDeletePod,
   undoRollout,
   restartRollout,
   holdWorkload,

@@ -6,6 +6,7 @@ import type { Evidence } from './evidence.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
+import { STUCK_POD_RULES } from './stuck-pod-rules.ts';
 import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
 
 // Every way in which the evidence can be read, in the order in which they are asked. The last rule always matches.
@@ -131,6 +132,7 @@ export const RULES: readonly Rule[] = [
   ...PRESSURE_RULES,
   ...ROLLOUT_RULES,
   ...APPLICATION_RULES,
+  ...STUCK_POD_RULES,
   alertClosed,
   recovered,
   notFailed,

@@ -107,6 +107,9 @@ const pod = z.strictObject({
   startedAt: maybe(moment),
   ready: z.boolean(),
   terminating: z.boolean(),
+  endsBy: maybe(moment),
+  finalizers: maybe(z.array(z.string())),
+  ownVolume: maybe(z.boolean()),
   restarts: z.number(),
   container: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('running') }),

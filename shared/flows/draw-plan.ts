@@ -9,6 +9,7 @@ import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/da
 import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
 import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
 import { drawDeploymentScaleUp } from '../runbooks/deployment-scale-up.ts';
+import { drawPodForceDelete } from '../runbooks/pod-force-delete.ts';
 import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
@@ -66,6 +67,7 @@ function draw(
       return clusterFailover(system, incident, diagnosis, facts, asides);
     case 'deployment-scale-up':
       return deploymentScaleUp(system, incident, diagnosis, facts, asides);
+    case 'pod-force-delete':
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
     case 'rollout-restart':
@@ -169,16 +171,12 @@ function podHeal(
   const application = id === undefined ? undefined : applicationOf(system, id);
   if (application?.kind !== 'gke' || pod === undefined || uid === undefined)
     return { kind: 'none', because: 'the diagnosis names no pod' };
-  return {
-    kind: 'plan',
-    plan: drawPodHeal(system, incident, diagnosis.scenario, {
-      at: facts.at,
-      application,
-      pod,
-      uid,
-      warnings: asides.warnings,
-    }),
-  };
+  const known = { at: facts.at, application, pod, uid, warnings: asides.warnings };
+  if (diagnosis.runbook !== 'pod-force-delete')
+    return { kind: 'plan', plan: drawPodHeal(system, incident, diagnosis.scenario, known) };
+  const pods = facts.applications.find((seen) => seen.application === id)?.pods;
+  const node = pods === undefined || !isReadable(pods) ? undefined : pods.find((other) => other.uid === uid)?.node;
+  return { kind: 'plan', plan: drawPodForceDelete(system, incident, diagnosis.scenario, { ...known, node }) };
 }
 
 function rolloutChange(

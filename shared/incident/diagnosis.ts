@@ -13,6 +13,7 @@ export const SCENARIOS = [
   'new-revision-failure',
   'pods-not-serving',
   'restart-requested',
+  'pod-stuck-ending',
   'single-pod-failure',
   'service-under-pressure',
   'cluster-failure',

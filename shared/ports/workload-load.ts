@@ -65,8 +65,11 @@ export async function readWorkloadLoad(
       'metric.type = "kubernetes.io/container/cpu/request_utilization"',
     ),
   ]);
-  return { minutes: foldServiceLoad(requests, []).minutes, cpu: foldPods(cpu, deployment) };
+  return { minutes: foldServiceLoad(requests.filter(hasCounted), []).minutes, cpu: foldPods(cpu, deployment) };
 }
+
+/** A backend that takes nothing writes zeroes, which may be visible sooner than the counts of the one that does. */
+const hasCounted = ({ points }: MetricSeries): boolean => points.some(({ value }) => value > 0);
 
 /** Adds up the pods of one Deployment, minute by minute; a longer name of another one begins as theirs do. */
 export function foldPods(series: readonly MetricSeries[], deployment: string): readonly PodsMinute[] {

@@ -25,6 +25,12 @@ export interface PodStatus {
   readonly startedAt: Instant | undefined;
   readonly ready: boolean;
   readonly terminating: boolean;
+  /** By when it was to have ended, its grace included; `undefined` while nobody has deleted it. */
+  readonly endsBy: Instant | undefined;
+  /** What keeps a deleted pod in the API until it is taken away; `undefined` in facts of before it was read. */
+  readonly finalizers: readonly string[] | undefined;
+  /** Whether it holds a volume of its own, which a second writer would damage; `undefined` in facts of before it was read. */
+  readonly ownVolume: boolean | undefined;
   readonly restarts: number;
   /** `waiting` carries Kubernetes' reason: CrashLoopBackOff, ImagePullBackOff, CreateContainerConfigError, … */
   readonly container:
@@ -60,6 +66,11 @@ export interface Workloads {
       readonly since?: Millis;
     },
   ): Promise<string | undefined>;
+  /**
+   * Takes the pod with that uid out of the API without waiting for its node, which may go on running it. Ignores the
+   * PodDisruptionBudget: a pod that is ending is not counted by it any more.
+   */
+  forceDelete(workload: WorkloadId, pod: string, uid: string): Promise<'deleted' | 'gone'>;
   /** Respects the PodDisruptionBudget and evicts only the pod with that uid. */
   evict(workload: WorkloadId, pod: string, uid: string): Promise<EvictionOutcome>;
   /**

@@ -13,6 +13,7 @@ const metadata = z.object({
   generation: z.number().optional(),
   labels: z.record(z.string(), z.string()).optional(),
   deletionTimestamp: z.date().optional(),
+  finalizers: z.array(z.string()).optional(),
 });
 const count = z.number().int().nonnegative().optional();
 
@@ -180,7 +181,7 @@ const state = z.object({
 });
 const podWire = z.object({
   metadata,
-  spec: z.object({ nodeName: z.string().optional() }).optional(),
+  spec: z.object({ nodeName: z.string().optional(), volumes: z.array(z.looseObject({})).optional() }).optional(),
   status: z
     .object({
       phase: z.string().optional(),
@@ -215,6 +216,7 @@ export const parsePod = (answer: unknown): Pod => podWire.parse(answer);
 export function podStatusOf(pod: Pod, container: string): PodStatus {
   const main = pod.status?.containerStatuses?.find(({ name }) => name === container);
   const startedAt = pod.status?.startTime;
+  const endsBy = pod.metadata.deletionTimestamp;
   return {
     name: pod.metadata.name,
     uid: pod.metadata.uid,
@@ -223,12 +225,22 @@ export function podStatusOf(pod: Pod, container: string): PodStatus {
     startedAt: startedAt === undefined ? undefined : instant(startedAt.getTime()),
     ready: pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
     terminating: pod.metadata.deletionTimestamp !== undefined,
+    endsBy: endsBy === undefined ? undefined : instant(endsBy.getTime()),
+    finalizers: pod.metadata.finalizers ?? [],
+    ownVolume: pod.spec?.volumes?.some((volume) => !isShared(volume)) ?? false,
     restarts: main?.restartCount ?? 0,
     container: containerOf(main?.state),
     lastTermination: main?.lastState?.terminated?.reason,
     template: pod.metadata.labels?.['pod-template-hash'],
   };
 }
+
+/** Kinds of volumes that a pod has no writing share in, or loses with its node; whatever else there is may be damaged by two writers. */
+const SHARED: ReadonlySet<string> = new Set(['configMap', 'downwardAPI', 'emptyDir', 'image', 'projected', 'secret']);
+
+/** The client writes every kind of a volume, and leaves those undefined that it is not. */
+const isShared = (volume: Readonly<Record<string, unknown>>): boolean =>
+  Object.entries(volume).every(([key, value]) => key === 'name' || value === undefined || SHARED.has(key));
 
 function containerOf(current: z.infer<typeof state> | undefined): PodStatus['container'] {
   if (current?.running !== undefined) return { kind: 'running' };

@@ -28,7 +28,7 @@ import type { Effect } from './normalize-error.ts';
 // K2. A number of replicas goes where it lasts: with an autoscaler, which would overwrite it, a floor is raised or
 //     lowered there; to zero and from zero it goes to the Deployment, because zero switches the autoscaler off
 //     (facts.md 6.3).
-// K3. A pod is evicted under its PodDisruptionBudget, never deleted.
+// K3. A pod is evicted under its PodDisruptionBudget; deleted is only one that is ending already, by its uid.
 // K4. A floor that is raised carries what it was, in an annotation: to that, and no lower, an admission policy lets it be given back
 //     (docs/deployment.md).
 
@@ -145,6 +145,19 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
       }),
     evict: (id, pod, uid) =>
       call(id, `evicting ${pod}`, 'writes', (apis, { namespace }, signal) => evict(apis, namespace, pod, uid, signal)),
+    forceDelete: (id, pod, uid) =>
+      call(id, `taking ${pod} out of the API`, 'writes', async (apis, { namespace }, signal) => {
+        const body = { gracePeriodSeconds: 0, preconditions: { uid } };
+        try {
+          acknowledge(await apis.core.deleteNamespacedPod({ name: pod, namespace, body }, apis.options(signal)));
+          return 'deleted';
+        } catch (error) {
+          const code = refusalOf(error)?.code;
+          if (code === 404) return 'gone';
+          if (code === 409 && (await isGone(apis, namespace, pod, uid, signal))) return 'gone';
+          throw error;
+        }
+      }),
     raise: (id, replicas, version) =>
       changeAt(id, `raising ${id} to ${replicas}`, version, (apis, application, found, signal) =>
         found.autoscaler === undefined

@@ -35,6 +35,7 @@ export const RUNBOOKS = [
   'cluster-failover',
   'database-failover',
   'deployment-scale-up',
+  'pod-force-delete',
   'pod-heal',
   'rollout-restart',
   'rollout-undo',

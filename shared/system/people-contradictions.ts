@@ -114,6 +114,7 @@ function isUsed(system: System, runbook: RunbookName): boolean {
     case 'pod-heal':
       return system.applications.some(({ kind }) => kind === 'gke');
     case 'deployment-scale-up':
+    case 'pod-force-delete':
     case 'rollout-restart':
     case 'rollout-undo':
     case 'service-scale-up':

@@ -38,6 +38,7 @@ export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 
   'cluster-failover': 'gke',
   'database-failover': undefined,
   'deployment-scale-up': 'gke',
+  'pod-force-delete': 'gke',
   'pod-heal': 'gke',
   'rollout-restart': 'gke',
   'rollout-undo': 'gke',

@@ -146,6 +146,7 @@ function deadPrimary(now: () => number): World {
       describePod: unused,
       podLog: unused,
       evict: unused,
+      forceDelete: unused,
       raise: unused,
       restoreFloor: unused,
       scale: unused,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { reference } from '../system/reference.ts';
 import { after, instant, type Instant, minutes } from '../../shared/core/time.ts';
 import type { MetricSeries } from '../../shared/ports/metrics.ts';
-import { foldPods, podsNow, wouldDo } from '../../shared/ports/workload-load.ts';
+import { foldPods, podsNow, readWorkloadLoad, wouldDo } from '../../shared/ports/workload-load.ts';
 
 const NOON = instant(Date.parse('2026-01-05T12:00:00.000Z'));
 const ago = (length: number): Instant => after(NOON, -length);
@@ -46,5 +47,23 @@ describe('the pods of a Deployment', () => {
 
     expect(wouldDo(3, now)).toBe(true);
     expect(wouldDo(3, { ...now, busy: 2.8 })).toBe(false);
+  });
+});
+
+describe('the requests of a Deployment', () => {
+  it('are not hidden by zeroes of another backend that are visible sooner', async () => {
+    const application = reference().applications.find(({ kind }) => kind === 'gke');
+    if (application?.kind !== 'gke' || application.urlMap === undefined) throw new Error('it has a load balancer');
+    const series = (code: string, ...points: readonly (readonly [Instant, number])[]) => ({
+      ...pod('', ...points),
+      metric: { response_code_class: code },
+    });
+    const idle = series('200', [ago(minutes(1)), 0], [ago(minutes(2)), 0]);
+    const taken = [series('200', [ago(minutes(2)), 20]), series('500', [ago(minutes(2)), 12])];
+    const metrics = { series: async (filter: string) => (filter.includes('https_lb_rule') ? [idle, ...taken] : []) };
+
+    const read = await readWorkloadLoad(metrics, 'p', { ...application, urlMap: application.urlMap }, NOON);
+
+    expect(read.minutes[0]).toEqual({ at: ago(minutes(2)), requests: 32, refused: 12 });
   });
 });

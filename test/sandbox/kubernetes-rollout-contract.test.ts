@@ -125,3 +125,18 @@ describe('rollouts', () => {
     expect(refused).toMatchObject({ code: 409, status: { reason: 'Conflict' } });
   });
 });
+
+describe('a deletion with no grace', () => {
+  it('means the pod with that uid, and takes it out of the API at once', async () => {
+    const [pod] = await runningPods();
+    const { name = '', uid = '' } = pod?.metadata ?? {};
+    const remove = (wanted: string) =>
+      core.deleteNamespacedPod({ name, namespace, body: { gracePeriodSeconds: 0, preconditions: { uid: wanted } } });
+
+    expect(await refusal(remove(randomUUID()))).toMatchObject({ code: 409, status: { reason: 'Conflict' } });
+    await remove(uid);
+
+    await available(2);
+    expect((await runningPods()).map(({ metadata }) => metadata?.uid)).not.toContain(uid);
+  });
+});

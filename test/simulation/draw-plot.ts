@@ -46,7 +46,7 @@ export const ACTIONS = {
   ],
   deployment: ['raise-workload', 'watch-crowd', 'restore-floor'],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
-  rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'stay-healthy'],
+  rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'force-delete-pod', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],
   cluster: [
     'remember-standby',

@@ -65,6 +65,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'raise-workload': () => [SCALE, FLOOR],
   'restore-floor': () => [FLOOR],
   'undo-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
+  'force-delete-pod': (input) => [`k8s.pods.delete namespaces/${namespace}/pods/${text(input, 'pod')}`],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };
 

@@ -116,3 +116,18 @@ describe('Pods that all hang', () => {
     }
   });
 });
+
+describe('A pod that its node never ends', () => {
+  const STUCK = later(0, { kind: 'break', fault: 'stuck-pod' }); // its eviction begins, and does not end
+  const deletions = ({ witness }: Run): number =>
+    witness.effects.filter(({ call }) => call.permission === 'k8s.pods.delete').length;
+
+  it('is taken out of the API once, when somebody approves, whatever happens to the worker', async () => {
+    for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+      const run = await played([STUCK, atStep('force-delete-pod', deed)]);
+
+      expect(deletions(run)).toBe(1);
+      expect(run.incidents.map(({ state }) => state.run?.plan.runbook)).toContain('pod-force-delete');
+    }
+  });
+});

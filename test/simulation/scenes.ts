@@ -238,6 +238,12 @@ export const ROLLOUTS: readonly [Scene, ...Scene[]] = [
     ],
   },
   {
+    name: 'a pod does not end',
+    weight: 2,
+    runbook: 'rollout',
+    play: () => [breaks(0, 'stuck-pod')],
+  },
+  {
     name: 'every pod hangs',
     weight: 3,
     runbook: 'rollout',

@@ -109,3 +109,21 @@ describe('a person asks for a rolling restart of pods that are well', () => {
       expect(stage.sandbox.load.report().flatMap(({ outages }) => outages)).toEqual([]);
     }));
 });
+
+describe('a pod of the API hangs on a node that does not end it', () => {
+  it('is evicted, and taken out of the API by its uid once a person has approved', () =>
+    onStage({ name: 'pod-stuck' }, async (stage) => {
+      const pod = stage.break('stuck-pod');
+      await approveWhenAsked(stage);
+
+      const { state } = await stage.settled();
+
+      expect(state.phase.kind).toBe('resolved');
+      expect(changes(stage)).toEqual([
+        expect.stringMatching(new RegExp(`^k8s\\.pods/eviction\\.create .*${pod}`)),
+        expect.stringMatching(new RegExp(`^k8s\\.pods\\.delete .*${pod}`)),
+      ]);
+      expect(withoutService(stage)).toEqual([]);
+      expect(leaks(stage)).toEqual([]);
+    }));
+});

@@ -4,7 +4,7 @@ import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-wor
 import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
 import type { Reply, Seen, VendorServer } from './vendor-server.ts';
 
-// Raising a Deployment and giving its floor back, with the real client, over a server that answers as an API server does.
+// Raising a Deployment, giving its floor back, and deleting a pod that does not go, with the real client, over a server that answers as an API server does.
 
 const application = {
   kind: 'gke',
@@ -107,5 +107,50 @@ describe('raising', () => {
 
     await expect(workloads.raise('api-gke', 6, '99/55')).rejects.toMatchObject({ kind: 'conflict' });
     expect(written()).toEqual([]);
+  });
+});
+
+describe('a pod that does not go', () => {
+  const ending = (volumes: readonly object[]) => ({
+    metadata: {
+      ...meta('a', '7'),
+      deletionTimestamp: '2026-01-05T09:00:00Z',
+      finalizers: ['dms/drain'],
+      labels: { app: 'api' },
+    },
+    spec: { nodeName: 'node-1', containers: [{ name: 'api', image: 'api:1' }], volumes },
+  });
+  const read = async (...volumes: readonly object[]) => {
+    const list = { apiVersion: 'v1', kind: 'PodList', metadata: {}, items: [ending(volumes)] };
+    server.answer(({ url }) => ({ status: 200, body: url.includes('/pods') ? list : deployment(1) }));
+    return (await workloads.pods('api-gke'))[0];
+  };
+
+  it('is read with its end, with what keeps it, and with whether it has a volume of its own', async () => {
+    const token = { name: 'token', projected: { sources: [] } };
+    const scratch = { name: 'scratch', emptyDir: {} };
+
+    expect(await read(token, scratch)).toMatchObject({
+      terminating: true,
+      endsBy: Date.parse('2026-01-05T09:00:00Z'),
+      finalizers: ['dms/drain'],
+      ownVolume: false,
+    });
+    for (const own of [{ persistentVolumeClaim: { claimName: 'data' } }, { csi: { driver: 'disk' } }])
+      expect(await read(token, { name: 'data', ...own })).toMatchObject({ ownVolume: true });
+  });
+
+  it('is deleted by its uid, and its node is left no time', async () => {
+    server.answer({ status: 200, body: { kind: 'Pod', metadata: meta('a', '101') } });
+    expect(await workloads.forceDelete('api-gke', 'a', 'uid-a')).toBe('deleted');
+    expect(written()).toMatchObject([
+      {
+        what: 'DELETE /api/v1/namespaces/dms/pods/a',
+        body: { gracePeriodSeconds: 0, preconditions: { uid: 'uid-a' } },
+      },
+    ]);
+
+    server.answer({ status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } });
+    expect(await workloads.forceDelete('api-gke', 'a', 'uid-a')).toBe('gone');
   });
 });
