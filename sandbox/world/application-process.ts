@@ -7,6 +7,7 @@ import {
   type StatementOutcome,
 } from './application-database.ts';
 import type { ApplicationReply, ApplicationRequest, HealthBody, ProbeBody } from './application-request.ts';
+import { userOf } from './application-session.ts';
 import type { ApplicationInstance, Chance, Place, WorldClock } from './kernel.ts';
 
 // One running copy of the reference application, or of its prober.
@@ -14,6 +15,7 @@ import type { ApplicationInstance, Chance, Place, WorldClock } from './kernel.ts
 // A1. The database's address is read from the secret once, at the start; only a new process reads it again.
 // A2. Readiness says that the process answers, not that its database does: a dead database must not empty the load balancer.
 // A3. A prober writes only when it is told to, and only to the address that it is told.
+// A4. The key that makes and checks sessions is read once too: a stolen one is good until the process ends.
 
 /** Least and most seconds from the launch until the process serves. */
 const START_SECONDS = [5, 15] as const;
@@ -28,6 +30,8 @@ export interface ProcessOptions {
   readonly id: string;
   readonly place: Place;
   readonly secret: string;
+  /** The secret with the key of sessions, where the application has any. */
+  readonly signingSecret?: string;
   readonly role: 'api' | 'prober';
   /** What it was told that it is, as a container is by its environment. */
   readonly application: string;
@@ -47,6 +51,7 @@ export class ApplicationProcess implements ApplicationInstance {
   readonly #cancelStart: () => void;
   #state: 'starting' | 'serving' | 'hung' | 'crashed' = 'starting';
   #pool: ConnectionPool | undefined;
+  #signingKey: string | undefined;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -121,6 +126,8 @@ export class ApplicationProcess implements ApplicationInstance {
         return this.#find('GET /dr/canary', (history) => history.hasCanary(request.token));
       case 'userRead':
         return this.#find('GET /documents', (history) => history.hasApplicationRow(request.id));
+      case 'signedIn':
+        return this.#signedIn(request.token);
       case 'probe':
         return reply(404, { error: 'not found' });
       default:
@@ -140,6 +147,8 @@ export class ApplicationProcess implements ApplicationInstance {
     this.#write(`INFO connecting to ${url}`);
     this.#state = 'serving';
     if (this.role === 'prober') return;
+    const { signingSecret } = this.#options;
+    this.#signingKey = signingSecret === undefined ? undefined : readSecret(signingSecret);
     this.#pool = new ConnectionPool(network, target, place, id);
     const first = this.#pool.read(() => undefined);
     if (first.kind === 'failed') this.#write(`ERROR sqlalchemy.exc.OperationalError: ${first.message}`);
@@ -166,6 +175,11 @@ export class ApplicationProcess implements ApplicationInstance {
     const { epoch, writable, role } = outcome.value;
     const database = { address, epoch, inRecovery: role === 'replica', writable };
     return reply(writable ? 200 : 503, this.#healthBody(writable, database), outcome.takes);
+  }
+
+  #signedIn(token: string): ApplicationReply {
+    const user = this.#signingKey === undefined ? undefined : userOf(token, this.#signingKey);
+    return user === undefined ? reply(401, { error: 'Unauthorized' }) : reply(200, { user });
   }
 
   #healthBody(ok: boolean, database: HealthBody['database']): HealthBody {

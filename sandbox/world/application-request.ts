@@ -10,7 +10,9 @@ export type ApplicationRequest =
   | { readonly kind: 'canaryRead'; readonly token: string }
   | { readonly kind: 'probe'; readonly address: string; readonly token: string }
   | { readonly kind: 'userWrite'; readonly id: string }
-  | { readonly kind: 'userRead'; readonly id: string };
+  | { readonly kind: 'userRead'; readonly id: string }
+  /** Asks for what only a session gets. */
+  | { readonly kind: 'signedIn'; readonly token: string };
 
 /** Body of `GET /dr/health`. Status 200 when `ok`, 503 when `failing`. `null`: could not be asked. */
 export interface HealthBody {

@@ -8,6 +8,8 @@ export interface ApplicationsOptions {
   readonly network: DatabaseNetwork;
   /** The newest version of a secret; `undefined` when it can't be read. */
   readonly readSecret: (name: string) => string | undefined;
+  /** The secret with the key of sessions, where the application has any. */
+  readonly signingSecret?: string;
   /** Name of the prober's deployment and service: a process whose id begins with it is a prober. */
   readonly prober: string;
 }
@@ -25,7 +27,7 @@ export class Applications implements ApplicationLauncher {
 
   /** `id` is the pod's or instance's name; a restarted container has the same one again. */
   launch(options: { readonly id: string; readonly place: Place; readonly secret: string }): ApplicationInstance {
-    const { kernel, network, readSecret, prober } = this.#options;
+    const { kernel, network, readSecret, signingSecret, prober } = this.#options;
     const process = new ApplicationProcess({
       ...options,
       role: options.id.startsWith(prober) ? 'prober' : 'api',
@@ -34,6 +36,7 @@ export class Applications implements ApplicationLauncher {
       chance: this.#chance,
       network,
       readSecret,
+      ...(signingSecret === undefined ? {} : { signingSecret }),
     });
     this.#forgetEnded();
     this.#processes.set(process, process);

@@ -2,6 +2,7 @@ import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, millis, minutes } from '../../shared/core/time.ts';
 import { type FaultName, FAULTS } from './fault-catalogue.ts';
 import type { ApiFaultKind, Faults } from './faults.ts';
+import type { Intruder } from './intruder.ts';
 import type { Api, Network, Place, WorldClock } from './kernel.ts';
 import type { BadRevision, ClusterFaults } from './kubernetes-faults.ts';
 import { LONG_LAG } from './sql-disasters.ts';
@@ -51,6 +52,7 @@ export interface DisasterParts {
   readonly deployment: string;
   /** The instance that the application is told to use now. */
   readonly primaryInUse: () => string;
+  readonly intruder: Pick<Intruder, 'breakIn' | 'leave'>;
   readonly controlRegions: ControlRegions | undefined;
 }
 
@@ -187,6 +189,11 @@ export class Disasters {
         const { workload, deployment } = this.#parts;
         workload.press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', pods: BUSY_PODS });
         return { resolved: deployment, mend: () => workload.press(undefined) };
+      }
+      case 'leaked-secret': {
+        const { intruder } = this.#parts;
+        intruder.breakIn();
+        return { resolved: 'the key of the sessions', mend: () => intruder.leave() };
       }
       case 'control-region':
         return this.#loseRegion(target);

@@ -102,6 +102,11 @@ export const FAULTS = {
     target: 'an instance; the primary in use by default',
     variants: [],
   },
+  'leaked-secret': {
+    does: 'Somebody has copied the key of the sessions, and makes sessions with it.',
+    target: 'none',
+    variants: [],
+  },
   'control-region': {
     does: 'Every function of ours in one control region ends, until it is mended.',
     target: 'a control region; the first one by default',

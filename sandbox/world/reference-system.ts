@@ -15,6 +15,10 @@ export const REFERENCE = {
   /** Deployment and Cloud Run service alike: the vantage point that stays when the API is held. */
   prober: 'coditect-dms-prober',
   databaseSecret: 'coditect-dms-database-url',
+  /** The key of sessions, which nobody issues. */
+  signingSecret: 'coditect-dms-jwt-key',
+  /** The payment provider's key, which only the provider can make. */
+  paymentSecret: 'coditect-dms-payment-key',
   database: 'dms',
   databasePort: 5432,
   /** The name that a copy of the primary gets. */
@@ -148,6 +152,7 @@ const RECOVER = [
   'dns.resourceRecordSets.update',
   'secretmanager.versions.add',
   'secretmanager.versions.access',
+  'secretmanager.versions.disable',
   'run.services.update',
   'k8s.pods/eviction.create',
   // A pod that is ending and does not go.

@@ -10,6 +10,7 @@ import { type ControlRegions, Disasters } from './disasters.ts';
 import { createDns, type Dns } from './dns.ts';
 import { createDnsApi, type DnsApi } from './dns-api.ts';
 import { Entrance } from './entrance.ts';
+import { Intruder } from './intruder.ts';
 import type { WorldClock } from './kernel.ts';
 import { createKubernetes, type Kubernetes } from './kubernetes.ts';
 import { REFERENCE_APPLICATIONS, seedReference } from './kubernetes-reference.ts';
@@ -93,6 +94,8 @@ export interface World {
   readonly redis: Redis;
   readonly logs: Logs;
   readonly disasters: Disasters;
+  /** What somebody with stolen secrets was let in to. */
+  readonly intruder: Intruder;
   /** Whether every service answers as it should: a new world needs about half a minute of its time. */
   ready(): boolean;
   /** The instance that the secret in force names; the reference primary when it names none. */
@@ -156,8 +159,15 @@ export function createWorld(options: WorldOptions): World {
   const cluster = options.cluster ?? { endpoint: '203.0.113.20', caCertificate: '' };
   const clusters = [{ ...cluster, name: REFERENCE.cluster, location: REFERENCE.zone }];
   const { namespace, api: deployment } = REFERENCE;
+  const intruder = new Intruder({
+    clock,
+    front,
+    services: [SERVICES.apiGke, SERVICES.apiRun],
+    stealKeys: () => enabledValues(secrets, REFERENCE.signingSecret),
+  });
   const disasters = new Disasters({
     ...kernel,
+    intruder,
     sql,
     pods: kubernetes.faults,
     run,
@@ -192,11 +202,19 @@ export function createWorld(options: WorldOptions): World {
     redis: createRedis({ ...kernel, instances: REFERENCE_REDIS }),
     logs,
     disasters,
+    intruder,
     ready: () => Object.values(SERVICES).every((name) => front.isWell(name)),
     primaryInUse,
     startedAt,
   };
 }
+
+/** What a thief finds in a secret: every version that can be read. */
+const enabledValues = (secrets: Secrets, name: string): readonly string[] =>
+  secrets
+    .versions(name)
+    .filter(({ state }) => state === 'ENABLED')
+    .map(({ number }) => Buffer.from(secrets.access(name, String(number)).data).toString());
 
 /** The cluster with what runs in it. A pod that hangs takes its process with it. */
 function createCluster(kernel: WorldKernel, applications: Applications, load: PressedWorkload): Kubernetes {
@@ -228,10 +246,15 @@ const USER = 'dms';
 function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets): Applications {
   const chance = kernel.chance.fork('password');
   const password = Array.from({ length: 20 }, () => chance.between(0, 35).toString(36)).join('');
-  const { databaseSecret, database, databasePort, prober } = REFERENCE;
+  const { databaseSecret, signingSecret, paymentSecret, database, databasePort, prober } = REFERENCE;
   secrets.create(databaseSecret);
   const url = `postgresql://${USER}:${password}@${REFERENCE_PRIMARY.address}:${databasePort}/${database}`;
   secrets.addVersion(databaseSecret, Buffer.from(url));
+  const keys = kernel.chance.fork('keys');
+  const keyOf = (length: number): string => Array.from({ length }, () => keys.between(0, 35).toString(36)).join('');
+  for (const name of [signingSecret, paymentSecret]) secrets.create(name);
+  secrets.addVersion(signingSecret, Buffer.from(keyOf(48)));
+  secrets.addVersion(paymentSecret, Buffer.from(`sk_live_${keyOf(24)}`));
   return new Applications({
     kernel,
     network: {
@@ -241,6 +264,7 @@ function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets): Ap
       port: databasePort,
     },
     readSecret: (name) => secrets.readSecret(name),
+    signingSecret,
     prober,
   });
 }
