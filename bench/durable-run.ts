@@ -79,6 +79,7 @@ const driver = (): Driver => ({
   context: (state, run, intentAt) => ({ state, run, intentAt, clock }) as unknown as ActionContext, // the action uses none of it
   mayPrepare: async () => [],
   mayStart: async () => ({ kind: 'go' }),
+  otherRun: async () => undefined,
   refusal: async () => undefined,
   began: async () => undefined,
   ended: async () => undefined,

@@ -248,6 +248,14 @@ verb('cancel', 'Close an incident (an authenticated request)')
     operate(options, { verb: 'cancel', incident, reason: options.reason }),
   );
 
+verb('acknowledge', 'Say that what a step asked you for is done; it looks for itself too (an authenticated request)')
+  .argument('<incident>')
+  .argument('<step>', 'as the notice names it, such as ask-SECRET')
+  .option('--reason <text>', 'what was done', 'done')
+  .action((incident: string, step: string, options: Shared & { reason: string }) =>
+    operate(options, { verb: 'acknowledge', incident, step, reason: options.reason }),
+  );
+
 verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own approval (an authenticated request)')
   .argument('<incident>')
   .argument('<wall>', 'accept-unknown-loss, accept-loss, accept-unfenced-primary or hand-over-restore')

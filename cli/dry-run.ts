@@ -10,14 +10,17 @@ import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import { incidentId, type RunbookName, RUNBOOKS } from '../shared/system/names.ts';
+import { incidentId, type RunbookName, RUNBOOKS, type TargetId } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import {
+  APPLICATION_OF,
   dependenciesOf,
   firstTargetOf,
   modeFor,
   targetIdOf,
+  systemTarget,
   targetNamed,
+  targetsOf,
   type TargetRef,
 } from '../shared/system/topology.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
@@ -49,10 +52,24 @@ export async function planCommand(
   if (runbook === undefined)
     throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
   const system = loadSystem(facts.config);
-  const target = targetOf(system, runbook, request.target);
-  const found = await dryRun(system, runbook, target, facts);
+  const found = await dryRun(system, runbook, aimOf(system, runbook, request.target), facts);
   if (json) return { exitCode: found.plan === undefined ? 3 : 0, stdout: `${JSON.stringify(found)}\n`, stderr: '' };
   return { exitCode: found.plan === undefined ? 3 : 0, stdout: show(found), stderr: '' };
+}
+
+/** What a dry run is about: a target of the file, or the whole system. */
+interface Aim {
+  readonly id: TargetId;
+  readonly ref: TargetRef | undefined;
+}
+
+function aimOf(system: System, runbook: RunbookName, named: string | undefined): Aim {
+  if (APPLICATION_OF[runbook] === 'system') {
+    if (named !== undefined) throw new Refusal(2, `${runbook} is about the whole system and takes no target`);
+    return { id: systemTarget(system), ref: undefined };
+  }
+  const ref = targetOf(system, runbook, named);
+  return { id: targetIdOf(ref), ref };
 }
 
 function targetOf(system: System, runbook: RunbookName, named: string | undefined): TargetRef {
@@ -63,21 +80,24 @@ function targetOf(system: System, runbook: RunbookName, named: string | undefine
   return chosen;
 }
 
-async function dryRun(system: System, runbook: RunbookName, target: TargetRef, facts: Facts): Promise<DryRun> {
+async function dryRun(system: System, runbook: RunbookName, { id: target, ref }: Aim, facts: Facts): Promise<DryRun> {
   const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
     const seen = await gatherFacts(
-      [target, ...dependenciesOf(system, target)],
+      ref === undefined ? targetsOf(system) : [ref, ...dependenciesOf(system, ref)],
       { system, world, clock, chance: createSystemChance(), documents: store.documents },
       1,
-      { restores: runbook === 'backup-restore' },
+      {
+        restores: runbook === 'backup-restore',
+        secrets: ref === undefined ? system.rotation.map(({ name }) => name) : [],
+      },
     );
     const now = clock.now();
     const id = incidentId('inc-aaaaaaaaaa');
     const state = {
-      target: targetIdOf(target),
-      targets: [targetIdOf(target)],
+      target,
+      targets: [target],
       requested: runbook,
       openedAt: now,
       firstSignalAt: undefined,
@@ -85,16 +105,14 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
       diagnosis: undefined,
     };
     const diagnosis = diagnose({ rounds: [seen], system, state, now });
-    const ledger = await readLedger(store.documents, targetIdOf(target));
-    const brakes = brakesFor({ system, runbook, target: targetIdOf(target), ledger, now, incident: id });
-    const drawn = drawPlan(system, id, supposed(diagnosis, runbook, target, seen), seen, {
+    const ledger = await readLedger(store.documents, target);
+    const brakes = brakesFor({ system, runbook, target, ledger, now, incident: id });
+    const drawn = drawPlan(system, id, supposed(diagnosis, runbook, { id: target, ref }, seen), seen, {
       warnings: brakes,
       opens: [],
     });
     const plan = drawn.kind === 'plan' ? drawn.plan : undefined;
-    const database = system.databases.find(
-      ({ instance }) => target.kind === 'database' && instance === target.instance,
-    );
+    const database = system.databases.find(({ instance }) => ref?.kind === 'database' && instance === ref.instance);
     const replica = plan?.bounds['replica'];
     const promotion =
       plan === undefined || database === undefined || typeof replica !== 'string'
@@ -119,10 +137,10 @@ async function dryRun(system: System, runbook: RunbookName, target: TargetRef, f
 }
 
 /** The diagnosis as if it called for this runbook, so that its plan can be seen on a healthy day. */
-function supposed(diagnosis: Diagnosis, runbook: RunbookName, target: TargetRef, seen: WorldFacts): Diagnosis {
+function supposed(diagnosis: Diagnosis, runbook: RunbookName, { id, ref }: Aim, seen: WorldFacts): Diagnosis {
   if (diagnosis.runbook === runbook) return diagnosis;
   const application =
-    target.kind === 'application' ? seen.applications.find((known) => known.application === target.id) : undefined;
+    ref?.kind === 'application' ? seen.applications.find((known) => known.application === ref.id) : undefined;
   const pods = application?.pods !== undefined && Array.isArray(application.pods) ? application.pods : [];
   const pod = pods.find((known) => !known.ready) ?? pods[0];
   const subject =
@@ -131,7 +149,7 @@ function supposed(diagnosis: Diagnosis, runbook: RunbookName, target: TargetRef,
       : pod === undefined
         ? { application: application.application }
         : { application: application.application, pod: pod.name, uid: pod.uid };
-  return { ...diagnosis, runbook, target: targetIdOf(target), subject };
+  return { ...diagnosis, runbook, target: id, subject };
 }
 
 function show({ diagnosis, plan, because, guards, mode }: DryRun): string {

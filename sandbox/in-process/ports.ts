@@ -2,6 +2,7 @@ import { SecretText } from '../../shared/core/redact.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Messages } from '../../shared/ports/messages.ts';
 import type { World as Ports } from '../../shared/ports/ports.ts';
+import { RESTARTED_FOR } from '../../shared/ports/service-restarts.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
 import type { PubsubApi } from '../world/broker-api.ts';
 import { dataOf } from '../world/broker-message.ts';
@@ -14,6 +15,8 @@ import { inProcessDatabases } from './databases.ts';
 import { inProcessRollouts } from './rollouts.ts';
 import { inProcessTraffic } from './traffic.ts';
 import { inProcessWorkloads } from './workloads.ts';
+
+const STATES = { ENABLED: 'enabled', DISABLED: 'disabled', DESTROYED: 'destroyed' } as const;
 
 /** The product's ports onto a simulated cloud, for the identity of one function. `chance` says how long messages take. */
 export function inProcessPorts(world: World, name: FunctionName, clock: Clock, chance: Crossing['chance']): Ports {
@@ -70,6 +73,31 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
         return { done: state.kind !== 'running', error: state.kind === 'failed' ? state.message : undefined };
       },
     },
+    serviceRestarts: {
+      inspect: async () => {
+        const view = await cross(crossing, 'reading the revisions', 'reads', () =>
+          world.runApi.getService(caller, ref),
+        );
+        return {
+          restartedFor: view.spec.template.annotations[RESTARTED_FOR],
+          complete: view.settled && view.failure === undefined,
+          etag: view.etag,
+        };
+      },
+      restart: async (service, why, etag) => {
+        await cross(crossing, `restarting ${service}`, 'writesIfUnchanged', () =>
+          world.runApi.updateService(caller, {
+            ref,
+            etag,
+            validateOnly: false,
+            edit: ({ template, ...rest }) => {
+              const annotations = { ...template.annotations, [RESTARTED_FOR]: why };
+              return { ...rest, template: { ...template, revision: undefined, annotations } };
+            },
+          }),
+        );
+      },
+    },
     traffic: inProcessTraffic(world, crossing),
     secrets: {
       latest: async (secret) => {
@@ -77,6 +105,22 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
           world.secretsApi.getVersion(caller, secret, 'latest'),
         );
         return { version: String(version.number), enabled: version.state === 'ENABLED' };
+      },
+      versions: async (secret) =>
+        (
+          await cross(crossing, `listing the versions of ${secret}`, 'reads', () =>
+            world.secretsApi.listVersions(caller, secret),
+          )
+        ).map(({ number, state, createdAt, etag }) => ({
+          version: String(number),
+          state: STATES[state],
+          createdAt,
+          etag,
+        })),
+      disable: async (secret, version, etag) => {
+        await cross(crossing, `disabling version ${version} of ${secret}`, 'writesIfUnchanged', () =>
+          world.secretsApi.setState(caller, { secret, version, state: 'DISABLED', etag }),
+        );
       },
       read: async (secret, version) => {
         const { data } = await cross(crossing, `reading ${secret}`, 'reads', () =>

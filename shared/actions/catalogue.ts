@@ -1,5 +1,6 @@
 import type { Action, Catalogue } from '../engine/action.ts';
 import { adoptCopy } from './adopt-copy.ts';
+import { captureApplicationEvidence } from './capture-application.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
@@ -13,7 +14,9 @@ import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
+import { restartApplication } from './restart-application.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
+import { awaitIssuedSecret, disableSecretVersion, passGrace, rotateSecret } from './rotate-secret.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
 import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
@@ -88,4 +91,10 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   admitCopy,
   importDump,
   dismissCopy,
+  captureApplicationEvidence,
+  rotateSecret,
+  restartApplication,
+  awaitIssuedSecret,
+  passGrace,
+  disableSecretVersion,
 ]);

@@ -38,6 +38,8 @@ export interface Facts {
   readonly entrances?: readonly EntranceFacts[];
   /** What could be restored; looked at only where a person asked for that. */
   readonly restores?: readonly RestoreFacts[];
+  /** Versions of the secrets that a breach replaces; absent where nobody asked for them. */
+  readonly secrets?: readonly SecretFacts[];
 }
 
 /** What could be restored of a database, and what has been. */
@@ -56,6 +58,12 @@ export interface RestoreFacts {
 export interface RestoredCopy {
   readonly status: InstanceStatus;
   readonly labels: Labels;
+}
+
+/** The versions of a secret, newest first, or that they could not be listed. Never a payload. */
+export interface SecretFacts {
+  readonly secret: string;
+  readonly versions: readonly { readonly version: string; readonly enabled: boolean }[] | Unreadable;
 }
 
 /** A database and everything that is known of the instances around it. */

@@ -1,5 +1,6 @@
 import { after, minutes, showDuration } from '../core/time.ts';
 import { APPLICATION_RULES } from './application-rules.ts';
+import { reportedBreach } from './breach-rules.ts';
 import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
@@ -125,6 +126,7 @@ const undecided: Rule = {
 /** All rules, in their order. */
 export const RULES: readonly Rule[] = [
   testNotification,
+  reportedBreach,
   noTarget,
   ...RESTORE_RULES,
   ...DATABASE_RULES,

@@ -224,6 +224,14 @@ const wire: z.ZodType<Facts> = z.strictObject({
   applications: z.array(application),
   entrances: z.array(entrance).exactOptional(),
   restores: restores.exactOptional(),
+  secrets: z
+    .array(
+      z.strictObject({
+        secret: z.string(),
+        versions: z.union([unreadable, z.array(z.strictObject({ version: z.string(), enabled: z.boolean() }))]),
+      }),
+    )
+    .exactOptional(),
 });
 
 /** Facts that are kept in memory once they were read: each look reads those of the looks before it again. */

@@ -36,9 +36,18 @@ export type Observation<Version extends Json> =
   | { readonly kind: 'inProgress'; readonly handle: Json; readonly detail: string }
   | { readonly kind: 'refused'; readonly failure: StepFailure };
 
-/** What came of starting or polling. `running` is polled again with its handle, after `again` if the engine's own pace is too slow. */
+/**
+ * What came of starting or polling. `running` is polled again with its handle, after `again` if the engine's own pace is too slow.
+ * With `ask` it waits for a person, who is told once: the worker then goes, and whoever comes next polls again.
+ */
 export type Progress =
-  | { readonly kind: 'running'; readonly handle: Json; readonly detail: string; readonly again?: Millis }
+  | {
+      readonly kind: 'running';
+      readonly handle: Json;
+      readonly detail: string;
+      readonly again?: Millis;
+      readonly ask?: { readonly subject: string; readonly text: string };
+    }
   | { readonly kind: 'done'; readonly detail: string; readonly output?: Json }
   | { readonly kind: 'failed'; readonly failure: StepFailure };
 

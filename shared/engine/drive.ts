@@ -21,6 +21,8 @@ import { performStep, type StepOutcome, type Worker } from './perform-step.ts';
 // D3. A log that says one thing twice without an event in between is at fault itself: people get it, the worker goes.
 // D4. When the time budget is used up, or the lease is lost, the worker stops between two calls. The log says all that a
 //     successor needs.
+// D5. A worker does not stay for a step that waits for a person: where nothing else is left it goes, with its leases, and `tick` or the
+//     person's answer brings the next one.
 
 /** Passes in a row that write nothing before the log counts as at fault; a lost race writes nothing once or twice (D3). */
 const IDLE_PASSES_MAX = 20;
@@ -55,6 +57,8 @@ export interface Driver {
   >;
   /** What holds back the preparation of a plan, which nobody asked for; empty when nothing does. */
   mayPrepare(state: IncidentState, run: RunState): Promise<readonly GuardBlock[]>;
+  /** Another run that is at work on a target of this one, whether or not anybody holds its locks now. */
+  otherRun(run: RunState): Promise<string | undefined>;
   /** Looked at anew before each call that changes something. */
   refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
   /** Told when a run begins and ends, for budgets and cooldowns. */
@@ -72,6 +76,8 @@ export async function drive(journal: Journal, driver: Driver): Promise<DriveOutc
   const taken = await takeLeases(keys, { leases, clock, holder: worker, length: guards.lease, skew: guards.clockSkew });
   if (taken.kind === 'taken') return { kind: 'later', because: `${taken.key} is held by ${taken.by}` };
   try {
+    const other = await driver.otherRun(run);
+    if (other !== undefined) return { kind: 'later', because: `${other} is at work on the same target` };
     return await new Drive(journal, driver, taken.holding).run();
   } finally {
     await taken.holding.release();
@@ -90,6 +96,8 @@ class Drive {
   readonly #holding: Holding;
   readonly #stopAt: Millis;
   readonly #deadline: Millis;
+  /** Steps that wait for people (D5). */
+  readonly #parked = new Set<string>();
   readonly #active = new Map<string, Promise<{ readonly key: string; readonly outcome: StepOutcome }>>();
 
   constructor(journal: Journal, driver: Driver, holding: Holding) {
@@ -184,17 +192,21 @@ class Drive {
   async #perform(steps: readonly PlannedStep[], direction: 'do' | 'undo'): Promise<DriveOutcome | undefined> {
     for (const step of steps) {
       const key = `${direction}:${step.id}`;
-      if (this.#active.has(key)) continue;
+      if (this.#active.has(key) || this.#parked.has(key)) continue;
       this.#active.set(
         key,
         performStep({ step, direction }, this.#journal, this.#worker()).then((outcome) => ({ key, outcome })),
       );
     }
+    if (this.#active.size === 0) return { kind: 'later', because: 'people are asked' };
     const { key, outcome } = await Promise.race(this.#active.values());
     this.#active.delete(key);
     switch (outcome) {
       case 'settled':
       case 'interrupted':
+        return undefined;
+      case 'parked':
+        this.#parked.add(key);
         return undefined;
       case 'leaseLost':
         return { kind: 'later', because: 'the lease is lost' };

@@ -12,7 +12,7 @@ import {
   standing,
   type StepProgress,
 } from '../incident/state.ts';
-import { type PlannedStep, preparingSteps } from '../plan/plan.ts';
+import { askedBy, type PlannedStep, preparingSteps } from '../plan/plan.ts';
 
 // The heart of the engine: what has to be done next, from the state alone. Pure, so that a lost message, a crash or a second
 // worker can at most make somebody ask again.
@@ -228,6 +228,14 @@ export function readySteps(run: RunState): readonly PlannedStep[] {
       return needed === undefined || settled(needed);
     });
   });
+}
+
+/** Whether a run has nothing left to do before people answer: then it holds nothing (D5 of drive.ts). */
+export function waitsForPeople(run: RunState): boolean {
+  const ready = readySteps(run);
+  return (
+    ready.length > 0 && ready.every((step) => askedBy(step) !== undefined && run.steps.get(step.id)?.kind === 'waiting')
+  );
 }
 
 const isSettled = (progress: StepProgress | undefined): boolean =>

@@ -9,6 +9,7 @@ import {
   type RunState,
   type StepProgress,
 } from '../incident/state.ts';
+import { about, anew, tell } from '../incident/telling.ts';
 import type { Journal } from '../log/journal.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
@@ -49,8 +50,8 @@ export interface Worker {
   refusal(step: PlannedStep, state: IncidentState, run: RunState): Promise<StepFailure | undefined>;
 }
 
-/** Why working on a step ended. `settled`: its outcome is in the log. */
-export type StepOutcome = 'settled' | 'leaseLost' | 'spent' | 'interrupted';
+/** Why working on a step ended. `settled`: its outcome is in the log. `parked`: it waits for a person. */
+export type StepOutcome = 'settled' | 'leaseLost' | 'spent' | 'interrupted' | 'parked';
 
 /** What to perform: a step itself, or the action that takes it back. */
 export interface Task {
@@ -92,6 +93,7 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
       return 'settled';
     }
     const pause = await advance(task, action, call.input, { state, run, progress }, memory, journal, worker);
+    if (pause === 'parked') return 'parked';
     if (pause > 0) await worker.clock.sleep(pause);
   }
 }
@@ -107,7 +109,10 @@ interface Memory {
   rejectedAttempt: number | undefined;
 }
 
-/** One pass: at most one effect. Returns how long to wait before the next. */
+/** How long to wait before the next pass; `parked`: until somebody else comes. */
+type Pause = Millis | 'parked';
+
+/** One pass: at most one effect. */
 async function advance(
   task: Task,
   action: Action,
@@ -116,7 +121,7 @@ async function advance(
   memory: Memory,
   journal: Journal,
   worker: Worker,
-): Promise<Millis> {
+): Promise<Pause> {
   const { progress, state, run } = position;
   const context = worker.context(state, run, progress?.kind === 'started' ? progress.at : progress?.startedAt);
   try {
@@ -144,7 +149,7 @@ async function lookAndStart(
   context: ActionContext,
   journal: Journal,
   worker: Worker,
-): Promise<Millis> {
+): Promise<Pause> {
   const { step, direction } = task;
   const { progress, state, run } = position;
   const seen = await action.observe(input, context);
@@ -245,16 +250,18 @@ async function record(
   input: PlannedStep['input'],
   journal: Journal,
   context: ActionContext,
-): Promise<Millis> {
+): Promise<Pause> {
   const { step, direction } = task;
   switch (progress.kind) {
-    case 'running':
-      await settle(journal, task, (_now, known) =>
+    case 'running': {
+      const { handle, detail, ask } = progress;
+      await settle(journal, task, (_now, known, state) =>
         sameWait(known, progress)
           ? undefined
-          : event('stepWaiting', { step: step.id, direction, handle: progress.handle, detail: progress.detail }),
+          : [event('stepWaiting', { step: step.id, direction, handle, detail }), ...question(step, ask, state)],
       );
-      return progress.again ?? POLL;
+      return ask === undefined ? (progress.again ?? POLL) : 'parked';
+    }
     case 'failed':
       return await fail(journal, task, progress.failure);
     case 'done': {
@@ -276,6 +283,17 @@ async function record(
   }
 }
 
+/** What a person is asked, once in a run. */
+function question(
+  { id }: PlannedStep,
+  ask: (Progress & { readonly kind: 'running' })['ask'],
+  state: IncidentState,
+): readonly NewEvent[] {
+  const notice = anew(state, `ask/${id}`);
+  if (ask === undefined || state.notices.has(notice)) return [];
+  return [tell(notice, 'needsPerson', `${about(state)}: ${ask.subject}`, ask.text, { urgent: true })];
+}
+
 async function fail(journal: Journal, task: Task, because: StepFailure): Promise<Millis> {
   await settle(journal, task, () =>
     event('stepFailed', { step: task.step.id, direction: task.direction, failure: because }),
@@ -283,11 +301,15 @@ async function fail(journal: Journal, task: Task, because: StepFailure): Promise
   return millis(0);
 }
 
-/** Appends an event of this step unless the run has moved on meanwhile; says whether it did. */
+/** Appends what became of this step unless the run has moved on meanwhile; says whether it did. */
 async function settle(
   journal: Journal,
   task: Task,
-  make: (now: Instant, known: StepProgress | undefined, state: IncidentState) => NewEvent | undefined,
+  make: (
+    now: Instant,
+    known: StepProgress | undefined,
+    state: IncidentState,
+  ) => NewEvent | readonly NewEvent[] | undefined,
 ): Promise<boolean> {
   let written = false;
   await journal.append((state, now) => {
@@ -298,7 +320,7 @@ async function settle(
     if (known !== undefined && known.kind !== 'started' && known.kind !== 'waiting') return [];
     const made = make(now, known, state);
     written = made !== undefined;
-    return made === undefined ? [] : [made];
+    return made === undefined ? [] : 'kind' in made ? [made] : made;
   });
   return written;
 }

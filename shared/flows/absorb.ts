@@ -2,6 +2,7 @@ import { digestOf } from '../core/digest.ts';
 import { after, type Instant, instant, type Millis, millis, seconds } from '../core/time.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import { event, type NewEvent } from '../incident/events.ts';
+import { tell } from '../incident/telling.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { beginJournal } from '../log/journal.ts';
 import { isPortError } from '../ports/port-error.ts';
@@ -270,7 +271,18 @@ function openingOf({ record, runbook, nature }: Signal, signals: Signal['record'
           }),
         ]
       : [];
-  return [opened, event('signalsAbsorbed', { signals }), ...said, ...tests];
+  return [opened, event('signalsAbsorbed', { signals }), ...said, ...tests, ...pageOfBreach(runbook, record.summary)];
+}
+
+/** A breach is told before anybody looks, let alone plans: what is done about it begins with people (runbook 7.1, corrected). */
+function pageOfBreach(runbook: Signal['runbook'], summary: string): readonly NewEvent[] {
+  if (runbook !== 'breach-response') return [];
+  const text = [
+    summary,
+    'Security lead: you are paged first. Nothing has been changed yet. A plan follows, which the approvers decide on.',
+    'Who reported it is a claim: a message proves nobody. Keep what you find, and tell whoever the law wants told.',
+  ].join('\n');
+  return [tell('breach', 'opened', 'SECURITY BREACH reported', text, { urgent: true })];
 }
 
 /** The relation of a signal to an incident that is open already. */

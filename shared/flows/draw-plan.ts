@@ -5,6 +5,7 @@ import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
 import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
+import { drawBreachResponse } from '../runbooks/breach-response.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
 import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
@@ -61,6 +62,8 @@ function draw(
       return { kind: 'none', because: `${diagnosis.scenario} has no runbook` };
     case 'backup-restore':
       return drawRestore(system, incident, diagnosis, facts, asides);
+    case 'breach-response':
+      return breachResponse(system, incident, diagnosis, facts, asides);
     case 'cluster-failback':
       return clusterFailback(system, incident, diagnosis, facts, asides);
     case 'cluster-failover':
@@ -78,6 +81,20 @@ function draw(
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }
+}
+
+function breachResponse(
+  system: System,
+  incident: IncidentId,
+  { scenario }: Diagnosis,
+  { at, secrets = [] }: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing {
+  const versions = new Map(
+    secrets.flatMap(({ secret, versions: all }) => (isReadable(all) ? [[secret, all] as const] : [])),
+  );
+  const plan = drawBreachResponse(system, incident, scenario, { at, versions, warnings });
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 
 /** An application on GKE, its standby, and where its entrances lead, as the facts have them. */

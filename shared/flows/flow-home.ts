@@ -7,6 +7,7 @@ import type { Home, World } from '../ports/ports.ts';
 import type { Head } from '../ports/store.ts';
 import type { IncidentId, Topic } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+import { isSystemTarget } from '../system/topology.ts';
 
 /** What every flow is given; a function's wiring fills it, a simulation fills it with a model. */
 export interface FlowHome extends Home {
@@ -28,8 +29,11 @@ export function summarise(
 ): (state: IncidentState, now: Instant) => Pick<Head, 'dueAt' | 'targets' | 'summary'> {
   return (state, now) => ({
     dueAt: dueAt(state, now, home.system.guards.lease),
-    // What was named by a look and what a run holds is as much its own as what signals named.
-    targets: [...new Set([...state.targets, state.target, ...(state.run?.plan.holds ?? [])])],
+    // What was named by a look and what a run holds is as much its own as what signals named; but a breach, which may wait for people
+    // for days, must not swallow the failures of what it restarts.
+    targets: isSystemTarget(state.target)
+      ? [state.target]
+      : [...new Set([...state.targets, state.target, ...(state.run?.plan.holds ?? [])])],
     summary: {
       headline: state.headline,
       phase: state.phase.kind,

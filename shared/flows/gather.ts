@@ -6,6 +6,7 @@ import {
   type Facts,
   isReadable,
   type RestoreFacts,
+  type SecretFacts,
   type Unreadable,
 } from '../classify/facts.ts';
 import { hostOf, type Scope, scopeOf, topologyNow } from '../classify/topology-now.ts';
@@ -57,9 +58,14 @@ const BACKUPS_MAX = 20;
 export interface LookWish {
   /** A person wants a database restored. */
   readonly restores: boolean;
+  /** A person reports a breach: the secrets whose versions are looked at. */
+  readonly secrets?: readonly string[];
 }
 
-/** Looks at the targets, at what they depend on, and at every consumer of a database among those. Never rejects for the world's sake. */
+/**
+ * Looks at the targets, at what they depend on, and at every consumer of a database among those; and at what else is wished for.
+ * Never rejects for the world's sake.
+ */
 export async function gatherFacts(
   targets: readonly TargetRef[],
   home: GatherHome,
@@ -72,16 +78,20 @@ export async function gatherFacts(
   const ways = scope.applications
     .filter((application) => application.kind === 'gke' && application.standby !== undefined)
     .flatMap(({ id }) => entrancesOf(home.system, id));
-  const [databases, entrances, seen] = await Promise.all([
+  const [databases, entrances, versions, seen] = await Promise.all([
     databaseParts(scope, applications, at, home),
     Promise.all(ways.map((entrance) => entranceFacts(entrance, at, home))),
+    Promise.all((wish.secrets ?? []).map((secret) => secretFacts(secret, home))),
     applications,
   ]);
   // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
   const recorded = await Promise.all(seen.map((found) => withRecord(found, home)));
   const facts = { version: 1, at, round, databases, entrances, applications: recorded } as const;
-  if (!wish.restores) return facts;
-  return { ...facts, restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) };
+  return {
+    ...facts,
+    ...(wish.restores ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) } : {}),
+    ...(versions.length === 0 ? {} : { secrets: versions }),
+  };
 }
 
 /** Whoever stands in for a target, or has a target that it stands in for. */
@@ -113,6 +123,12 @@ async function withRecord(facts: ApplicationFacts, home: GatherHome): Promise<Ap
   if (!isReadable(found)) return { ...facts, standby: found };
   const read = standbyRecordWire.safeParse(found.value);
   return { ...facts, standby: read.success ? read.data : { unreadable: 'malformed' } };
+}
+
+async function secretFacts(secret: string, home: GatherHome): Promise<SecretFacts> {
+  const found = await attempt(() => home.world.secrets.versions(secret));
+  if (!isReadable(found)) return { secret, versions: found };
+  return { secret, versions: found.map(({ version, state }) => ({ version, enabled: state === 'enabled' })) };
 }
 
 async function databaseParts(

@@ -11,11 +11,13 @@ import type { Suspicion } from '../signals/suspicion.ts';
 import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
+  APPLICATION_OF,
   copyTargetOf,
   databaseWith,
   firstTargetOf,
   policyFor,
   resolveAlertTarget,
+  systemTarget,
   targetIdOf,
   targetNamed,
   targetOf,
@@ -217,13 +219,13 @@ function signalOfCommand(
   now: Instant,
 ): Signal {
   const starts = command.command === 'start';
-  const ref = starts ? targetOfStart(command, system) : undefined;
+  const target = starts ? targetOfStart(command, system) : undefined;
   return {
     record: {
       key: command.dedupeKey,
       source: 'command',
       relation: 'command',
-      target: ref === undefined ? null : targetOfRun(command, ref),
+      target: target ?? null,
       subject: {},
       summary: `${command.requestedBy}: ${command.reason}`,
       at: instant(now),
@@ -236,24 +238,22 @@ function signalOfCommand(
   };
 }
 
-/** A restore is about a copy; everything else about what is there. */
-const targetOfRun = (command: Command, ref: TargetRef): TargetId =>
-  command.command === 'start' && command.runbook === 'backup-restore' && ref.kind === 'database'
-    ? copyTargetOf(ref.instance)
-    : targetIdOf(ref);
-
-function targetOfStart(
-  command: Extract<Command, { readonly command: 'start' }>,
-  system: System,
-): TargetRef | undefined {
-  if (command.target !== undefined)
-    return targetNamed(system, command.target) ?? targetOf(system, targetId(command.target));
-  return firstTargetOf(system, command.runbook);
+function targetOfStart(command: Extract<Command, { readonly command: 'start' }>, system: System): TargetId | undefined {
+  if (APPLICATION_OF[command.runbook] === 'system') return systemTarget(system);
+  const ref =
+    command.target === undefined
+      ? firstTargetOf(system, command.runbook)
+      : (targetNamed(system, command.target) ?? targetOf(system, targetId(command.target)));
+  if (ref === undefined) return undefined;
+  // A restore is about a copy; everything else about what is there.
+  return command.runbook === 'backup-restore' && ref.kind === 'database' ? copyTargetOf(ref.instance) : targetIdOf(ref);
 }
 
 /** What a command from the topic may not do: its requester is unverified (design.md section 3). */
 function objectionTo(command: Command, system: System): string | undefined {
   if (command.command === 'cancel') return 'cancel needs an authenticated request (./dr cancel), not a message';
+  if (command.command === 'start' && command.target !== undefined && APPLICATION_OF[command.runbook] === 'system')
+    return `${command.runbook} is about the whole system and takes no target`;
   if (command.command === 'start' && targetOfStart(command, system) === undefined)
     return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
   return undefined;

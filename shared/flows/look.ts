@@ -15,7 +15,7 @@ import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
 import type { System } from '../system/system.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
-import { dependenciesOf, modeFor, targetOf } from '../system/topology.ts';
+import { dependenciesOf, isSystemTarget, modeFor, targetOf, targetsOf } from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
@@ -124,12 +124,17 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const { store, clock, system } = home;
   const state = journal.state();
   const round = state.rounds + 1;
-  const scope = [...new Set([state.target, ...state.targets])].flatMap((id) => targetOf(system, id) ?? []);
+  const about = [...new Set([state.target, ...state.targets])];
+  const isWhole = about.some(isSystemTarget);
+  const scope = isWhole ? targetsOf(system) : about.flatMap((id) => targetOf(system, id) ?? []);
   const facts = await gatherFacts(
     [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
     round,
-    { restores: state.requested === 'backup-restore' },
+    {
+      restores: state.requested === 'backup-restore',
+      secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
+    },
   );
   const digest = await store.evidence.keep(factsText(facts));
   const rounds = [...(await formerRounds(state, facts.at, home)), facts];

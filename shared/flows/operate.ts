@@ -3,17 +3,19 @@ import type { Json } from '../core/json.ts';
 import { sameMailbox } from '../approvals/verify-decisions.ts';
 import { digestOf } from '../core/digest.ts';
 import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
+import { decideAcknowledge } from '../incident/acknowledge.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import type { NewEvent } from '../incident/events.ts';
 import { hasEnded, type IncidentState } from '../incident/state.ts';
 import { HAND_OVER } from '../ports/copy-labels.ts';
 import type { IdentityVerifier } from '../ports/signing.ts';
 import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
+import type { Person } from '../system/system.ts';
 import { afterAppend } from './after-append.ts';
 import { type FlowHome, journalOf } from './flow-home.ts';
 
 // What needs an authenticated person and not a message (design.md section 3): the kill switch off, modes, cancelling, and
-// asking for a wall to be opened. None of it acts on the protected system; opening a wall still needs its own approval.
+// asking for a wall to be opened, and answering what a step asks. None of it acts on the protected system; opening a wall still needs its own approval.
 
 /** What operating runs on. */
 export interface OperateHome extends FlowHome {
@@ -32,6 +34,7 @@ const wire = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('release'), reason }),
   z.strictObject({ verb: z.literal('mode'), runbook: z.enum(RUNBOOKS), mode: z.enum(MODES), reason }),
   z.strictObject({ verb: z.enum(['cancel', 'takeover', 'resume']), incident, reason }),
+  z.strictObject({ verb: z.literal('acknowledge'), incident, step: z.string().min(1).max(100), reason }),
   z.strictObject({
     verb: z.literal('accept'),
     incident,
@@ -55,14 +58,39 @@ export async function operate(
   const email =
     request.idToken === undefined ? undefined : await home.identity?.verify(request.idToken, await home.store.now());
   if (email === undefined) return { status: 401, body: { error: 'an id token of a person of dr.yaml is needed' } };
-  if (!home.system.people.some((person) => sameMailbox(person.email, email)))
-    return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
+  const person = home.system.people.find((known) => sameMailbox(known.email, email));
+  if (person === undefined) return { status: 403, body: { error: `${email} is nobody of dr.yaml` } };
   const wish = wire.safeParse(request.body);
   if (!wish.success) return { status: 400, body: { error: z.prettifyError(wish.error) } };
-  return await carryOut(wish.data, email, home);
+  return wish.data.verb === 'acknowledge'
+    ? await acknowledge(wish.data, person, home)
+    : await carryOut(wish.data, email, home);
 }
 
-async function carryOut(wish: Wish, by: string, home: OperateHome): Promise<OperateAnswer> {
+/** Takes the answer of the person whom a step asks; what it says is looked at by the step itself. */
+async function acknowledge(
+  { incident: id, step, reason: said }: Extract<Wish, { readonly verb: 'acknowledge' }>,
+  person: Person,
+  home: OperateHome,
+): Promise<OperateAnswer> {
+  const journal = await journalOf(id, home);
+  if (journal === undefined) return unknownIncident(id);
+  let objection: string | undefined;
+  const state = await journal.append((current) => {
+    const decided = decideAcknowledge(current, { step, by: person, reason: said });
+    objection = typeof decided === 'string' ? decided : undefined;
+    return typeof decided === 'string' ? [] : decided;
+  });
+  if (objection !== undefined) return { status: 409, body: { error: objection } };
+  await afterAppend(state, home);
+  return { status: 200, body: { incident: state.id, step, acknowledgedBy: person.id } };
+}
+
+async function carryOut(
+  wish: Exclude<Wish, { readonly verb: 'acknowledge' }>,
+  by: string,
+  home: OperateHome,
+): Promise<OperateAnswer> {
   const atMs = home.clock.now();
   switch (wish.verb) {
     case 'stop':

@@ -21,9 +21,11 @@ import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
 import type { TokenVerifier } from '../ports/signing.ts';
 import type { IncidentId } from '../system/names.ts';
+import { isSystemTarget } from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { journalOf, wake, type WorldHome } from './flow-home.ts';
 import { foreignOperation } from './foreign-work.ts';
+import { otherRunOn } from './other-run.ts';
 
 /** Clock time that one invocation works before it hands over: eight of Cloud Run functions' nine minutes (decisions.md 7). */
 export const WORK_BUDGET = minutes(8);
@@ -75,6 +77,11 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
       return [...(stop === undefined ? [] : [stop]), ...(await brakesOf(state, run, home))];
     },
+    // Asked when it begins, and by the run of a whole system each time that it goes on (other-run.ts).
+    otherRun: async (run) =>
+      run.startedAt === undefined || isSystemTarget(run.plan.target)
+        ? await otherRunOn(journal.id, run, home)
+        : undefined,
     mayStart: async (state, run) => {
       const stop = killSwitchGuard(await readKillSwitch(store.documents));
       if (stop !== undefined)

@@ -22,6 +22,7 @@ export const SCENARIOS = [
   'standby-left-raised',
   'deployment-under-pressure',
   'application-failure',
+  'security-breach',
   'recovered',
   'not-failed',
   'test-notification',

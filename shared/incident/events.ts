@@ -129,6 +129,8 @@ export const eventWires = {
   stepWaiting: z.strictObject({ step: z.string(), direction, handle: json, detail: z.string() }),
   stepDone: z.strictObject({ step: z.string(), direction, already: z.boolean(), detail: z.string(), output: json }),
   stepFailed: z.strictObject({ step: z.string(), direction, failure: failureWire }),
+  /** A person says that what a step asked for is done. Nothing is believed of it that the step can look at itself. */
+  acknowledged: z.strictObject({ step: z.string(), by: z.string(), reason: z.string() }),
   evidenceKept: z.strictObject({ what: z.string(), digest: z.string() }),
   /** A stop inside the run: what is taken back and why (design.md section 8). */
   landingStarted: z.strictObject({ landing: z.enum(['unfence', 'hold']), because: failureWire }),

@@ -138,6 +138,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         startedAt: undefined,
         steps: new Map(),
         intents: new Map(),
+        acknowledged: new Map(),
         operations: [],
         landing: undefined,
       };
@@ -252,6 +253,10 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       return withStep(state, step, () =>
         direction === 'undo' ? { kind: 'undoFailed', at, failure } : { kind: 'failed', at, failure },
       );
+    }
+    case 'acknowledged': {
+      const { step, by } = event.data;
+      return withRun(state, (run) => ({ ...run, acknowledged: new Map(run.acknowledged).set(stepId(step), by) }));
     }
     case 'evidenceKept':
       return { ...state, evidence: [...state.evidence, event.data] };

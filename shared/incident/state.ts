@@ -90,6 +90,8 @@ export interface RunState {
   readonly steps: ReadonlyMap<StepId, StepProgress>;
   /** When each step was first begun, by `do:<step>` and `undo:<step>`; kept when the step has ended. */
   readonly intents: ReadonlyMap<string, Instant>;
+  /** Steps whose question a person has answered, by that person's e-mail. */
+  readonly acknowledged: ReadonlyMap<StepId, string>;
   /** Names of long operations that were ours, whatever became of their steps. */
   readonly operations: readonly string[];
   readonly landing:

@@ -225,6 +225,12 @@ export function criticalPath(plan: Plan): Millis {
   return millis(Math.max(0, ...finish.values()));
 }
 
+/** Whom a step asks and waits for, by the id of `people`; `undefined` for one that asks nobody. */
+export function askedBy({ input }: PlannedStep): string | undefined {
+  const { person } = input;
+  return typeof person === 'string' ? person : undefined;
+}
+
 /** Faults of a plan's graph; empty for a sound one. Checked when a plan is drawn, before anybody is asked. */
 export function planFaults(plan: Plan): readonly string[] {
   const seen = new Set<StepId>();

@@ -8,6 +8,7 @@ import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
 import type { Rollouts } from './rollouts.ts';
 import type { Secrets } from './secrets.ts';
+import type { ServiceRestarts } from './service-restarts.ts';
 import type { Services } from './services.ts';
 import type { Store } from './store.ts';
 import type { Traffic } from './traffic.ts';
@@ -30,6 +31,7 @@ export interface World {
   readonly rollouts: Rollouts;
   readonly services: Services;
   readonly traffic: Traffic;
+  readonly serviceRestarts: ServiceRestarts;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
 }

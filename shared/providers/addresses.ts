@@ -2,13 +2,6 @@ import type { Endpoints } from '../system/system.ts';
 
 // Addresses that differ from the vendors' own (`endpoints` of dr.yaml). Never a credential.
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-/** Whether a base URL names this machine itself. A text that is no URL names nothing. */
-export function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
-}
-
 /**
  * The URL that is really called for a probe or webhook: `endpoints.hosts` may put another base in the place of its
  * host.

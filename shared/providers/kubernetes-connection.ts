@@ -9,7 +9,7 @@ import type {
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
-import { isLoopback } from './addresses.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { CONTROL_PLANE_LIMIT, callWithin, shorter } from './deadline.ts';
 import type { Call } from './deadline.ts';
 import { callGoogle, lazyClient, limited } from './google-call.ts';

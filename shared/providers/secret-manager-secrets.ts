@@ -1,8 +1,9 @@
 import type { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { z } from 'zod';
 import { SecretText } from '../core/redact.ts';
+import { instant } from '../core/time.ts';
 import { PortError } from '../ports/port-error.ts';
-import type { Secrets } from '../ports/secrets.ts';
+import type { Secrets, SecretVersionStatus } from '../ports/secrets.ts';
 import { crc32c } from './crc32c.ts';
 import { callGoogle, lazyClient } from './google-call.ts';
 import type { CallOptions, GoogleAccess } from './google-call.ts';
@@ -20,6 +21,29 @@ const payloadWire = z.object({
   payload: z.object({ data: z.instanceof(Uint8Array).or(z.string()), dataCrc32c: z.coerce.number() }),
 });
 const addedWire = z.object({ name: versionName, clientSpecifiedPayloadChecksum: z.boolean() });
+
+const STATES = { ENABLED: 'enabled', DISABLED: 'disabled', DESTROYED: 'destroyed' } as const;
+
+/** Versions of one secret that are looked at; older ones are not in anybody's plan. */
+const VERSIONS_MAX = 100;
+
+const listedWire = z.object({
+  name: versionName,
+  state: z.enum(['ENABLED', 'DISABLED', 'DESTROYED']),
+  createTime: z.object({ seconds: z.coerce.number(), nanos: z.number().nullish() }),
+  etag: z.string().min(1),
+});
+
+/** A version as the client lists it. Throws `z.ZodError` on anything else. */
+function statusOf(answer: unknown): SecretVersionStatus {
+  const { name, state, createTime, etag } = listedWire.parse(answer);
+  return {
+    version: numberOf(name),
+    state: STATES[state],
+    createdAt: instant(createTime.seconds * 1_000 + Math.floor((createTime.nanos ?? 0) / 1_000_000)),
+    etag,
+  };
+}
 
 /** The secrets of one project. */
 export function createSecretManagerSecrets(access: GoogleAccess): Secrets {
@@ -40,6 +64,20 @@ export function createSecretManagerSecrets(access: GoogleAccess): Secrets {
         const [answer] = await ready.getSecretVersion({ name: `${nameOf(secret)}/versions/latest` }, options);
         const { name, state } = versionWire.parse(answer);
         return { version: numberOf(name), enabled: state === 'ENABLED' };
+      }),
+    versions: (secret) =>
+      call(`listing the versions of ${secret}`, 'reads', async (ready, options) => {
+        const request = { parent: nameOf(secret), pageSize: VERSIONS_MAX };
+        const [answer] = await ready.listSecretVersions(request, { ...options, autoPaginate: false });
+        return answer.map(statusOf).toSorted((a, b) => Number(b.version) - Number(a.version));
+      }),
+    disable: (secret, version, etag) =>
+      call(`disabling version ${version} of ${secret}`, 'writesIfUnchanged', async (ready, options) => {
+        const [answer] = await ready.disableSecretVersion(
+          { name: `${nameOf(secret)}/versions/${version}`, etag },
+          options,
+        );
+        versionWire.parse(answer);
       }),
     read: (secret, version) => {
       const doing = `reading version ${version} of ${secret}`;

@@ -3,7 +3,7 @@ import { instant, millis } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Endpoints } from '../system/system.ts';
-import { isLoopback } from './addresses.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { GOOGLE_APIS } from './google-call.ts';
 
 // Clock time: the machine's own in the cloud; in a sandbox `rate` times as fast, and the same for all processes that

@@ -95,6 +95,11 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
       };
     case 'stepFailed':
       return { tone: 'bad', text: `✗ ${title(event.data.step)}: ${event.data.failure.detail}` };
+    case 'acknowledged':
+      return {
+        tone: 'person',
+        text: `${event.data.by} says that it is done: ${title(event.data.step)} (${event.data.reason})`,
+      };
     case 'evidenceKept':
       return { tone: 'info', text: `evidence: ${event.data.what} (${event.data.digest.slice(0, 12)})` };
     case 'landingStarted':

@@ -3,6 +3,7 @@ import type { Contradiction } from './config-fault.ts';
 import { guardContradictions } from './guard-contradictions.ts';
 import { peopleContradictions } from './people-contradictions.ts';
 import { entranceContradictions } from './entrance-contradictions.ts';
+import { secretContradictions } from './secret-contradictions.ts';
 import type { System } from './system.ts';
 import { targetContradictions } from './target-contradictions.ts';
 
@@ -17,5 +18,6 @@ export function contradictions(system: System): readonly Contradiction[] {
     ...peopleContradictions(system),
     ...guardContradictions(system),
     ...addressContradictions(system),
+    ...secretContradictions(system),
   ];
 }

@@ -16,6 +16,7 @@ export const TICK_PERIOD: Millis = minutes(1);
 /** Longest a runbook takes until there are measurements of our own: the upper end of the human runbook's estimates. */
 export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'backup-restore': minutes(45), // a new instance, and a backup read into it
+  'breach-response': minutes(30), // two rolling restarts; what people have to do is not in it
   'cluster-failback': minutes(25), // traffic back, drained, and the standby's scaling taken back
   'cluster-failover': minutes(20), // the standby warm, traffic moved and seen to have moved
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
@@ -30,6 +31,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
 /** Whether a runbook has destructive steps, which nothing but an approval allows, whatever the mode (design.md section 5). */
 export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'backup-restore': true,
+  'breach-response': true,
   'cluster-failback': true,
   'cluster-failover': true,
   'database-failover': true,
@@ -47,6 +49,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
  */
 export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'backup-restore': false,
+  'breach-response': false,
   'cluster-failback': true, // when only the standby's scaling is left to be taken back
   'cluster-failover': true,
   'database-failover': false,

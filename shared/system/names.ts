@@ -31,6 +31,7 @@ export const incidentIdOf = (dedupeKey: string): IncidentId => incidentId(`inc-$
 /** The runbooks that exist: what `trigger`, `plan` and `demo` take. */
 export const RUNBOOKS = [
   'backup-restore',
+  'breach-response',
   'cluster-failback',
   'cluster-failover',
   'database-failover',

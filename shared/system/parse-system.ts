@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isLoopback } from '../core/loopback.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import type { ConfigFault, ConfigPath, Contradiction } from './config-fault.ts';
@@ -29,7 +30,7 @@ export function parseSystem(text: string): Result<System, readonly ConfigFault[]
     ...secrets,
     ...[...malformed, ...contradictory].filter((fault) => !secrets.some((secret) => secret.path === fault.path)),
   ];
-  return read.success && all.length === 0 ? ok(toSystem(read.data)) : err(inOrder(all));
+  return read.success && all.length === 0 ? ok(withoutBreachByLink(toSystem(read.data))) : err(inOrder(all));
 }
 
 function contradictionsIn(
@@ -53,8 +54,21 @@ function contradictionFault({ path, problem, wanted, isSecret }: Contradiction, 
 /** Names of the file to names of the domain. Everything else has its final form from the schema. */
 function toSystem(file: z.output<typeof wire>): System {
   const { version: _, system, approvals, ...rest } = file;
-  const { identity, ...perRunbook } = approvals;
-  return { ...system, ...rest, approvals: { identity, perRunbook } };
+  const { identity, breachByLink, ...perRunbook } = approvals;
+  return { ...system, ...rest, approvals: { identity, breachByLink, perRunbook } };
+}
+
+/**
+ * Takes the approvers of a breach away where a link alone would decide outside of a sandbox: whoever broke in may read their mail
+ * (design.md section 7). A sandbox has an address of its own for everything, all on this machine.
+ */
+function withoutBreachByLink(system: System): System {
+  const { approvals, endpoints } = system;
+  const addresses = [endpoints.google, endpoints.hosts, endpoints.dataPlane].flatMap((table) => Object.values(table));
+  const isSandbox = addresses.length > 0 && [...addresses, ...endpoints.approve].every(isLoopback);
+  if (approvals.identity !== 'link' || (approvals.breachByLink === 'sandbox' && isSandbox)) return system;
+  const { 'breach-response': _, ...perRunbook } = approvals.perRunbook;
+  return { ...system, approvals: { ...approvals, perRunbook } };
 }
 
 function inOrder(faults: readonly ConfigFault[]): readonly ConfigFault[] {

@@ -19,6 +19,7 @@ export function peopleContradictions(system: System): readonly Contradiction[] {
     ...unknownPeople(system),
     ...nobodyTold(system),
     ...modes(system),
+    ...breachByLink(system),
     ...policies(system).flatMap(({ policy, path }) => [
       ...countOfApprovers(system, policy, path),
       ...approversApart(system, policy, path),
@@ -90,6 +91,8 @@ function modes(system: System): readonly Contradiction[] {
     }
     const asks = mode === 'approve' || (mode === 'auto' && IS_DESTRUCTIVE[runbook]);
     if (!asks || system.approvals.perRunbook[runbook] !== undefined) return [];
+    // Outside of a sandbox it has no approvers, and says so: it is told of, and asked nothing.
+    if (runbook === 'breach-response' && system.approvals.breachByLink === 'sandbox') return [];
     return [
       {
         path: ['approvals'],
@@ -101,11 +104,30 @@ function modes(system: System): readonly Contradiction[] {
   });
 }
 
+/** Whoever broke in may read the approvers' mail: a link alone is no decision on a breach (design.md section 7). */
+function breachByLink({ approvals }: System): readonly Contradiction[] {
+  const policy = approvals.perRunbook['breach-response'];
+  if (policy === undefined || approvals.identity !== 'link' || approvals.breachByLink === 'sandbox') return [];
+  return [
+    {
+      path: ['approvals', 'breach-response'],
+      problem: 'would be decided by whoever holds a link, which in a breach may be who broke in',
+      wanted: 'identity iap or oidc, or breachByLink: sandbox for a sandbox alone',
+      involves: [
+        ['approvals', 'identity'],
+        ['approvals', 'breachByLink'],
+      ],
+    },
+  ];
+}
+
 /** Whether the system has anything that the runbook is for. */
 function isUsed(system: System, runbook: RunbookName): boolean {
   switch (runbook) {
     case 'backup-restore':
       return system.databases.some(({ restore }) => restore !== undefined);
+    case 'breach-response':
+      return system.rotation.length > 0;
     case 'cluster-failback':
     case 'cluster-failover':
       return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);

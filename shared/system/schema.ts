@@ -71,6 +71,9 @@ const approvals = map({
   identity: oneOf(['iap', 'oidc', 'link']).describe(
     'Who vouches for an approver: Identity-Aware Proxy, OIDC, or the link alone (sandbox, quorum 1).',
   ),
+  breachByLink: oneOf(['never', 'sandbox'])
+    .prefault('never')
+    .describe('Where a link alone may decide on breach-response: nowhere, or in a sandbox, which is all on loopback.'),
   ...perRunbook(policy.describe('Who decides on the destructive steps of this runbook.')),
 });
 
@@ -219,6 +222,43 @@ const entrances = z.discriminatedUnion(
   { error: 'an entrance via loadBalancer or dns' },
 );
 
+const secretKeys = {
+  name: text('the name of a secret in Secret Manager', /^[\w-]{1,255}$/).describe(
+    'The Secret Manager secret. A name, never its value.',
+  ),
+  readBy: list(id('the id of an application'), 'ids of applications').describe(
+    'Applications that read it when they start, and are restarted for a new version.',
+  ),
+  grace: duration()
+    .prefault('0s')
+    .describe('How long the old version stays enabled once its readers have been restarted.'),
+};
+
+const secrets = z.discriminatedUnion(
+  'kind',
+  [
+    map({
+      kind: z.literal('generated').describe('Random bytes that the product makes.'),
+      ...secretKeys,
+      bytes: z
+        .number({ error: 'a whole number from 32 to 64' })
+        .int({ error: 'a whole number from 32 to 64' })
+        .min(32, { error: 'a whole number from 32 to 64' })
+        .max(64, { error: 'a whole number from 32 to 64' })
+        .prefault(48)
+        .describe('Random bytes, stored as base64: 32 to 64.'),
+    }),
+    map({
+      kind: z.literal('issued').describe('Issued by somebody else: a person gets it there.'),
+      ...secretKeys,
+      issuer: line('who issues it').describe('Who issues it, for people.'),
+      person: person().describe('Who is asked for a new one, and says when it is there.'),
+      instructions: line('what the person has to do').describe('What the person has to do, for people.'),
+    }),
+  ],
+  { error: 'a secret of kind generated or issued' },
+);
+
 const alert = map({
   policy: line("a policy's display name").describe('Display name of the alert policy in Cloud Monitoring.'),
   runbook: oneOf(RUNBOOKS).describe('The runbook that it may lead to. A hint: a diagnosis is never taken from it.'),
@@ -290,6 +330,7 @@ export const wire = map({
   databases: list(database, 'databases').describe('Cloud SQL primaries and their replicas.'),
   applications: list(applications, 'applications').describe('Every consumer of a database, and what else is healed.'),
   entrances: list(entrances, 'entrances').prefault([]).describe('How users reach applications, and where else.'),
+  rotation: list(secrets, 'secrets').prefault([]).describe('Secrets that a breach makes worthless, by name.'),
   alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
   guards: guards.prefault({}).describe('Numbers of the guards.'),
   notifications: list(destination, 'destinations').describe('Where notices go.'),

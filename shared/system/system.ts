@@ -17,6 +17,8 @@ export interface System {
   readonly databases: readonly Database[];
   readonly applications: readonly Application[];
   readonly entrances: readonly Entrance[];
+  /** Secrets that a breach makes worthless. */
+  readonly rotation: readonly Secret[];
   readonly alerts: readonly AlertPolicy[];
   readonly guards: Guards;
   readonly notifications: readonly Destination[];
@@ -42,6 +44,8 @@ export interface Person {
 /** Who decides on what. `link` is the named weaker mode: the link alone decides, quorum 1 only (design.md section 7). */
 export interface Approvals {
   readonly identity: 'iap' | 'oidc' | 'link';
+  /** Where a link alone may decide on a breach: nowhere, or only where every address is this machine's own. */
+  readonly breachByLink: 'never' | 'sandbox';
   readonly perRunbook: Readonly<Partial<Record<RunbookName, ApprovalPolicy>>>;
 }
 
@@ -168,6 +172,34 @@ export interface DnsEntrance extends EntranceBase {
     readonly address: string;
     readonly urlMap: string | undefined;
   }[];
+}
+
+/** A secret that a breach makes worthless, by its name in Secret Manager; never its value. */
+export type Secret = GeneratedSecret | IssuedSecret;
+
+interface SecretBase {
+  readonly name: string;
+  /** Applications that read it when they start: they are restarted for a new version. */
+  readonly readBy: readonly string[];
+  /** How long the old version stays enabled after its readers have been restarted. */
+  readonly grace: Millis;
+}
+
+/** One whose value nobody issues: random bytes that we make where they are used. */
+export interface GeneratedSecret extends SecretBase {
+  readonly kind: 'generated';
+  /** Random bytes, stored as base64. */
+  readonly bytes: number;
+}
+
+/** One that somebody else issues, such as a payment provider: a person gets it there and adds it as a new version. */
+export interface IssuedSecret extends SecretBase {
+  readonly kind: 'issued';
+  readonly issuer: string;
+  /** Who is asked, and says when it is done. */
+  readonly person: PersonId;
+  /** What the person has to do, in words for people. */
+  readonly instructions: string;
 }
 
 /** Where to ask an application how it is (the contract is in docs/configuration.md). */

@@ -263,7 +263,11 @@ function alerts(system: System): readonly Contradiction[] {
         : system.applications.some(({ kind, id }) => kind === kindWanted && id === target);
     if (isFor) return;
     const wanted =
-      kindWanted === undefined ? 'a database, or what depends on one' : `an application of kind ${kindWanted}`;
+      kindWanted === undefined
+        ? 'a database, or what depends on one'
+        : kindWanted === 'system'
+          ? 'another runbook: this one is started by people'
+          : `an application of kind ${kindWanted}`;
     found.push({
       path,
       problem: `is nothing that ${runbook} could recover`,

@@ -31,9 +31,16 @@ export function targetOf(system: System, id: TargetId): TargetRef | undefined {
   );
 }
 
-/** The kind of application that a runbook is about; `undefined` for one that is about a database. */
-export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | undefined>> = {
+/** A target that stands for the whole system, in leases and logs; no name of the file means it. */
+export const systemTarget = ({ project }: Pick<System, 'project'>): TargetId => targetId(`system/${project}`);
+
+/** Whether a target is that of a whole system. */
+export const isSystemTarget = (id: TargetId): boolean => id.startsWith('system/');
+
+/** The kind of application that a runbook is about; `undefined` for one that is about a database, `system` for the whole of it. */
+export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 'system' | undefined>> = {
   'backup-restore': undefined,
+  'breach-response': 'system',
   'cluster-failback': 'gke',
   'cluster-failover': 'gke',
   'database-failover': undefined,
@@ -45,7 +52,7 @@ export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 
   'service-scale-up': 'cloudRun',
 };
 
-/** What a runbook is about where nobody names it: the first of the file that it could recover. */
+/** What a runbook is about where nobody names it: the first of the file that it could recover; none for the whole system. */
 export function firstTargetOf(system: System, runbook: RunbookName): TargetRef | undefined {
   const wanted = APPLICATION_OF[runbook];
   return targetsOf(system).find((ref) =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SecretText } from '../core/redact.ts';
 import { instant } from '../core/time.ts';
-import { isLoopback } from '../providers/addresses.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { type ClockStart, REAL_TIME, refuseScaledClock } from '../providers/system-clock.ts';
 import { parseSystem } from '../system/parse-system.ts';
 import type { System } from '../system/system.ts';

@@ -10,6 +10,7 @@ import type { Lookout } from '../ports/lookout.ts';
 import type { World } from '../ports/ports.ts';
 import type { IdentityVerifier, TokenVerifier } from '../ports/signing.ts';
 import { createCloudLog } from '../providers/cloud-logging.ts';
+import { createCloudRunRestarts } from '../providers/cloud-run-restarts.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
 import { createCloudSqlBackups } from '../providers/cloud-sql-backups.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
@@ -124,6 +125,10 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
       applications.filter((application) => application.kind === 'cloudRun'),
     ),
     traffic: createGoogleTraffic(access, system.entrances, limit),
+    serviceRestarts: createCloudRunRestarts(
+      access,
+      applications.filter((application) => application.kind === 'cloudRun'),
+    ),
     secrets: createSecretManagerSecrets(access),
     metrics: createMonitoringMetrics(access),
   };

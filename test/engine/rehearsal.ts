@@ -221,6 +221,7 @@ export async function stageOf(
       context: (state, run, intentAt) => ({ state, run, intentAt, clock, chance }) as unknown as ActionContext, // the made-up actions use nothing else
       mayStart: async () => ({ kind: 'go' }),
       mayPrepare: async () => [],
+      otherRun: async () => undefined,
       refusal: async () => undefined,
       began: async () => undefined,
       ended: async () => undefined,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant, millis } from '../../shared/core/time.ts';
-import { addressFor, below, isLoopback } from '../../shared/providers/addresses.ts';
+import { isLoopback } from '../../shared/core/loopback.ts';
+import { addressFor, below } from '../../shared/providers/addresses.ts';
 import { createDeliveries } from '../../shared/providers/deliveries.ts';
 import { createHttpApplications } from '../../shared/providers/http-applications.ts';
 import { createSystemClock } from '../../shared/providers/system-clock.ts';

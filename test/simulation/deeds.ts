@@ -157,6 +157,8 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
       const draft = { name, content: Buffer.from('another one'), description };
       return took(world.storageApi.insert(caller, bucket, draft, {}));
     }
+    case 'addPaymentKey':
+      return took(world.secretsApi.addVersion(caller, REFERENCE.paymentSecret, Buffer.from('sk_live_anew')));
     case 'scaleApi': {
       const about = { namespace: REFERENCE.namespace, name: REFERENCE.api };
       const patch = { type: 'merge', body: { spec: { replicas: 4 } } } as const;

@@ -1,3 +1,4 @@
+import { waitsForPeople } from '../../shared/engine/next-move.ts';
 import { seconds } from '../../shared/core/time.ts';
 import { begin, evolve } from '../../shared/incident/evolve.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
@@ -31,7 +32,10 @@ function spans(id: IncidentId, events: readonly IncidentEvent[]) {
   let open: (typeof found)[number] | undefined;
   for (const event of events) {
     state = state === undefined ? begin(id, event) : evolve(state, event);
-    const isRunning = state.phase.kind === 'running' || state.phase.kind === 'landing';
+    // A run that waits for people holds nothing.
+    const isRunning =
+      (state.phase.kind === 'running' && !(state.run !== undefined && waitsForPeople(state.run))) ||
+      state.phase.kind === 'landing';
     if (isRunning && open === undefined) {
       open = { id, holds: state.run?.plan.holds ?? [], from: event.at, to: Number.POSITIVE_INFINITY };
       found.push(open);

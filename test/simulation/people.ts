@@ -119,9 +119,11 @@ export class People {
           ? { verb, runbook: 'database-failover', mode: operation.mode, reason }
           : operation.verb === 'accept'
             ? { verb, incident, wall: operation.wall, reason }
-            : needsIncident
-              ? { verb, incident, reason }
-              : { verb, reason };
+            : operation.verb === 'acknowledge'
+              ? { verb, incident, step: operation.step, reason }
+              : needsIncident
+                ? { verb, incident, reason }
+                : { verb, reason };
       const answer = await operate({ idToken: 'oncall@coditect.ai', body }, this.#functions().approveHome(process));
       if (answer.status === 400 || answer.status === 401 || answer.status === 403)
         throw new Error(`an operator was refused: ${JSON.stringify(answer)}`);
@@ -135,13 +137,16 @@ export class People {
 
   #command(operation: Extract<Operation, { by: 'command' }>, incident: string | undefined): void {
     const { verb } = operation;
-    const runbook = operation.verb === 'start' ? operation.runbook : undefined;
     const { chance, clock, pubsub } = this.#stage();
     const text = JSON.stringify({
       kind: 'dr.command',
       version: 1,
       command: verb,
-      ...(verb === 'start' ? { runbook: runbook ?? 'database-failover' } : verb === 'stop' ? {} : { incident }),
+      ...(operation.verb === 'start'
+        ? { runbook: operation.runbook ?? 'database-failover' }
+        : verb === 'stop'
+          ? {}
+          : { incident }),
       reason: 'simulated',
       requestedBy: 'somebody',
       requestId: chancePort(chance.fork(`command ${clock.now()}`)).uuid(),

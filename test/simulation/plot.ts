@@ -24,8 +24,8 @@ export const HANDIWORK = [
   'restartPrimary',
   'scaleApi',
 ] as const;
-/** `replaceDump`, which only concerns restores: somebody writes another newest dump. */
-export type Handiwork = (typeof HANDIWORK)[number] | 'replaceDump';
+/** `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. No plot draws either. */
+export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'replaceDump';
 
 /** What an attacker who can write our store puts into the log of the open incident. */
 export const FORGERIES = [
@@ -49,6 +49,7 @@ export type Forgery = (typeof FORGERIES)[number];
 export type Operation =
   | { readonly by: 'command'; readonly verb: 'stop' | 'takeover' | 'resume' | 'cancel' }
   | { readonly by: 'command'; readonly verb: 'start'; readonly runbook?: RunbookName }
+  | { readonly by: 'wish'; readonly verb: 'acknowledge'; readonly step: string }
   | { readonly by: 'wish'; readonly verb: 'stop' | 'release' | 'takeover' | 'resume' | 'cancel' }
   | {
       readonly by: 'wish';

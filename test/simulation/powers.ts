@@ -21,6 +21,7 @@ export type Request = `${string} ${string}`;
 const { namespace, api } = REFERENCE;
 const SCALE: Request = `k8s.apps.deployments/scale.patch namespaces/${namespace}/deployments/${api}/scale`;
 const FLOOR: Request = `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${namespace}/horizontalpodautoscalers/${api}`;
+const TEMPLATE: Request = `k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`;
 const SERVICE: Request = `run.services.update services/${api}`;
 
 const BALANCER: Request = 'compute.urlMaps.update urlMaps/coditect-dms-ingress';
@@ -66,6 +67,11 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'restore-floor': () => [FLOOR],
   'undo-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'force-delete-pod': (input) => [`k8s.pods.delete namespaces/${namespace}/pods/${text(input, 'pod')}`],
+  'rotate-secret': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'disable-secret-version': (input) => [
+    `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
+  ],
+  'restart-application': (input) => [text(input, 'application') === 'api-run' ? SERVICE : TEMPLATE],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };
 

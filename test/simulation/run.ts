@@ -1,3 +1,4 @@
+import { waitsForPeople } from '../../shared/engine/next-move.ts';
 import type { Ledger } from '../../sandbox/world/broker-delivery.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
@@ -34,8 +35,11 @@ export interface Run {
 }
 
 /** Whether the next move is a person's. What is held until a moment goes on by itself. */
-export const isWithPeople = ({ phase }: IncidentState): boolean =>
-  phase.kind === 'needsPerson' || phase.kind === 'takenOver' || (phase.kind === 'held' && phase.until === undefined);
+export const isWithPeople = ({ phase, run }: IncidentState): boolean =>
+  (phase.kind === 'running' && run !== undefined && waitsForPeople(run)) ||
+  phase.kind === 'needsPerson' ||
+  phase.kind === 'takenOver' ||
+  (phase.kind === 'held' && phase.until === undefined);
 
 /** Whether it is held until a moment, and that has not come. */
 export const isHeldBeyond = ({ phase }: IncidentState, at: number): boolean =>

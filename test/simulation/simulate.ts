@@ -14,6 +14,7 @@ import { anchorPrefix, parseAnchor } from '../../shared/log/verify.ts';
 import type { TokenSigner, TokenVerifier } from '../../shared/ports/signing.ts';
 import { createTokenSigner, createTokenVerifier } from '../../shared/providers/jose-tokens.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
+import { personId } from '../../shared/system/names.ts';
 import type { Entrance, System } from '../../shared/system/system.ts';
 import { reference } from '../system/reference.ts';
 import { Books } from './books.ts';
@@ -140,6 +141,7 @@ const BY_RECORD: Entrance = {
     { application: 'api-run', address: '203.0.113.11', urlMap: 'coditect-dms-standby' },
   ],
 };
+const DECISION = { expiresIn: minutes(15), startWithin: minutes(10) };
 
 /** The reference file, read once in a process. */
 let known: System | undefined;
@@ -149,7 +151,16 @@ function systemOf({ remedies, byRecord }: Plot): System {
   known ??= reference();
   const databases = known.databases.map((database) => (remedies === undefined ? database : { ...database, remedies }));
   const entrances = byRecord ? [BY_RECORD] : known.entrances;
-  return { ...known, databases, entrances, endpoints: { ...known.endpoints, approve: ['https://approve.test'] } };
+  const { approvals, endpoints } = known;
+  // As in a sandbox: outside of one a link decides on no breach.
+  const breach = { approvers: [personId('security'), personId('cto')], quorum: 1, ...DECISION };
+  return {
+    ...known,
+    databases,
+    entrances,
+    approvals: { ...approvals, perRunbook: { ...approvals.perRunbook, 'breach-response': breach } },
+    endpoints: { ...endpoints, approve: ['https://approve.test'] },
+  };
 }
 
 /** Makes the primary REGIONAL, as if it had always been. */

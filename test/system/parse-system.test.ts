@@ -25,6 +25,18 @@ describe('the reference configuration', () => {
     });
   });
 
+  it('lets a link decide on a breach only where every address is this machine’s own', () => {
+    const local: Change = [['endpoints'], { google: { run: 'http://127.0.0.1:1' }, approve: ['http://localhost:2'] }];
+    const far: Change = [['endpoints', 'hosts'], { 'dms-api.coditect.ai': 'https://elsewhere.example.com' }];
+    const decides = (...changes: readonly Change[]): boolean =>
+      parsed(changed(...changes)).approvals.perRunbook['breach-response'] !== undefined;
+
+    expect(decides()).toBe(false);
+    expect(decides(local)).toBe(true);
+    expect(decides(local, far)).toBe(false);
+    expect(decides([['approvals', 'identity'], 'oidc'], [['notifications', 0, 'person'], undefined])).toBe(true);
+  });
+
   it('writes out exactly the default guards', () => {
     expect(parsed(changed([['guards'], undefined])).guards).toEqual(reference().guards);
   });

@@ -24,7 +24,7 @@ describe('faults, as people read them', () => {
         '',
         `dr.yaml:${twice - 6}:5: databases[0].lossBudget is missing`,
         `  ${twice - 6} |   - instance: coditect-dms-db`,
-        `     |     ^`,
+        `  ${' '.repeat(String(twice - 6).length)} |     ^`,
         '  wanted: a length of time such as 90s, 15m, 4h or 1d',
         '',
         `dr.yaml:${twice}:5: databases[0].losBudget is no key that is known here ("losBudget")`,

@@ -207,12 +207,34 @@ export const TARGETS: readonly Case[] = [
     'applications[0].standby.instances: is more than maxInstances of api-run allows',
   ],
   [
+    'a database URL that would be replaced by random bytes',
+    [[['rotation', 0, 'name'], 'coditect-dms-database-url']],
+    'rotation[0].name: holds the database URL of api-gke, which is not replaced this way: its password is the database’s',
+  ],
+  ['a secret named twice', [[['rotation', 1, 'name'], 'coditect-dms-jwt-key']], 'rotation[1].name: is rotation[0] too'],
+  [
+    'a reader that is no application',
+    [[['rotation', 0, 'readBy', 0], 'api-gk']],
+    'rotation[0].readBy[0]: is no application of this file',
+  ],
+  [
+    'a question to somebody who is nobody',
+    [[['rotation', 1, 'person'], 'onkall']],
+    'rotation[1].person: is nobody of `people`',
+  ],
+  [
+    'an alert that would begin a breach response',
+    [[['alerts', 0, 'runbook'], 'breach-response']],
+    'alerts[0].target: is nothing that breach-response could recover',
+  ],
+  [
     'nothing to protect',
     [
       [['databases'], []],
       [['applications'], []],
       [['entrances'], []],
       [['alerts'], []],
+      [['rotation'], []],
     ],
     'databases: is empty, and so are the applications: there is nothing to protect',
   ],

@@ -1,0 +1,256 @@
+// Breach response, as far as it goes today: what was stolen is made worthless (runbook 7.1).
+//
+//   keep what pods say ─▶ new values ─▶ restart what reads them ─▶ grace ─▶ disable the old ones
+//          └─▶ ask people for what only an issuer can make ─▶ restart ─▶ grace ─▶ disable
+//
+// Invariants
+//   B1. The security lead is paged when it is reported, before anybody looks or plans (absorb.ts). No plan waits for that.
+//   B2. Random bytes replace only what nobody issues. For the rest a person is asked by name.
+//   B3. Every version that was enabled is disabled, older ones too: after every listed reader has been restarted and serves, and while
+//       a newer one is enabled.
+//   B4. An issuer that takes days holds up nothing else: what can be rotated here is rotated and disabled without it.
+//   B5. A secret whose versions can't be read is in no plan, and is named; it joins a new one when it can.
+//
+// Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
+// `--data-file=/dev/urandom` never ends; a payment provider's key can't be invented; adding a version reaches no running pod and takes
+// the old one from nobody; the log level is left alone, since DEBUG writes secrets into logs that may be read by who broke in.
+// Not yet: isolation, ending sessions, the database's password, a forensic clone, evidence under a locked retention.
+// Data loss: none. Source: runbook 7.1, facts.md 7 and 10.
+
+import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
+import { type Instant, millis, minutes, seconds } from '../core/time.ts';
+import type { GuardBlock, Plan } from '../plan/plan.ts';
+import { type TargetId, targetId } from '../system/names.ts';
+import type { Application, IssuedSecret, Secret, System } from '../system/system.ts';
+import { systemTarget } from '../system/topology.ts';
+import { planSteps, type StepDraft } from './steps.ts';
+
+/** What the plan rests on. */
+export interface BreachResponseFacts {
+  readonly at: Instant;
+  /** The versions of each secret, newest first; one that could not be read is missing. */
+  readonly versions: ReadonlyMap<string, readonly { readonly version: string; readonly enabled: boolean }[]>;
+  readonly warnings: readonly GuardBlock[];
+}
+
+/** How long people have to get a new value from its issuer. */
+const ISSUER_WITHIN = minutes(60 * 24);
+
+/** A rolling restart of ten replicas, each of which takes a minute to be ready. */
+const RESTART_WITHIN = minutes(20);
+
+/** A secret that can be replaced: what it is, the version that is the newest now, and all that are enabled. */
+type Replaced<S extends Secret = Secret> = S & { readonly before: string; readonly enabled: readonly string[] };
+
+/** Draws the plan from the facts alone; a sentence when there is nothing that it could replace. */
+export function drawBreachResponse(
+  system: System,
+  incident: string,
+  scenario: string,
+  facts: BreachResponseFacts,
+): Plan | string {
+  if (system.rotation.length === 0) return 'dr.yaml names no secret that could be replaced (rotation)';
+  const replaced = system.rotation.flatMap((secret): readonly Replaced[] => {
+    const versions = facts.versions.get(secret.name) ?? [];
+    const enabled = versions.filter((known) => known.enabled).map(({ version }) => version);
+    return versions[0] === undefined ? [] : [{ ...secret, before: versions[0].version, enabled }];
+  });
+  const unread = system.rotation
+    .filter(({ name }) => facts.versions.get(name)?.[0] === undefined)
+    .map(({ name }) => name);
+  if (replaced.length === 0) return `the versions of ${unread.join(', ')} can’t be read`;
+  const readers = system.applications.filter(({ id }) => replaced.some(({ readBy }) => readBy.includes(id)));
+  const target = systemTarget(system);
+  const drafts = [
+    ...evidence(readers),
+    ...generated(replaced, readers, target, incident),
+    ...issued(replaced, readers, target, incident),
+  ];
+  return {
+    version: 1,
+    incident,
+    runbook: 'breach-response',
+    scenario,
+    target,
+    holds: [target, ...readers.map(targetOfApplication)],
+    steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
+    lossBound: { kind: 'none' },
+    alternatives: [],
+    warnings: facts.warnings,
+    bounds: { observedAtMs: facts.at, topology: [] },
+    failback: [
+      'Old versions are disabled and not destroyed: an enabled one can be had back by hand.',
+      'Not done by this plan: isolating anything, ending sessions in Redis, the database’s password, a forensic copy.',
+      ...(unread.length === 0 ? [] : [`Not in this plan, since it could not be read: ${unread.join(', ')}.`]),
+    ].join(' '),
+  };
+}
+
+const targetOfApplication = ({ id }: Application): TargetId => targetId(`application/${id}`);
+
+const captureOf = (application: Application): string => `capture-${application.id}`;
+
+/** What the pods know goes with the restart; Cloud Run's instances have nothing but their logs, which stay where they are. */
+function evidence(readers: readonly Application[]): readonly StepDraft[] {
+  return readers
+    .filter(({ kind }) => kind === 'gke')
+    .map((application) => ({
+      id: captureOf(application),
+      action: 'capture-application-evidence',
+      input: { application: application.id },
+      title: `Keep describe output, events and logs of the pods of ${application.id}`,
+      target: targetOfApplication(application),
+      needs: [],
+      stage: 'prepare',
+      // What can't be read must not keep a stolen key alive.
+      optional: true,
+      estimate: seconds(10),
+    }));
+}
+
+/** What nobody issues: all new values first, then one restart of each reader, then the end of the old ones. */
+function generated(
+  all: readonly Replaced[],
+  readers: readonly Application[],
+  target: TargetId,
+  incident: string,
+): readonly StepDraft[] {
+  const own = all.filter((secret) => secret.kind === 'generated');
+  const captures = readers.filter(({ kind }) => kind === 'gke').map(captureOf);
+  const rotations = own.map(
+    (secret): StepDraft => ({
+      id: `rotate-${secret.name}`,
+      action: 'rotate-secret',
+      input: { secret: secret.name, before: secret.before, bytes: secret.bytes },
+      title: `Give ${secret.name} a new random value instead of version ${secret.before}`,
+      target,
+      needs: captures,
+      stage: 'execute',
+      estimate: seconds(5),
+      limit: minutes(20),
+    }),
+  );
+  const restarts = readers
+    .filter(({ id }) => own.some(({ readBy }) => readBy.includes(id)))
+    .map((application) =>
+      restart(
+        application,
+        own,
+        rotations.map(({ id }) => id),
+        `restart-${application.id}`,
+        incident,
+      ),
+    );
+  return [
+    ...rotations,
+    ...restarts,
+    ...own.flatMap((secret) => endOf(secret, target, incident, (id) => `restart-${id}`)),
+  ];
+}
+
+/** What only its issuer can make: each for itself, however long it takes. */
+function issued(
+  all: readonly Replaced[],
+  readers: readonly Application[],
+  target: TargetId,
+  incident: string,
+): readonly StepDraft[] {
+  return all
+    .filter((secret): secret is Replaced<IssuedSecret> => secret.kind === 'issued')
+    .flatMap((secret) => {
+      const { name, before, person, issuer, instructions } = secret;
+      const nameOf = (id: string): string => `restart-${id}-for-${name}`;
+      const ask: StepDraft = {
+        id: `ask-${name}`,
+        action: 'await-issued-secret',
+        input: { secret: name, before, person, issuer, instructions },
+        title: `${person} gets a new ${name} from ${issuer}, adds it, and says so`,
+        target,
+        needs: [],
+        stage: 'after',
+        optional: true,
+        estimate: minutes(30),
+        limit: ISSUER_WITHIN,
+      };
+      const restarts = readers
+        .filter(({ id }) => secret.readBy.includes(id))
+        .map((application): StepDraft => {
+          const first = all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(application.id));
+          const needs = [ask.id, ...(first ? [`restart-${application.id}`] : [])];
+          return {
+            ...restart(application, [secret], needs, nameOf(application.id), incident),
+            stage: 'after',
+            optional: true,
+          };
+        });
+      return [
+        ask,
+        ...restarts,
+        ...endOf(secret, target, incident, nameOf).map((draft) => ({ ...draft, optional: true })),
+      ];
+    });
+}
+
+function restart(
+  application: Application,
+  secrets: readonly Replaced[],
+  needs: readonly string[],
+  id: string,
+  incident: string,
+): StepDraft {
+  const read = secrets.filter(({ readBy }) => readBy.includes(application.id));
+  return {
+    id,
+    action: 'restart-application',
+    input: {
+      application: application.id,
+      stamp: `${incident}/${id}`,
+      instead: read.map(({ name, before }) => ({ secret: name, version: before })),
+    },
+    title: `Restart every copy of ${application.id}, one after the other, to read ${read.map(({ name }) => name).join(', ')} anew`,
+    target: targetOfApplication(application),
+    needs,
+    stage: 'execute',
+    estimate: minutes(3),
+    limit: RESTART_WITHIN,
+  };
+}
+
+/** The grace, where there is one, and then the end of every version that was enabled (B3). */
+function endOf(
+  { name, enabled, grace, readBy }: Replaced,
+  target: TargetId,
+  incident: string,
+  restartOf: (id: string) => string,
+): readonly StepDraft[] {
+  const restarted = readBy.map(restartOf);
+  const pass: StepDraft = {
+    id: `grace-${name}`,
+    action: 'pass-grace',
+    input: { secret: name, graceMs: grace },
+    title: `Leave the former versions of ${name} enabled for their grace`,
+    target,
+    needs: restarted,
+    stage: 'after',
+    estimate: grace,
+    limit: millis(grace + minutes(10)),
+  };
+  const ends = enabled.map(
+    (version): StepDraft => ({
+      id: `disable-${name}-${version}`,
+      action: 'disable-secret-version',
+      input: {
+        secret: name,
+        version,
+        readers: readBy.map((id) => ({ application: id, restarted: restartOf(id), stamps: `${incident}/` })),
+      },
+      title: `Disable version ${version} of ${name}; it is kept for forensics`,
+      target,
+      needs: grace > 0 ? [...restarted, pass.id] : restarted,
+      stage: 'after',
+      estimate: seconds(5),
+      limit: minutes(20),
+    }),
+  );
+  return grace > 0 ? [pass, ...ends] : ends;
+}

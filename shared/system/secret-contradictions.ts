@@ -1,0 +1,74 @@
+import type { Contradiction } from './config-fault.ts';
+import { nearestWord } from './nearest-word.ts';
+import { repeated } from './repeated.ts';
+import type { System } from './system.ts';
+
+/** What the secrets of a breach can't be. */
+export function secretContradictions(system: System): readonly Contradiction[] {
+  return [
+    ...repeated(system.rotation, ({ name }) => name).map(({ index, first }) => ({
+      path: ['rotation', index, 'name'],
+      problem: `is rotation[${first}] too`,
+      wanted: 'each secret once',
+    })),
+    ...databaseUrls(system),
+    ...unknownReaders(system),
+    ...unknownPeople(system),
+  ];
+}
+
+/** Random bytes in the place of a database URL would take every consumer down at its next start. */
+function databaseUrls({ rotation, applications }: System): readonly Contradiction[] {
+  return rotation.flatMap(({ name }, index) => {
+    const at = applications.findIndex(({ databaseSecret }) => databaseSecret === name);
+    if (at < 0) return [];
+    return [
+      {
+        path: ['rotation', index, 'name'],
+        problem: `holds the database URL of ${applications[at]?.id ?? ''}, which is not replaced this way: its password is the database’s`,
+        wanted: 'no databaseSecret here',
+        involves: [['applications', at, 'databaseSecret']],
+      },
+    ];
+  });
+}
+
+function unknownReaders({ rotation, applications }: System): readonly Contradiction[] {
+  const known = applications.map(({ id }) => id);
+  return rotation.flatMap(({ readBy }, index) =>
+    readBy.flatMap((reader, position): Contradiction[] =>
+      known.includes(reader)
+        ? []
+        : [
+            {
+              path: ['rotation', index, 'readBy', position],
+              problem: 'is no application of this file',
+              wanted: nearestWord(reader, known) ?? `one of: ${known.join(', ')}`,
+              involves: [['applications']],
+            },
+          ],
+    ),
+  );
+}
+
+/** Who is asked must be somebody, and must be told. */
+function unknownPeople({ rotation, people, notifications }: System): readonly Contradiction[] {
+  const known: readonly string[] = people.map(({ id }) => id);
+  return rotation.flatMap((secret, index): readonly Contradiction[] => {
+    if (secret.kind !== 'issued') return [];
+    const path = ['rotation', index, 'person'];
+    if (!known.includes(secret.person)) {
+      const wanted = nearestWord(secret.person, known) ?? `one of: ${known.join(', ')}`;
+      return [{ path, problem: 'is nobody of `people`', wanted, involves: [['people']] }];
+    }
+    if (notifications.some(({ person }) => person === secret.person)) return [];
+    return [
+      {
+        path,
+        problem: 'has no destination, so the question would never arrive',
+        wanted: `a destination under notifications with \`person: ${secret.person}\``,
+        involves: [['notifications']],
+      },
+    ];
+  });
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
+import { drawBreachResponse } from '../../shared/runbooks/breach-response.ts';
+import { at, SYSTEM } from '../classify/looks.ts';
+
+const [JWT, PAYMENT] = ['coditect-dms-jwt-key', 'coditect-dms-payment-key'] as const;
+const enabled = (...versions: readonly string[]) => versions.map((version) => ({ version, enabled: true }));
+
+function drawn(versions: Readonly<Record<string, ReturnType<typeof enabled>>>, system = SYSTEM) {
+  const facts = { at: at(0), versions: new Map(Object.entries(versions)), warnings: [] };
+  return drawBreachResponse(system, 'inc-a', 'security-breach', facts);
+}
+
+function stepsOf(versions: Readonly<Record<string, ReturnType<typeof enabled>>>): readonly PlannedStep[] {
+  const plan = drawn(versions);
+  if (typeof plan === 'string') throw new Error(plan);
+  expect(planFaults(plan)).toEqual([]);
+  return plan.steps;
+}
+
+/** Everything that a step comes after. */
+function before(step: PlannedStep, steps: readonly PlannedStep[]): readonly string[] {
+  return step.needs.flatMap((need) => {
+    const found = steps.find(({ id }) => id === need);
+    return found === undefined ? [] : [found.id, ...before(found, steps)];
+  });
+}
+
+describe('the plan for a breach', () => {
+  it('keeps evidence, replaces, restarts every reader, and only then disables', () => {
+    const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
+
+    const end = steps.find(({ id }) => id === `disable-${JWT}-1`);
+    expect(end === undefined ? [] : before(end, steps)).toEqual(
+      expect.arrayContaining([`rotate-${JWT}`, 'restart-api-gke', 'restart-api-run', 'capture-api-gke']),
+    );
+  });
+
+  it('asks a person for what only an issuer can make, and never makes it up', () => {
+    const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
+
+    const about = steps.filter(({ input }) => input['secret'] === PAYMENT).map(({ action }) => action);
+    expect(about).toEqual(['await-issued-secret', 'pass-grace', 'disable-secret-version']);
+    expect(steps.find(({ id }) => id === `ask-${PAYMENT}`)).toMatchObject({
+      risk: 'observe',
+      optional: true,
+      input: { person: 'oncall', before: '4' },
+    });
+  });
+
+  it('waits for no issuer with what is replaced here', () => {
+    const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
+    const waits = steps.filter((step) => before(step, steps).includes(`ask-${PAYMENT}`)).map(({ id }) => id);
+
+    expect(waits.every((id) => id.includes(PAYMENT))).toBe(true);
+  });
+
+  it('disables every version that was enabled, older ones too', () => {
+    const steps = stepsOf({ [JWT]: [...enabled('3'), { version: '2', enabled: false }, ...enabled('1')] });
+
+    expect(
+      steps.filter(({ action }) => action === 'disable-secret-version').map(({ input }) => input['version']),
+    ).toEqual(['3', '1']);
+  });
+
+  it('leaves out a secret that can’t be read, and says so', () => {
+    const plan = drawn({ [JWT]: enabled('1') });
+
+    expect(plan).toMatchObject({ failback: expect.stringContaining(`could not be read: ${PAYMENT}`) });
+    expect(stepsOf({ [JWT]: enabled('1') }).some(({ id }) => id.includes(PAYMENT))).toBe(false);
+  });
+
+  it('is none when nothing can be replaced', () => {
+    expect(drawn({})).toBe(`the versions of ${JWT}, ${PAYMENT} can’t be read`);
+    expect(drawn({ [JWT]: enabled('1') }, { ...SYSTEM, rotation: [] })).toContain('dr.yaml names no secret');
+  });
+
+  it('says what it does not do', () => {
+    expect(drawn({ [JWT]: enabled('1') })).toMatchObject({
+      failback: expect.stringMatching(/Not done by this plan: isolating anything, ending sessions/),
+    });
+  });
+
+  it('always disables only after all readers, whatever versions there are', () => {
+    const versions = fc.uniqueArray(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(versions, versions, (jwt, payment) => {
+        const steps = stepsOf({ [JWT]: enabled(...jwt.map(String)), [PAYMENT]: enabled(...payment.map(String)) });
+        for (const step of steps.filter(({ action }) => action === 'disable-secret-version')) {
+          const restarts = before(step, steps).filter((id) => id.startsWith('restart-'));
+          expect(restarts.some((id) => id.startsWith('restart-api-gke'))).toBe(true);
+          expect(restarts.some((id) => id.startsWith('restart-api-run'))).toBe(true);
+        }
+      }),
+    );
+  });
+});

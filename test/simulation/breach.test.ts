@@ -1,0 +1,160 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// Somebody has the key of the sessions. What a breach response was worth is judged by what the applications let that somebody in to.
+
+const LEAK: Happening = later(0, { kind: 'break', fault: 'leaked-secret' });
+const REPORT: Happening = later(minutes(1), {
+  kind: 'operate',
+  operation: { by: 'command', verb: 'start', runbook: 'breach-response' },
+});
+const ISSUED: Happening = later(minutes(12), { kind: 'hand', what: 'addPaymentKey' });
+const SAID: Happening = later(minutes(14), {
+  kind: 'operate',
+  operation: { by: 'wish', verb: 'acknowledge', step: `ask-${REFERENCE.paymentSecret}` },
+});
+
+/** Plays a breach in which everything must hold; the security lead approves at once unless told otherwise. */
+async function played(happenings: readonly Happening[], more: Partial<Plot> = {}): Promise<Run> {
+  const plot = { ...calm([], { habits: { 'security-pager': 'quick' }, endsAtMs: minutes(90), ...more }), happenings };
+  const run = await simulate(1, plot);
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const everything = (extra: readonly Happening[] = [], more: Partial<Plot> = {}): Promise<Run> =>
+  played([LEAK, REPORT, ISSUED, SAID, ...extra], more);
+
+const states = ({ stage }: Run, secret: string): readonly string[] =>
+  stage.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'recover',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+describe('A stolen key', () => {
+  it('lets its thief in until it is replaced, and nowhere after that', async () => {
+    const run = await everything();
+
+    expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+    for (const { admitted, lastAdmittedAt, lastRefusedAt } of run.stage.world.intruder.report()) {
+      expect(admitted).toBeGreaterThan(0);
+      expect(lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(8));
+      expect(lastRefusedAt).toBeGreaterThan(run.brokenAt + minutes(20));
+    }
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+  });
+
+  it('costs users nothing: copies are restarted one after the other', async () => {
+    const run = await everything();
+
+    for (const { acknowledged, outages } of run.stage.load.report()) {
+      expect(acknowledged).toBeGreaterThan(100);
+      expect(outages).toEqual([]);
+    }
+  });
+
+  it('is paged before anything is planned, to the security lead too', async () => {
+    const { witness, incidents } = await everything();
+
+    const first = witness.pages.find(({ destination }) => destination === 'security-pager');
+    expect(first?.subject).toBe('SECURITY BREACH reported');
+    const drawn = incidents[0]?.events.find(({ kind }) => kind === 'planDrawn');
+    expect(incidents[0]?.events.find(({ kind }) => kind === 'noticeDue')?.sequence).toBeLessThan(drawn?.sequence ?? 0);
+  });
+
+  it('stands in no log, no document and no evidence, and neither does the new one', async () => {
+    const { kept, stage } = await everything();
+
+    for (const secret of [REFERENCE.signingSecret, REFERENCE.paymentSecret])
+      for (const { number, state } of stage.world.secrets.versions(secret)) {
+        if (state !== 'ENABLED') stage.world.secrets.setState(secret, String(number), 'ENABLED');
+        expect(kept).not.toContain(Buffer.from(stage.world.secrets.access(secret, String(number)).data).toString());
+      }
+  });
+
+  it('is replaced by 48 random bytes in base64', async () => {
+    const { stage } = await everything();
+
+    const value = stage.world.secrets.readSecret(REFERENCE.signingSecret) ?? '';
+    expect(Buffer.from(value, 'base64')).toHaveLength(48);
+  });
+
+  it('is left alone when the approvers deny it', async () => {
+    const run = await everything([], { habits: { 'security-pager': 'denies' } });
+
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['1 ENABLED']);
+    expect(run.incidents[0]?.state.phase.kind).toBe('needsPerson');
+  });
+
+  it.each(['rotate-secret', 'restart-application', 'disable-secret-version'])(
+    'is replaced once and disabled once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await everything([atStep(action, deed)]);
+
+        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+        expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+      }
+    },
+  );
+});
+
+describe('A key that only its issuer can make', () => {
+  it('is asked of the person by name, at once, and holds nothing else up', async () => {
+    const run = await played([LEAK, REPORT]);
+
+    const asked = run.witness.pages.filter(({ notice }) => notice.startsWith(`ask/ask-${REFERENCE.paymentSecret}`));
+    expect(asked.map(({ destination }) => destination)).toContain('oncall-pager');
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+    expect(states(run, REFERENCE.paymentSecret)).toEqual(['1 ENABLED']);
+    expect(run.incidents[0]?.state.phase.kind).toBe('running');
+  });
+
+  it('ends its former version only after the new one is there, somebody says so, and its readers have it', async () => {
+    const run = await everything();
+
+    expect(states(run, REFERENCE.paymentSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+  });
+
+  it('is waited for when somebody says that it is there and it is not', async () => {
+    const run = await played([LEAK, REPORT, SAID]);
+
+    expect(states(run, REFERENCE.paymentSecret)).toEqual(['1 ENABLED']);
+    expect(run.incidents[0]?.state.phase.kind).toBe('running');
+  });
+
+  it('is waited for when it is there and nobody says that it is the right one', async () => {
+    const run = await played([LEAK, REPORT, ISSUED]);
+
+    expect(states(run, REFERENCE.paymentSecret)).toEqual(['2 ENABLED', '1 ENABLED']);
+    expect(run.incidents[0]?.state.phase.kind).toBe('running');
+  });
+
+  it('lets a failover go on meanwhile', async () => {
+    const down: Happening = later(minutes(20), { kind: 'break', fault: 'primary-database', variant: 'refuses' });
+    const run = await played([LEAK, REPORT, down], {
+      habits: { 'security-pager': 'quick', 'oncall-pager': 'quick' },
+      brokenAtMs: minutes(25),
+      faultsUntilMs: minutes(40),
+    });
+
+    const [breach, failover] = run.incidents.toSorted((a, b) => a.state.openedAt - b.state.openedAt);
+    expect(breach?.state).toMatchObject({ diagnosis: { scenario: 'security-breach' }, phase: { kind: 'running' } });
+    expect(failover?.state).toMatchObject({
+      diagnosis: { scenario: 'database-primary-failure' },
+      phase: { kind: 'resolved' },
+    });
+  });
+});
