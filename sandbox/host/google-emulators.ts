@@ -1,16 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { freePort } from './free-port.ts';
+import { startWatched } from './watched-process.ts';
 
 // Google's own emulators as processes of ours, on loopback. They are Java programs of the Cloud SDK: found where `gcloud` lies.
 //
-// E1. An emulator is ready when it says so in its output. Nobody probes and nobody sleeps for it.
-// E2. It never outlives us: a shell beside it holds the other end of a pipe that closes when we end, even by SIGKILL, and
-//     ends it then. The emulator itself does not watch its input.
-// E3. It is ended by its own process group, and nothing else is.
+// How they begin and end: watched-process.ts.
 //
 // The emulator takes no port 0, so a free one is chosen for it; whoever takes that in between costs a new try.
 
@@ -60,25 +56,8 @@ const PUBSUB: Program = {
 /** It lives for minutes: compiling less and collecting with one thread starts it in two thirds of the time. */
 const JAVA_OPTIONS = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Duser.language=en'];
 
-/** Longest start, wall time: ten times what was seen on a busy machine. */
-const START_MAX_MS = 60_000;
-
 /** Ports that may be taken by somebody else between our look and the emulator's. */
 const STARTS_MAX = 3;
-
-/**
- * Runs its arguments and kills them when its input ends (E2). `cat` waits for that end; when the emulator ends first, the
- * watch ends too, so that no other process is ever killed under a number that was given anew.
- */
-const WATCHED = `exec 3<&0
-"$@" 3<&- </dev/null &
-emulator=$!
-{ cat >/dev/null; kill -KILL "$emulator"; } <&3 >/dev/null 2>&1 &
-watch=$!
-wait "$emulator"
-ended=$?
-kill "$watch"
-exit "$ended"`;
 
 /** Looks for Java and for the Firestore emulator of the Cloud SDK. */
 export const findFirestoreEmulator = (): Emulator => find(FIRESTORE);
@@ -113,15 +92,8 @@ async function start(program: Program, classPath: string): Promise<RunningEmulat
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const java = [...JAVA_OPTIONS, ...program.arguments(classPath), '--host=127.0.0.1', `--port=${port}`];
-    const child = spawn('sh', ['-c', WATCHED, 'sh', 'java', ...java], {
-      env: { PATH: process.env['PATH'] },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C in a terminal reaches us alone, and we end it in order.
-      detached: true,
-    });
-    const outcome = await serving(child, program.ready);
-    if (outcome.kind === 'serves') return { host: `127.0.0.1:${port}`, pid: outcome.pid, stop: () => end(child) };
-    await end(child);
+    const outcome = await startWatched(['java', ...java], program.ready);
+    if (outcome.kind === 'serves') return { host: `127.0.0.1:${port}`, pid: outcome.pid, stop: outcome.stop };
     if (attempt === STARTS_MAX || !outcome.said.some((line) => line.includes('Address already in use')))
       throw new Error(`the ${program.name} emulator did not start:\n${outcome.said.slice(-10).join('\n')}`);
   }
@@ -138,46 +110,4 @@ function besideGcloud(): string | undefined {
 function saidByGcloud(): string | undefined {
   const asked = spawnSync('gcloud', ['info', '--format=value(installation.sdk_root)'], { encoding: 'utf8' });
   return asked.status === 0 ? asked.stdout.trim() : undefined;
-}
-
-/** Waits until it serves or has ended. What it says afterwards is read and forgotten, or its output would fill up. */
-async function serving(
-  child: ChildProcess,
-  ready: string,
-): Promise<
-  { readonly kind: 'serves'; readonly pid: number } | { readonly kind: 'ended'; readonly said: readonly string[] }
-> {
-  const said: string[] = [];
-  const { promise, resolve } = Promise.withResolvers<'serves' | 'ended'>();
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) continue;
-    createInterface({ input: stream }).on('line', (line) => {
-      if (line.includes(ready)) resolve('serves');
-      if (said.length < 200) said.push(line);
-    });
-  }
-  child.once('error', (error) => said.push(String(error)));
-  child.once('close', () => resolve('ended'));
-  const tooLate = setTimeout(() => resolve('ended'), START_MAX_MS);
-  const kind = await promise;
-  clearTimeout(tooLate);
-  return kind === 'serves' && child.pid !== undefined ? { kind, pid: child.pid } : { kind: 'ended', said };
-}
-
-/** Nothing is lost by an end without warning: it holds its data in memory. `close` comes when nobody has its output any more. */
-async function end(child: ChildProcess): Promise<void> {
-  child.stdin?.destroy();
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'close');
-  killGroup(child.pid);
-  await gone;
-}
-
-/** The whole group (E3), which may have ended meanwhile. */
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

@@ -30,6 +30,8 @@ import { type FunctionProcess, type OutputLine, startFunction } from './function
 import { type Messaging, startMessaging } from './messaging.ts';
 import { googleRoutes } from './google-routes.ts';
 import { NoticeBoard } from './notice-board.ts';
+import type { RunningRedis } from './redis-server.ts';
+import { openSessions } from './session-keeper.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { makeKeys, type SandboxKeys } from './sandbox-keys.ts';
 
@@ -93,6 +95,8 @@ export interface Sandbox {
   /** The first region's copies. */
   readonly functions: ReadonlyMap<FunctionName, FunctionProcess>;
   readonly copies: FunctionCopies;
+  /** The Redis that holds the sessions, where one is installed. */
+  readonly redis: RunningRedis | undefined;
   /** Called when somebody asks the control door to end the sandbox; whoever started it does so. */
   onShutDown(listener: () => void): void;
   stop(): Promise<void>;
@@ -165,11 +169,13 @@ async function start(
   const engines =
     options.engines === 'google' ? await startGoogleEngines(REFERENCE.project.id) : embeddedEngines(directory);
   stops.push(() => engines.stop());
+  const redis = await openSessions(stops);
   const copies = new FunctionCopies();
   const world = createWorld({
     clock,
     seed: options.seed,
     controlRegions: copies,
+    ...(redis === undefined ? {} : { redis }),
     publish: (topic, message) => announce(topic, JSON.stringify(message)),
     cluster: {
       endpoint: `127.0.0.1:${kubernetes.port}`,
@@ -332,7 +338,7 @@ async function start(
   const onShutDown = (listener: () => void): void => {
     shutDown = listener;
   };
-  return { facts, world, clock, load, databases, messaging, board, functions, copies, onShutDown, stop };
+  return { facts, world, clock, load, databases, messaging, board, functions, copies, redis, onShutDown, stop };
 }
 
 /** Which keys a function may have: only `notify` can sign, only `approve` makes forms. */

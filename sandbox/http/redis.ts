@@ -27,6 +27,15 @@ export function redisRoutes({ project, api }: { project: Project; api: RedisApi 
     },
     {
       method: 'GET',
+      pattern: new RegExp(String.raw`${INSTANCES}/(?<instance>[^/:]+)/authString`),
+      handle(request, { project: named, location = '', instance = '' }) {
+        checkProject(project, named);
+        queryOf(request, []);
+        return answer(api.authString(callerOf(request), location, instance), (authString) => ({ authString }));
+      },
+    },
+    {
+      method: 'GET',
       pattern: new RegExp(String.raw`${INSTANCES}/(?<instance>[^/:]+)`),
       handle(request, { project: named, location = '', instance = '' }) {
         checkProject(project, named);
@@ -38,7 +47,7 @@ export function redisRoutes({ project, api }: { project: Project; api: RedisApi 
 }
 
 function instanceJson(project: Project, instance: RedisInstance): unknown {
-  const { name, location, zone, tier, memorySizeGb, host, port, authEnabled, state } = instance;
+  const { name, location, zone, tier, memorySizeGb, host, port, authEnabled, caCertificate, state } = instance;
   return {
     name: `projects/${project.id}/locations/${location}/instances/${name}`,
     locationId: zone,
@@ -49,7 +58,8 @@ function instanceJson(project: Project, instance: RedisInstance): unknown {
     host,
     port,
     authEnabled,
-    transitEncryptionMode: 'DISABLED',
+    transitEncryptionMode: caCertificate === undefined ? 'DISABLED' : 'SERVER_AUTHENTICATION',
+    ...(caCertificate === undefined ? {} : { serverCaCerts: [{ cert: caCertificate }] }),
     connectMode: 'DIRECT_PEERING',
     authorizedNetwork: `projects/${project.id}/global/networks/default`,
     state,

@@ -13,6 +13,7 @@ import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
 import { inProcessRollouts } from './rollouts.ts';
+import { inProcessSessions } from './sessions.ts';
 import { inProcessTraffic } from './traffic.ts';
 import { inProcessWorkloads } from './workloads.ts';
 
@@ -99,6 +100,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
       },
     },
     traffic: inProcessTraffic(world, crossing),
+    sessions: inProcessSessions(world, crossing),
     secrets: {
       latest: async (secret) => {
         const version = await cross(crossing, `reading the newest version of ${secret}`, 'reads', () =>

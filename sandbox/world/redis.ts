@@ -18,6 +18,10 @@ export interface RedisInstance {
   readonly host: string;
   readonly port: number;
   readonly authEnabled: boolean;
+  /** What `getAuthString` answers; only with `authEnabled`. */
+  readonly authString: string;
+  /** PEM of the authority that signs its certificate; without one it speaks no TLS. */
+  readonly caCertificate: string | undefined;
   readonly state: RedisState;
   readonly createdAt: Instant;
 }
@@ -25,6 +29,8 @@ export interface RedisInstance {
 /** The instances of a project, and their API. */
 export interface Redis {
   setState(name: string, state: RedisState): void;
+  /** Keys of the sessions' database, in a world whose Redis is only modelled. */
+  readonly keys: Set<string>;
   readonly api: RedisApi;
 }
 
@@ -32,6 +38,7 @@ export interface Redis {
 export interface RedisApi {
   list(caller: Caller, location: string): ApiOutcome<readonly RedisInstance[]>;
   get(caller: Caller, location: string, name: string): ApiOutcome<RedisInstance>;
+  authString(caller: Caller, location: string, name: string): ApiOutcome<string>;
 }
 
 /** Instances that are ready. */
@@ -39,13 +46,22 @@ export function createRedis(options: {
   readonly clock: WorldClock;
   readonly door: ApiDoor;
   readonly instances: readonly Omit<RedisInstance, 'state' | 'createdAt'>[];
+  /** What lies in the sessions' database at first. */
+  readonly keys?: readonly string[];
 }): Redis {
   const { clock, door } = options;
   const all = options.instances.map((seed): RedisInstance => ({ ...seed, state: 'READY', createdAt: clock.now() }));
   const call = (caller: Caller, verb: string, resource: string) =>
     ({ api: 'redis', permission: `redis.instances.${verb}`, resource, writes: false, ...caller }) as const;
 
+  const find = (location: string, name: string): RedisInstance => {
+    const found = all.find((instance) => instance.location === location && instance.name === name);
+    if (found) return found;
+    throw new ApiError(404, 'notFound', `Resource 'locations/${location}/instances/${name}' was not found`);
+  };
+
   return {
+    keys: new Set(options.keys),
     setState(name, state) {
       const index = all.findIndex((instance) => instance.name === name);
       const found = all[index];
@@ -56,11 +72,12 @@ export function createRedis(options: {
         door.call(call(caller, 'list', 'instances'), () =>
           all.filter((instance) => location === '-' || instance.location === location),
         ),
-      get: (caller, location, name) =>
-        door.call(call(caller, 'get', `instances/${name}`), () => {
-          const found = all.find((instance) => instance.location === location && instance.name === name);
-          if (found) return found;
-          throw new ApiError(404, 'notFound', `Resource 'locations/${location}/instances/${name}' was not found`);
+      get: (caller, location, name) => door.call(call(caller, 'get', `instances/${name}`), () => find(location, name)),
+      authString: (caller, location, name) =>
+        door.call(call(caller, 'getAuthString', `instances/${name}/authString`), () => {
+          const { authEnabled, authString } = find(location, name);
+          if (authEnabled) return authString;
+          throw new ApiError(400, 'failedPrecondition', `AUTH is not enabled on instance '${name}'`);
         }),
     },
   };

@@ -153,6 +153,7 @@ const RECOVER = [
   'secretmanager.versions.add',
   'secretmanager.versions.access',
   'secretmanager.versions.disable',
+  'redis.instances.getAuthString',
   'run.services.update',
   'k8s.pods/eviction.create',
   // A pod that is ending and does not go.

@@ -68,6 +68,13 @@ export const REFERENCE_BACKENDS = [
   { name: 'coditect-dms-run', leadsTo: SERVICES.apiRun },
 ] as const;
 
+/** What lies in the database of the sessions: people who are signed in, and what else the application keeps there. */
+export const REFERENCE_KEYS: readonly string[] = [
+  ...Array.from({ length: 40 }, (_, index) => `session:${index}`),
+  'queue:thumbnails',
+  'lock:billing-run',
+];
+
 /** Sessions. */
 export const REFERENCE_REDIS = [
   {
@@ -80,5 +87,7 @@ export const REFERENCE_REDIS = [
     host: '10.30.0.3',
     port: 6378,
     authEnabled: true,
+    authString: '8b7f6c7e-1f0e-4f0c-9d8e-5a4b3c2d1e0f',
+    caCertificate: undefined,
   },
 ] as const;

@@ -28,7 +28,7 @@ import {
   uptimeSource,
 } from './monitoring-sources.ts';
 import type { Project } from './project.ts';
-import { createRedis, type Redis } from './redis.ts';
+import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
 import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
@@ -36,6 +36,7 @@ import {
   REFERENCE_BACKENDS,
   REFERENCE_BALANCERS,
   REFERENCE_BUCKET,
+  REFERENCE_KEYS,
   REFERENCE_REDIS,
   REFERENCE_RUN_SERVICES,
   REFERENCE_ZONES,
@@ -66,6 +67,8 @@ export interface WorldOptions {
   readonly disorder?: NotificationDisorder;
   /** Address and certificate of the cluster's API server, as the Container API tells them. */
   readonly cluster?: Pick<ClusterSeed, 'endpoint' | 'caCertificate'>;
+  /** Where a real Redis serves the sessions; without one the instance is only modelled, and nobody reaches its data. */
+  readonly redis?: Pick<RedisInstance, 'host' | 'port' | 'authString' | 'caCertificate'>;
   /** Where the functions run, so that such a region can be lost. */
   readonly controlRegions?: ControlRegions;
 }
@@ -199,7 +202,11 @@ export function createWorld(options: WorldOptions): World {
     dnsApi: createDnsApi({ ...kernel, dns }),
     balancers,
     clusters: createClusters({ ...kernel, clusters }),
-    redis: createRedis({ ...kernel, instances: REFERENCE_REDIS }),
+    redis: createRedis({
+      ...kernel,
+      keys: REFERENCE_KEYS,
+      instances: REFERENCE_REDIS.map((instance) => ({ ...instance, ...options.redis })),
+    }),
     logs,
     disasters,
     intruder,

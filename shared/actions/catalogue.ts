@@ -15,6 +15,7 @@ import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
 import { restartApplication } from './restart-application.ts';
+import { endSessions } from './end-sessions.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { awaitIssuedSecret, disableSecretVersion, passGrace, rotateSecret } from './rotate-secret.ts';
 import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
@@ -97,4 +98,5 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   awaitIssuedSecret,
   passGrace,
   disableSecretVersion,
+  endSessions,
 ]);

@@ -10,6 +10,7 @@ import type { Rollouts } from './rollouts.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServiceRestarts } from './service-restarts.ts';
 import type { Services } from './services.ts';
+import type { Sessions } from './sessions.ts';
 import type { Store } from './store.ts';
 import type { Traffic } from './traffic.ts';
 import type { Workloads } from './workloads.ts';
@@ -33,6 +34,7 @@ export interface World {
   readonly traffic: Traffic;
   readonly serviceRestarts: ServiceRestarts;
   readonly secrets: Secrets;
+  readonly sessions: Sessions;
   readonly metrics: Metrics;
 }
 

@@ -10,11 +10,13 @@
 //       a newer one is enabled.
 //   B4. An issuer that takes days holds up nothing else: what can be rotated here is rotated and disabled without it.
 //   B5. A secret whose versions can't be read is in no plan, and is named; it joins a new one when it can.
+//   B6. Sessions end once, after the restarts, by their prefix alone: queues and locks beside them stay. A store that can't be reached
+//       is named as left to do by hand, and keeps no stolen key alive.
 //
 // Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
 // `--data-file=/dev/urandom` never ends; a payment provider's key can't be invented; adding a version reaches no running pod and takes
 // the old one from nobody; the log level is left alone, since DEBUG writes secrets into logs that may be read by who broke in.
-// Not yet: isolation, ending sessions, the database's password, a forensic clone, evidence under a locked retention.
+// Not yet: isolation, the database's password, Redis' AUTH string, a forensic clone, evidence under a locked retention.
 // Data loss: none. Source: runbook 7.1, facts.md 7 and 10.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
@@ -64,6 +66,7 @@ export function drawBreachResponse(
   const drafts = [
     ...evidence(readers),
     ...generated(replaced, readers, target, incident),
+    ...sessions(system, replaced, readers, target),
     ...issued(replaced, readers, target, incident),
   ];
   return {
@@ -80,7 +83,7 @@ export function drawBreachResponse(
     bounds: { observedAtMs: facts.at, topology: [] },
     failback: [
       'Old versions are disabled and not destroyed: an enabled one can be had back by hand.',
-      'Not done by this plan: isolating anything, ending sessions in Redis, the database’s password, a forensic copy.',
+      'Not done by this plan: isolating anything, the database’s password, Redis’ AUTH string, a forensic copy.',
       ...(unread.length === 0 ? [] : [`Not in this plan, since it could not be read: ${unread.join(', ')}.`]),
     ].join(' '),
   };
@@ -146,6 +149,30 @@ function generated(
     ...restarts,
     ...own.flatMap((secret) => endOf(secret, target, incident, (id) => `restart-${id}`)),
   ];
+}
+
+/** Sessions that a store holds end when their readers have the new keys: whoever signs in then does so by those (B6). */
+function sessions(
+  system: System,
+  all: readonly Replaced[],
+  readers: readonly Application[],
+  target: TargetId,
+): readonly StepDraft[] {
+  const restarted = readers
+    .filter(({ id }) => all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(id)))
+    .map(({ id }) => `restart-${id}`);
+  return system.sessions.map(({ id, instance, prefix }) => ({
+    id: `end-${id}`,
+    action: 'end-sessions',
+    input: { store: id },
+    title: `End every session in ${instance} (keys that begin with ${prefix}); everybody signs in again`,
+    target,
+    needs: restarted,
+    stage: 'execute',
+    optional: true,
+    estimate: seconds(30),
+    limit: minutes(20),
+  }));
 }
 
 /** What only its issuer can make: each for itself, however long it takes. */

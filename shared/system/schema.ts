@@ -259,6 +259,18 @@ const secrets = z.discriminatedUnion(
   { error: 'a secret of kind generated or issued' },
 );
 
+const sessionStore = map({
+  id: id('an id').describe('How messages name this store.'),
+  instance: text('the name of a Memorystore for Redis instance', /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/).describe(
+    'The Memorystore for Redis instance.',
+  ),
+  region: region().describe('Its region.'),
+  database: count(0).prefault(0).describe("Redis's own number of the database."),
+  prefix: text('what the key of every session begins with', /^[\x21-\x7e]{2,100}$/).describe(
+    'What the key of every session begins with, and no other key: such as session:.',
+  ),
+});
+
 const alert = map({
   policy: line("a policy's display name").describe('Display name of the alert policy in Cloud Monitoring.'),
   runbook: oneOf(RUNBOOKS).describe('The runbook that it may lead to. A hint: a diagnosis is never taken from it.'),
@@ -331,6 +343,7 @@ export const wire = map({
   applications: list(applications, 'applications').describe('Every consumer of a database, and what else is healed.'),
   entrances: list(entrances, 'entrances').prefault([]).describe('How users reach applications, and where else.'),
   rotation: list(secrets, 'secrets').prefault([]).describe('Secrets that a breach makes worthless, by name.'),
+  sessions: list(sessionStore, 'session stores').prefault([]).describe('Where sessions are kept that a breach ends.'),
   alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
   guards: guards.prefault({}).describe('Numbers of the guards.'),
   notifications: list(destination, 'destinations').describe('Where notices go.'),

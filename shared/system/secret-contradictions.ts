@@ -11,6 +11,11 @@ export function secretContradictions(system: System): readonly Contradiction[] {
       problem: `is rotation[${first}] too`,
       wanted: 'each secret once',
     })),
+    ...repeated(system.sessions, ({ id }) => id).map(({ index, first }) => ({
+      path: ['sessions', index, 'id'],
+      problem: `is the id of sessions[${first}] too`,
+      wanted: 'an id of its own for each store',
+    })),
     ...databaseUrls(system),
     ...unknownReaders(system),
     ...unknownPeople(system),

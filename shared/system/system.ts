@@ -19,6 +19,8 @@ export interface System {
   readonly entrances: readonly Entrance[];
   /** Secrets that a breach makes worthless. */
   readonly rotation: readonly Secret[];
+  /** Where sessions are kept that a breach ends. */
+  readonly sessions: readonly SessionStore[];
   readonly alerts: readonly AlertPolicy[];
   readonly guards: Guards;
   readonly notifications: readonly Destination[];
@@ -200,6 +202,17 @@ export interface IssuedSecret extends SecretBase {
   readonly person: PersonId;
   /** What the person has to do, in words for people. */
   readonly instructions: string;
+}
+
+/** A Memorystore for Redis instance that holds sessions. */
+export interface SessionStore {
+  readonly id: string;
+  readonly instance: string;
+  readonly region: string;
+  /** Redis's own number of the database, mostly 0. */
+  readonly database: number;
+  /** What the key of every session begins with, and no other key. */
+  readonly prefix: string;
 }
 
 /** Where to ask an application how it is (the contract is in docs/configuration.md). */

@@ -33,6 +33,7 @@ import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
 import { createIapIdentity, createOidcIdentity } from '../providers/oidc-identity.ts';
 import { createPubSubMessages, type PubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
+import { createRedisSessions } from '../providers/redis-sessions.ts';
 import { createSystemChance } from '../providers/system-chance.ts';
 import { createSystemClock } from '../providers/system-clock.ts';
 import type { FunctionName } from '../system/names.ts';
@@ -130,6 +131,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
       applications.filter((application) => application.kind === 'cloudRun'),
     ),
     secrets: createSecretManagerSecrets(access),
+    sessions: createRedisSessions(access, system.sessions),
     metrics: createMonitoringMetrics(access),
   };
 }

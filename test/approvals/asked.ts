@@ -189,6 +189,7 @@ function deadPrimary(now: () => number): World {
       move: unused,
       operation: unused,
     },
+    sessions: { count: unused, end: unused },
     serviceRestarts: { inspect: unused, restart: unused },
     secrets: { latest: unused, versions: unused, read: unused, add: unused, disable: unused },
     metrics: { series: async () => [{ resource: {}, metric: {}, points: [{ at: instant(now() - 1_000), value: 0 }] }] },

@@ -11,7 +11,7 @@ const SHARED = join(import.meta.dirname, '../../shared');
 const FOLDERS = ['providers', 'store'].map((room) => join(SHARED, room));
 
 /** Each costs a function 70 to 700 ms and up to 60 MiB when it starts. */
-const CLIENTS = ['@google-cloud/', '@kubernetes/', 'google-auth-library', 'google-gax', 'jose'];
+const CLIENTS = ['@google-cloud/', '@kubernetes/', '@redis/', 'google-auth-library', 'google-gax', 'jose'];
 
 it('loads no client library before an adapter is used', async () => {
   const files = FOLDERS.flatMap((room) => readdirSync(room).map((file) => pathToFileURL(join(room, file)).href));

@@ -26,7 +26,7 @@ import { PubsubApi } from '../../sandbox/world/broker-api.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { functionPrincipal, OPERATOR, REFERENCE, REFERENCE_FLEET } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
-import { createWorld } from '../../sandbox/world/world.ts';
+import { createWorld, type WorldOptions } from '../../sandbox/world/world.ts';
 import { after, instant, millis, minutes } from '../../shared/core/time.ts';
 import { createGoogleIdentity } from '../../shared/providers/google-auth.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
@@ -36,7 +36,7 @@ const KEY = 'a key of this test';
 const START = instant(1_767_607_200_000);
 
 /** The sandbox's faces over the whole reference system, on loopback, on a clock that the test moves. */
-export async function startSandbox() {
+export async function startSandbox(more: Pick<WorldOptions, 'redis'> = {}) {
   const clock = createVirtualClock(START);
   const servers: { close(): Promise<void> }[] = [];
   const serve = async (routes: readonly Route[], more: Partial<ServerOptions> = {}): Promise<RunningServer> => {
@@ -52,7 +52,13 @@ export async function startSandbox() {
   const cluster = await serve(clusterRoutes, { tls: certificate, refuse: kubernetesRefusal });
   const caCertificate = Buffer.from(certificate.cert).toString('base64');
   const endpoint = `127.0.0.1:${cluster.port}`;
-  const world = createWorld({ clock, seed: 7, publish: () => undefined, cluster: { endpoint, caCertificate } });
+  const world = createWorld({
+    clock,
+    seed: 7,
+    publish: () => undefined,
+    cluster: { endpoint, caCertificate },
+    ...more,
+  });
   clusterRoutes.push(...kubernetesRoutes({ cluster: world.kubernetes, clock }));
   clock.advanceBy(minutes(2));
 

@@ -64,6 +64,17 @@ describe('the plan for a breach', () => {
     ).toEqual(['3', '1']);
   });
 
+  it('ends sessions after the restarts, so that whoever signs in does so by the new key', () => {
+    const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
+    const end = steps.find(({ id }) => id === 'end-sessions');
+
+    expect(end).toMatchObject({ action: 'end-sessions', risk: 'destructive', optional: true });
+    expect(end === undefined ? [] : before(end, steps)).toEqual(
+      expect.arrayContaining(['restart-api-gke', 'restart-api-run']),
+    );
+    expect(end === undefined ? [] : before(end, steps)).not.toContain(`ask-${PAYMENT}`);
+  });
+
   it('leaves out a secret that can’t be read, and says so', () => {
     const plan = drawn({ [JWT]: enabled('1') });
 
@@ -78,7 +89,7 @@ describe('the plan for a breach', () => {
 
   it('says what it does not do', () => {
     expect(drawn({ [JWT]: enabled('1') })).toMatchObject({
-      failback: expect.stringMatching(/Not done by this plan: isolating anything, ending sessions/),
+      failback: expect.stringMatching(/Not done by this plan: isolating anything, the database’s password/),
     });
   });
 

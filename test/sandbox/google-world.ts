@@ -67,6 +67,8 @@ export async function startGoogleWorld(clock: WorldClock) {
     host: '10.30.0.3',
     port: 6379,
     authEnabled: true,
+    authString: 'an-auth-string',
+    caCertificate: undefined,
   };
   const redis = createRedis({ clock, door, instances: [session] });
 

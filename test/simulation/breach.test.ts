@@ -65,6 +65,16 @@ describe('A stolen key', () => {
     }
   });
 
+  it('ends every session, and leaves the queues and locks beside them', async () => {
+    const run = await everything();
+
+    expect([...run.stage.world.redis.keys]).toEqual(['queue:thumbnails', 'lock:billing-run']);
+    const ends = run.incidents[0]?.events.flatMap((event) =>
+      event.kind === 'stepDone' && event.data.step === 'end-sessions' ? [event.data.detail] : [],
+    );
+    expect(ends).toEqual(['sessions: every session of before (40) is ended; it holds 0 new ones and 2 other keys']);
+  });
+
   it('is paged before anything is planned, to the security lead too', async () => {
     const { witness, incidents } = await everything();
 
@@ -98,7 +108,7 @@ describe('A stolen key', () => {
     expect(run.incidents[0]?.state.phase.kind).toBe('needsPerson');
   });
 
-  it.each(['rotate-secret', 'restart-application', 'disable-secret-version'])(
+  it.each(['rotate-secret', 'restart-application', 'end-sessions', 'disable-secret-version'])(
     'is replaced once and disabled once when the worker of %s dies, or replies are lost',
     async (action) => {
       for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
@@ -106,6 +116,7 @@ describe('A stolen key', () => {
 
         expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
         expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+        expect(run.stage.world.redis.keys.size).toBe(2);
       }
     },
   );

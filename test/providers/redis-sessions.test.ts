@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectTo, hasRedis, type RunningRedis, startRedis } from '../../sandbox/host/redis-server.ts';
+import type { GoogleAccess } from '../../shared/providers/google-call.ts';
+import { createRedisSessions } from '../../shared/providers/redis-sessions.ts';
+import { startSandbox } from './sandbox-world.ts';
+
+// The adapter against a real Redis with TLS and AUTH, whose address, authority and AUTH string only the Admin API tells.
+
+const STORE = {
+  id: 'sessions',
+  instance: 'coditect-dms-redis',
+  region: 'us-central1',
+  database: 0,
+  prefix: 'session:',
+};
+const MANY = 5_000;
+
+let redis: RunningRedis;
+let sandbox: Awaited<ReturnType<typeof startSandbox>>;
+let recover: GoogleAccess;
+let client: Awaited<ReturnType<typeof connectTo>>;
+
+// Where no redis-server is installed nothing of this can be seen; CI has one.
+(hasRedis() ? describe : describe.skip)('sessions in Redis', () => {
+  beforeAll(async () => {
+    redis = await startRedis();
+    const { host, port, authString, caCertificate } = redis;
+    sandbox = await startSandbox({ redis: { host, port, authString, caCertificate } });
+    recover = await sandbox.as('recover');
+    client = await connectTo(redis);
+  });
+  afterAll(async () => {
+    client.destroy();
+    await sandbox.close();
+    await redis.stop();
+  });
+  beforeEach(async () => {
+    await client.flushDb();
+    await Promise.all(Array.from({ length: MANY }, (_, index) => client.set(`session:${index}`, 'user')));
+    for (const key of ['queue:jobs', 'lock:billing', 'sessionless']) await client.set(key, 'stays');
+  });
+
+  /** Goes round once. */
+  async function endAll(sessions: ReturnType<typeof createRedisSessions>): Promise<number> {
+    let [cursor, removed] = ['0', 0];
+    do {
+      const some = await sessions.end('sessions', cursor);
+      cursor = some.cursor;
+      removed += some.removed;
+    } while (cursor !== '0');
+    return removed;
+  }
+
+  it('are counted beside what else is there', async () => {
+    expect(await createRedisSessions(recover, [STORE]).count('sessions')).toEqual({ sessions: MANY, others: 3 });
+  });
+
+  it('end all, and nothing else does', async () => {
+    const sessions = createRedisSessions(recover, [STORE]);
+
+    expect(await endAll(sessions)).toBe(MANY);
+    expect(await sessions.count('sessions')).toEqual({ sessions: 0, others: 3 });
+    expect((await client.keys('*')).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      'lock:billing',
+      'queue:jobs',
+      'sessionless',
+    ]);
+  });
+
+  it('are told from others by their prefix as it is written, whatever it means in a pattern', async () => {
+    await client.set('s[e]*1', 'a session');
+    await client.set('se1', 'none');
+
+    expect(await endAll(createRedisSessions(recover, [{ ...STORE, prefix: 's[e]*' }]))).toBe(1);
+    expect(await client.exists('se1')).toBe(1);
+  });
+
+  it('are out of reach for who may not have the AUTH string', async () => {
+    const sessions = createRedisSessions(await sandbox.as('heal'), [STORE]);
+
+    await expect(sessions.end('sessions', '0')).rejects.toMatchObject({ kind: 'permanent', code: 'forbidden' });
+    expect(await client.dbSize()).toBe(MANY + 3);
+  });
+
+  it('are not asked of a server whose certificate another authority signed', async () => {
+    const other = await startRedis();
+    const { host, port, authString } = redis;
+    const { caCertificate } = other;
+    const misled = await startSandbox({ redis: { host, port, authString, caCertificate } });
+    const sessions = createRedisSessions(await misled.as('recover'), [STORE]);
+
+    await expect(sessions.count('sessions')).rejects.toMatchObject({ code: 'untrustedCertificate' });
+    await misled.close();
+    await other.stop();
+  });
+
+  it('can be asked for again when the server is not there', async () => {
+    const gone = await startRedis();
+    const { host, port, authString, caCertificate } = gone;
+    await gone.stop();
+    const alone = await startSandbox({ redis: { host, port, authString, caCertificate } });
+    const sessions = createRedisSessions(await alone.as('recover'), [STORE]);
+
+    await expect(sessions.end('sessions', '0')).rejects.toMatchObject({
+      kind: 'retryable',
+      code: 'connectionRefused',
+    });
+    await alone.close();
+  });
+});

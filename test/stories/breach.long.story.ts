@@ -1,0 +1,120 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { operateCommand, publishCommand } from '../../cli/commands.ts';
+import { connectTo } from '../../sandbox/host/redis-server.ts';
+import { OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { minutes, seconds } from '../../shared/core/time.ts';
+import { changes, unbalanced } from './judge.ts';
+import { onStage, type Stage } from './story.ts';
+
+const { signingSecret: JWT, paymentSecret: PAYMENT } = REFERENCE;
+
+const states = (stage: Stage, secret: string): readonly string[] =>
+  stage.sandbox.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
+
+/** A person reports it from a shell. */
+const report = (stage: Stage) =>
+  publishCommand(
+    stage.sandbox.facts,
+    { command: 'start', runbook: 'breach-response', target: undefined, reason: 'sessions that nobody signed in to' },
+    { json: true },
+  );
+
+/** When the thief was last let in anywhere. */
+const lastAdmitted = (stage: Stage): number =>
+  Math.max(...stage.sandbox.world.intruder.report().map(({ lastAdmittedAt }) => lastAdmittedAt ?? 0));
+
+/** Files of the sandbox that hold a text: its state, keys and settings. */
+const holding = (stage: Stage, text: string): readonly string[] =>
+  readdirSync(stage.folder).filter((name) => readFileSync(join(stage.folder, name)).includes(text));
+
+/** Keys of the real Redis; `undefined` where none is installed, and then nothing is said of sessions. */
+async function keysOf(stage: Stage): Promise<readonly string[] | undefined> {
+  if (stage.sandbox.redis === undefined) return undefined;
+  const client = await connectTo(stage.sandbox.redis);
+  try {
+    return await client.keys('*');
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Of the sessions of before none is left; what else was there is. */
+async function sessionsEnded(stage: Stage, before: readonly string[] | undefined): Promise<void> {
+  const now = await keysOf(stage);
+  if (before === undefined || now === undefined) return;
+  const [sessions, others] = [true, false].map((wanted) =>
+    before.filter((key) => key.startsWith('session:') === wanted),
+  );
+  expect(sessions?.length).toBeGreaterThanOrEqual(500);
+  expect(sessions?.filter((key) => now.includes(key))).toEqual([]);
+  expect(others?.filter((key) => !now.includes(key))).toEqual([]);
+}
+
+describe('somebody has the key of the sessions', () => {
+  it('is let in nowhere any more once people have approved, and the payment provider’s key follows when its person has it', () =>
+    onStage({ name: 'breach' }, async (stage) => {
+      const { world } = stage.sandbox;
+      const before = await keysOf(stage);
+      const stolen = world.secrets.readSecret(JWT) ?? '';
+      stage.break('leaked-secret');
+      await stage.pass(seconds(30));
+      expect(world.intruder.report().every(({ admitted }) => admitted > 0)).toBe(true);
+
+      await report(stage);
+      const page = await stage.until('the security lead is paged', () =>
+        stage.paged.find(({ person }) => person === 'security'),
+      );
+      expect(page).toMatchObject({ subject: 'SECURITY BREACH reported', link: undefined });
+      const asked = await stage.asked('security');
+      expect(changes(stage)).toEqual([]);
+      await stage.decide(asked.links, 'approve');
+      await stage.until('the stolen key is disabled', () =>
+        states(stage, JWT)[1] === '1 DISABLED' ? true : undefined,
+      );
+      await stage.pass(seconds(10));
+      const since = lastAdmitted(stage);
+
+      const question = await stage.until('a person is asked for what only the provider has', () =>
+        stage.paged.find(({ person, subject }) => person === 'oncall' && subject.includes(`a new ${PAYMENT}`)),
+      );
+      const step = /\.\/dr acknowledge (\S+) (\S+)/.exec(question.text);
+      await stage.pass(minutes(3));
+      expect(states(stage, PAYMENT)).toEqual(['1 ENABLED']);
+      world.secretsApi.addVersion({ principal: OPERATOR, from: 'internet' }, PAYMENT, Buffer.from('sk_live_brandnew'));
+      await operateCommand(
+        stage.sandbox.facts,
+        { verb: 'acknowledge', incident: step?.[1] ?? '', step: step?.[2] ?? '', reason: 'rolled in the dashboard' },
+        { json: true },
+      );
+      const { state } = await stage.settled();
+
+      expect(state.phase.kind).toBe('resolved');
+      expect(states(stage, PAYMENT)).toEqual(['2 ENABLED', '1 DISABLED']);
+      expect(states(stage, JWT)).toEqual(['2 ENABLED', '1 DISABLED']);
+      expect(lastAdmitted(stage)).toBe(since);
+      await sessionsEnded(stage, before);
+      expect(stage.sandbox.load.report().flatMap(({ outages }) => outages)).toEqual([]);
+      expect(changes(stage).filter((change) => change.startsWith('secretmanager'))).toHaveLength(3);
+      for (const value of [stolen, world.secrets.readSecret(JWT) ?? '', 'sk_live_brandnew']) {
+        expect(holding(stage, value)).toEqual([]);
+        expect(stage.output.filter((line) => line.includes(value))).toEqual([]);
+      }
+      expect(unbalanced(stage)).toEqual([]);
+    }));
+
+  it('keeps it when the approvers say no', () =>
+    onStage({ name: 'breach-denied' }, async (stage) => {
+      stage.break('leaked-secret');
+      await report(stage);
+      const asked = await stage.asked('security');
+      await stage.decide(asked.links, 'deny');
+      const { state } = await stage.settled();
+
+      expect(state.phase.kind).toBe('needsPerson');
+      await stage.pass(minutes(2));
+      expect(changes(stage)).toEqual([]);
+      expect(states(stage, JWT)).toEqual(['1 ENABLED']);
+    }));
+});
