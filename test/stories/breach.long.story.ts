@@ -27,7 +27,9 @@ const lastAdmitted = (stage: Stage): number =>
 
 /** Files of the sandbox that hold a text: its state, keys and settings. */
 const holding = (stage: Stage, text: string): readonly string[] =>
-  readdirSync(stage.folder).filter((name) => readFileSync(join(stage.folder, name)).includes(text));
+  readdirSync(stage.folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && readFileSync(join(stage.folder, entry.name)).includes(text))
+    .map(({ name }) => name);
 
 /** Keys of the real Redis; `undefined` where none is installed, and then nothing is said of sessions. */
 async function keysOf(stage: Stage): Promise<readonly string[] | undefined> {
