@@ -35,7 +35,9 @@ describe('a person asks for what was there before', () => {
       const history = stage.sandbox.world.sql.fleet.server(COPY).history;
       expect(history.applicationRows()).toContain('before-100');
       expect(withoutService(stage)).toEqual([]);
-      expect(stage.paged.some(({ text }) => text.includes('hand-over-restore'))).toBe(true);
+      await stage.until('a person is told how to hand it over', () =>
+        Promise.resolve(stage.paged.find(({ text }) => text.includes('hand-over-restore'))),
+      );
       expect(unbalanced(stage)).toEqual([]);
       expect(leaks(stage)).toEqual([]);
     }));
