@@ -62,6 +62,12 @@ describe('A restore that a person asks for', () => {
         data: expect.objectContaining({ because: expect.stringMatching(/documents: \d+ rows newer in production/) }),
       }),
     );
+    expect(about(run)?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'noticeDue',
+        data: { notice: expect.objectContaining({ text: expect.stringContaining('hand-over-restore') }) },
+      }),
+    );
   });
 
   it.each(['create-copy', 'restore-copy', 'validate-copy'])(
