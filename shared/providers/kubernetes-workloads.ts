@@ -30,7 +30,7 @@ import type { Effect } from './normalize-error.ts';
 //     (facts.md 6.3).
 // K3. A pod is evicted under its PodDisruptionBudget; deleted is only one that is ending already, by its uid.
 // K4. A floor that is raised carries what it was, in an annotation: to that, and no lower, an admission policy lets it be given back
-//     (docs/deployment.md).
+//     (docs/security.md).
 
 /** Named in the API server's audit and in `managedFields`. */
 const FIELD_MANAGER = 'dr-autopilot';
