@@ -20,8 +20,10 @@ let sandbox: Awaited<ReturnType<typeof startSandbox>>;
 let recover: GoogleAccess;
 let client: Awaited<ReturnType<typeof connectTo>>;
 
-// Where no redis-server is installed nothing of this can be seen; CI has one.
-(hasRedis() ? describe : describe.skip)('sessions in Redis', () => {
+const installed = hasRedis();
+if (!installed)
+  process.stderr.write('\nSKIPPED: redis-server is not installed, so nothing is known of how sessions are ended.\n\n');
+(installed ? describe : describe.skip)('sessions in Redis', () => {
   beforeAll(async () => {
     redis = await startRedis();
     const { host, port, authString, caCertificate } = redis;
