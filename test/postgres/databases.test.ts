@@ -9,6 +9,9 @@ import { hasPsql, kinds, psql, realFleet } from './fleet.ts';
 /** Bounds an engine that hangs; starting one takes seconds on a busy machine. */
 const ENGINE_MS_MAX = 120_000;
 
+/** Between two writes of a busy application: more than an engine takes for one, or it would never have them all. */
+const BUSY_EVERY_MS = 25;
+
 const PSQL = hasPsql();
 
 const COUNT = 'select count(*)::int as count from documents';
@@ -254,7 +257,7 @@ describe.each(kinds())('the real databases on %s', (_name, kindOf) => {
       const busy = setInterval(() => {
         const id = world.write(PRIMARY);
         if (id !== undefined) accepted.push(id);
-      }, 1);
+      }, BUSY_EVERY_MS);
       await altering;
       clearInterval(busy);
       expect(world.write(PRIMARY)).toBeUndefined();
