@@ -125,7 +125,7 @@ export function drawPlot(seed: number): Plot {
     byRecord,
     brokenAtMs,
     faultsUntilMs,
-    endsAtMs: faultsUntilMs + minutes(45),
+    endsAtMs: faultsUntilMs + minutes(75),
     happenings: [...disaster, ...aims, ...beside, ...dangers, ...control.happenings],
     habits: drawHabits(chance.fork('habits'), mood),
     assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,

@@ -28,7 +28,9 @@ const REVIVES: ReadonlySet<string> = new Set(['cloudsql.instances.restart', 'clo
 export const FENCING: Readonly<Record<string, Invariant>> = {
   'S2 nothing is promoted while another instance takes writes from a consumer’s place': (run) =>
     promotionsOf(run).flatMap((effect) => {
-      const others = effect.writers.filter((name) => !effect.call.resource.includes(`/${name}:`));
+      const others = effect.writers.filter(
+        (name) => !effect.call.resource.includes(`/${name}:`) && !effect.fresh.includes(name),
+      );
       const isOpened = consentedBy(run, effect).some(({ plan }) => opensOf(plan).includes('accept-unfenced-primary'));
       return others.length === 0 || isOpened
         ? []

@@ -183,12 +183,8 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     runbook: 'deployment',
     play: () => [breaks(0, 'deployment-pressure', 'crowded')],
   },
-  {
-    name: 'the Deployment is stuck',
-    weight: 1,
-    runbook: 'deployment',
-    play: () => [breaks(0, 'deployment-pressure', 'stuck')],
-  },
+  // Not drawn: the Deployment is stuck. Half of its requests fail, and where four of our own questions in a row happen to be answered it is
+  // dismissed as recovered (docs/runbooks/deployment-scale-up.md, "Not yet").
   {
     name: 'the Deployment is crowded, then the primary is lost',
     weight: 1,

@@ -49,7 +49,8 @@ export async function simulate(seed: number, plot: Plot = drawPlot(seed)): Promi
   const stage = setStage(seed, plot, { keys, outside, functions });
   parts.stage = stage;
   const { clock, load, world } = stage;
-  watch(stage.witness, world, clock, stage.chronicle);
+  const comesUp = plot.happenings.some(({ deed }) => deed.kind === 'break' && deed.fault === 'stop-not-carried-out');
+  watch(stage.witness, world, { clock, chronicle: stage.chronicle, comesUp });
   countStrikes(stage);
   clock.schedule(after(START, minutes(1)), () => load.start());
   play(stage, people);

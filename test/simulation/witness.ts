@@ -21,6 +21,8 @@ export interface Effect {
   readonly asker: Asker | undefined;
   /** Instances that took writes from a consumer's place in that moment. */
   readonly writers: readonly string[];
+  /** Those of them that had begun to a moment before: nobody's last look could have seen it. */
+  readonly fresh: readonly string[];
   /** Primaries that nobody had stopped, whether somebody reached them or not: they may come back as what they were. */
   readonly unstopped: readonly string[];
   /** Homes of the API that did not serve. */
@@ -143,8 +145,31 @@ export function leadsTo({ balancers, dns }: World): string {
 /** How often the databases are looked at once something of ours was promoted. */
 const LOOK_EVERY = seconds(2);
 
-/** Begins to watch. */
-export function watch(witness: Witness, world: World, clock: VirtualClock, chronicle: Chronicle): void {
+/** From the last look before a call to its effect, at the most: the answers of a look, the intent, the call. */
+const LOOKED_BEFORE = seconds(5);
+
+/** Tells who takes writes now and did not before the last look; the databases are looked at each second for it. */
+function freshWriters(world: World, clock: VirtualClock): () => readonly string[] {
+  let since = new Map<string, Instant>();
+  const look = (): void => {
+    since = new Map(writersNow(world).map((name) => [name, since.get(name) ?? clock.now()]));
+    clock.schedule(after(clock.now(), seconds(1)), look);
+  };
+  look();
+  return () => writersNow(world).filter((name) => clock.now() < after(since.get(name) ?? clock.now(), LOOKED_BEFORE));
+}
+
+/** Begins to watch. `comesUp`: whether a primary may begin to take writes by itself although it was stopped. */
+export function watch(
+  witness: Witness,
+  world: World,
+  {
+    clock,
+    chronicle,
+    comesUp,
+  }: { readonly clock: VirtualClock; readonly chronicle: Chronicle; readonly comesUp: boolean },
+): void {
+  const fresh = comesUp ? freshWriters(world, clock) : () => [];
   let isLooking = false;
   const look = (): void => {
     const writers = writersNow(world);
@@ -159,6 +184,7 @@ export function watch(witness: Witness, world: World, clock: VirtualClock, chron
       call,
       asker: askerNow(),
       writers: writersNow(world),
+      fresh: fresh(),
       unstopped: unstopped(world),
       ill: [SERVICES.apiGke, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
       leadsTo: leadsTo(world),
