@@ -1,5 +1,5 @@
 import { between, type Instant, type Millis } from '../core/time.ts';
-import { isRefusing, requestVerdict } from '../ports/service-load.ts';
+import { isRefusing, LOAD_AGE_MAX, requestVerdict } from '../ports/service-load.ts';
 import { podsNow } from '../ports/workload-load.ts';
 import { type ApplicationFacts, isReadable } from './facts.ts';
 
@@ -49,14 +49,17 @@ interface ApplicationLook {
 
 /**
  * Whether the front end turned requests away in the newest minute that is visible, and we were not served ourselves within the window
- * before the newest of these looks: its figures alone are minutes late, and go on telling of a failure that is over.
+ * before the newest of these looks, or within the time by which its figures may be late: alone they go on telling of a failure that is
+ * over, and of one that only some requests meet our own few questions may see nothing for a while.
  */
 export function turnedAwayOf(looks: readonly ApplicationLook[], window: Millis): TurnedAway | undefined {
   const newest = looks.at(-1);
   const load = newest?.seen.workloadLoad;
   if (newest === undefined || load === undefined || !isReadable(load)) return undefined;
   const { says, text } = requestVerdict(load, newest.at);
-  const isFelt = looks.some(({ at, seen }) => between(at, newest.at) <= window && seen.health.kind !== 'serving');
+  const isFelt = looks.some(
+    ({ at, seen }) => between(at, newest.at) <= Math.max(window, LOAD_AGE_MAX) && seen.health.kind !== 'serving',
+  );
   if (says !== 'refusing' || !isFelt) return undefined;
   const minutes = load.minutes.slice(0, LASTING);
   return { isLasting: minutes.length === LASTING && minutes.every(isRefusing), text };
