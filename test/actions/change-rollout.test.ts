@@ -4,6 +4,7 @@ import type { ActionContext } from '../../shared/engine/action.ts';
 import type { Rollout } from '../../shared/ports/rollouts.ts';
 import { revision, rollout } from '../classify/looks.ts';
 import { JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const FROM = revision(2, { ready: 0 });
 const TO = revision(1);
@@ -16,7 +17,7 @@ class Rolling {
   readonly undone: string[] = [];
 
   context(): ActionContext {
-    return {
+    return contextOf({
       clock: new JumpingClock(),
       run: { plan: { incident: 'inc-a' } },
       world: {
@@ -27,7 +28,7 @@ class Rolling {
             void this.undone.push(`${incident} at ${version}`),
         },
       },
-    } as unknown as ActionContext; // these steps use nothing else
+    });
   }
 
   observed = () => undoRollout.observe(INPUT, this.context());

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { lossNow } from '../../shared/actions/check-loss-bound.ts';
 import { after, seconds } from '../../shared/core/time.ts';
 import type { World } from '../../shared/ports/ports.ts';
-import type { ActionContext } from '../../shared/engine/action.ts';
 import { PRIMARY, REPLICA, SYSTEM } from '../classify/looks.ts';
 import { JumpingClock, planOf, step } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 // The loss, computed again before a promotion: from the replica's newest heartbeat to the approved end of writes.
 
@@ -21,7 +21,7 @@ async function boundWith(heartbeatAfterEnd: number, takenAfterEnd = heartbeatAft
   const reading = { value: { lastWrittenAtMs: after(endedAt, takenAfterEnd * 1_000) }, version: 1 };
   const documents = { get: async (key: string) => (key === `watch/${PRIMARY}` ? reading : undefined) };
   const run = { plan: planOf([step('fence', { input: { instance: PRIMARY } })]) };
-  const context = { world, clock, system: SYSTEM, lossLimitMs: null, documents, run } as unknown as ActionContext;
+  const context = contextOf({ world, clock, system: SYSTEM, lossLimitMs: null, documents, run });
   const found = await lossNow({ replica: REPLICA, endedAtMs: endedAt, fenceStep: 'fence' }, context);
   if ('failure' in found) throw new Error(found.failure.detail);
   return found.output.boundMs;

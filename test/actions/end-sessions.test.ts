@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { endSessions } from '../../shared/actions/end-sessions.ts';
 import type { ActionContext } from '../../shared/engine/action.ts';
+import { contextOf } from './context.ts';
 
 const INPUT = { store: 'sessions' };
 
@@ -11,7 +12,7 @@ class Kept {
   isOurs = true;
 
   context(): ActionContext {
-    return {
+    return contextOf({
       stillOurs: async () => {
         if (!this.isOurs) throw new Error('the lease is lost');
       },
@@ -28,7 +29,7 @@ class Kept {
           },
         },
       },
-    } as unknown as ActionContext; // the action asks for nothing else
+    });
   }
 }
 

@@ -3,13 +3,14 @@ import type { ActionContext } from '../../shared/engine/action.ts';
 import { drainReplica } from '../../shared/actions/drain-replica.ts';
 import { proveFence } from '../../shared/actions/prove-fence.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 // Steps that only look: a recovery waits for them, so they ask when they begin, and wait only between two questions.
 
 /** What they meet: an old primary that is stopped and silent, and paths that work. */
 function stopped(): ActionContext {
   const contact = { vantage: 'here', at: 0, outcome: { kind: 'connectionRefused' }, control: 'ok' };
-  return {
+  return contextOf({
     clock: new JumpingClock(),
     chance: countingChance(),
     opens: [],
@@ -21,7 +22,7 @@ function stopped(): ActionContext {
       },
       applications: { contactFrom: async () => contact },
     },
-  } as unknown as ActionContext; // these steps use nothing else
+  });
 }
 
 describe('a step that only looks', () => {

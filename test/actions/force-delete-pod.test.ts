@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { forceDeletePod } from '../../shared/actions/force-delete-pod.ts';
 import { minutes } from '../../shared/core/time.ts';
-import type { ActionContext } from '../../shared/engine/action.ts';
 import type { PodStatus } from '../../shared/ports/workloads.ts';
 import { pod } from '../classify/looks.ts';
 import { JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const INPUT = { application: 'api-gke', pod: 'a', uid: 'uid-a' };
 const clock = new JumpingClock();
@@ -13,7 +13,7 @@ const STUCK = { terminating: true, endsBy: clock.now() };
 /** A step on pods, with what it deleted. */
 function among(pods: readonly PodStatus[]) {
   const deleted: string[] = [];
-  const context = {
+  const context = contextOf({
     clock,
     world: {
       workloads: {
@@ -24,7 +24,7 @@ function among(pods: readonly PodStatus[]) {
         },
       },
     },
-  } as unknown as ActionContext; // this step uses nothing else
+  });
   return { deleted, context };
 }
 

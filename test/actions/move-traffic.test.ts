@@ -5,6 +5,7 @@ import type { Action, ActionContext, Progress } from '../../shared/engine/action
 import type { EntranceAnswer } from '../../shared/ports/traffic.ts';
 import { SYSTEM } from '../classify/looks.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const MOVE = { entrance: 'dms-api', from: 'api-gke', to: 'api-run' };
 const SHIFT = { entrance: 'dms-api', application: 'api-run', ttlMs: 0 };
@@ -20,7 +21,7 @@ class Door {
   counted: readonly { readonly at: number; readonly value: number }[] = [];
 
   get context(): ActionContext {
-    return {
+    return contextOf({
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
@@ -40,7 +41,7 @@ class Door {
         },
         metrics: { series: async () => [{ resource: {}, metric: {}, points: this.counted }] },
       },
-    } as unknown as ActionContext; // these steps use nothing else
+    });
   }
 
   /** Polls for so long, or until it ends; `during` makes what happens meanwhile. */

@@ -12,6 +12,7 @@ import type { ActionContext } from '../../shared/engine/action.ts';
 import type { SecretVersionStatus } from '../../shared/ports/secrets.ts';
 import { SYSTEM } from '../classify/looks.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const SECRET = 'jwt-key';
 const ROTATION = { secret: SECRET, before: '1', bytes: 48 };
@@ -49,7 +50,7 @@ class Kept {
   }
 
   context(): ActionContext {
-    return {
+    return contextOf({
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
@@ -81,7 +82,7 @@ class Kept {
         },
         applications: { deepHealth: async () => ({ kind: 'serving', detail: 'http 200' }) },
       },
-    } as unknown as ActionContext; // the actions ask for nothing else
+    });
   }
 }
 

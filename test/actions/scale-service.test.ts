@@ -11,6 +11,7 @@ import type { ActionContext, Progress } from '../../shared/engine/action.ts';
 import type { ServiceScaling } from '../../shared/ports/services.ts';
 import { SYSTEM } from '../classify/looks.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const BEFORE = { min: 1, max: 4 };
 const WANTED = { min: 4, max: 8 };
@@ -33,7 +34,7 @@ class Pressed {
       this.databaseFails
         ? { kind: 'failing', detail: 'http 503', database: { writable: false } }
         : { kind: 'serving', detail: 'http 200' };
-    return {
+    return contextOf({
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
@@ -63,7 +64,7 @@ class Pressed {
         },
         applications: { deepHealth: async () => health() },
       },
-    } as unknown as ActionContext; // these steps use nothing else
+    });
   }
 
   /** Watches until it ends; `during` makes what happens meanwhile. */

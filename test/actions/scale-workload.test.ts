@@ -5,6 +5,7 @@ import { minutes } from '../../shared/core/time.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
 import { SYSTEM } from '../classify/looks.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const INPUT = { application: 'api-gke', before: 3, wanted: 6, autoscaled: true };
 const ALONE = { ...INPUT, autoscaled: false };
@@ -27,7 +28,7 @@ class Crowded {
         ? { kind: 'failing', detail: 'http 503', database: { writable: false } }
         : { kind: 'serving', detail: 'http 200' };
     const { floor } = this;
-    return {
+    return contextOf({
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
@@ -59,7 +60,7 @@ class Crowded {
         },
         applications: { deepHealth: async () => health() },
       },
-    } as unknown as ActionContext; // these steps use nothing else
+    });
   }
 
   /** Watches until it ends; `during` makes what happens meanwhile. */

@@ -6,6 +6,7 @@ import { standbyKey } from '../../shared/ports/standby-record.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
 import { incidentId } from '../../shared/system/names.ts';
 import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const RECORD = { home: 'api-gke', standby: 'api-run', before: { min: 1, max: 4 }, wanted: { min: 3, max: 4 } };
 const DOWN = { application: 'api-gke', standby: 'api-run', entrances: ['dms-api'] };
@@ -28,7 +29,7 @@ class Pair {
   leadsTo: string | undefined = 'api-gke';
 
   get context(): ActionContext {
-    return {
+    return contextOf({
       clock: this.clock,
       chance: countingChance(),
       documents: this.documents,
@@ -47,7 +48,7 @@ class Pair {
         },
         traffic: { inspect: async () => ({ leadsTo: this.leadsTo, detail: 'leads', version: 'v' }) },
       },
-    } as unknown as ActionContext; // these steps use nothing else
+    });
   }
 }
 

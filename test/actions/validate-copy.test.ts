@@ -6,6 +6,7 @@ import type { ActionContext, Progress } from '../../shared/engine/action.ts';
 import type { Inventory, QueryAnswer, TableContent } from '../../shared/ports/contents.ts';
 import { at, PRIMARY } from '../classify/looks.ts';
 import { JumpingClock } from '../engine/rehearsal.ts';
+import { contextOf } from './context.ts';
 
 const COPY = 'coditect-dms-db-restore';
 const TAKEN = at(0);
@@ -29,7 +30,7 @@ interface Said {
 function stage({ copy, production, answer = { kind: 'value', value: '100' } }: Said) {
   const clock = new JumpingClock();
   const kept: string[] = [];
-  const context = {
+  const context = contextOf({
     clock,
     world: {
       contents: {
@@ -38,7 +39,7 @@ function stage({ copy, production, answer = { kind: 'value', value: '100' } }: S
       },
     },
     keep: async (_what: string, text: string) => void kept.push(text),
-  } as unknown as ActionContext; // the two actions ask for nothing else
+  });
   return { clock, context, kept };
 }
 
