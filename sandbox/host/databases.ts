@@ -10,6 +10,7 @@ import { parseDatabaseUrl } from '../world/application-database.ts';
 import { REFERENCE } from '../world/reference-system.ts';
 import type { SqlContents } from '../world/sql-contents.ts';
 import type { World } from '../world/world.ts';
+import { tellBug } from './tell-bug.ts';
 
 /** What executes SQL: PGlite, which comes with the packages, or PostgreSQL 15 of this machine. */
 export type PostgresChoice = 'embedded' | 'local';
@@ -59,7 +60,9 @@ export class SandboxDatabases {
 
   /** Opens the ports that are missing: every instance has one from the first time that somebody asks for them. */
   async addresses(): Promise<DatabaseAddresses> {
-    this.#opening = this.#opening.then(() => this.#openMissing());
+    // After whoever is at it, and again where that one failed: whoever asked then was told.
+    const open = (): Promise<void> => this.#openMissing();
+    this.#opening = this.#opening.then(open, open);
     await this.#opening;
     return {
       ports: Object.fromEntries([...this.#ports].map(([name, { port }]) => [name, port])),
@@ -78,7 +81,7 @@ export class SandboxDatabases {
   }
 
   async close(): Promise<void> {
-    await this.#opening.catch(() => {});
+    await Promise.allSettled([this.#opening]);
     for (const port of this.#ports.values()) await port.close();
     if (this.#real !== undefined) await (await this.#real).close();
     if (this.#localFolder !== undefined) rmSync(this.#localFolder, { recursive: true, force: true });
@@ -102,6 +105,7 @@ export class SandboxDatabases {
         instance,
         database: real.of(instance),
         passwords: () => this.#passwords,
+        onBug: tellBug(`the PostgreSQL port of ${instance}`),
       });
       this.#ports.set(instance, port);
     }

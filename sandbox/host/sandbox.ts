@@ -32,6 +32,7 @@ import { googleRoutes } from './google-routes.ts';
 import { NoticeBoard } from './notice-board.ts';
 import type { RunningRedis } from './redis-server.ts';
 import { openSessions } from './session-keeper.ts';
+import { tellBug } from './tell-bug.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { makeKeys, type SandboxKeys } from './sandbox-keys.ts';
 
@@ -169,7 +170,7 @@ async function start(
   const engines =
     options.engines === 'google' ? await startGoogleEngines(REFERENCE.project.id) : embeddedEngines(directory);
   stops.push(() => engines.stop());
-  const redis = await openSessions(stops);
+  const redis = await openSessions(stops, tellBug('the sessions in Redis'));
   const copies = new FunctionCopies();
   const world = createWorld({
     clock,
@@ -203,7 +204,8 @@ async function start(
   const google = await serve(googleRoutes(world, messaging));
   const dataPlane: Record<string, string> = {};
   for (const name of [...REFERENCE_FLEET.map((instance) => instance.name), REFERENCE.restored]) {
-    const port = await openDataPort({ clock, ...world.sql, instance: name, principals });
+    const onBug = tellBug(`the data port of ${name}`);
+    const port = await openDataPort({ clock, ...world.sql, instance: name, principals, onBug });
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }

@@ -19,24 +19,27 @@ const OTHERS: Readonly<Record<string, string>> = {
 const SIGN_IN_EVERY_MS = 500;
 
 /** Starts a Redis with sessions in it, where one is installed. What has to be stopped is added to `stops`. */
-export async function openSessions(stops: (() => Promise<void>)[]): Promise<RunningRedis | undefined> {
+export async function openSessions(
+  stops: (() => Promise<void>)[],
+  onBug?: (bug: unknown) => void,
+): Promise<RunningRedis | undefined> {
   if (!hasRedis()) return undefined;
   const redis = await startRedis();
   stops.push(() => redis.stop());
-  const keeper = await keepSessions(redis);
+  const keeper = await keepSessions(redis, onBug);
   stops.push(() => keeper.stop());
   return redis;
 }
 
 /** Whoever writes sessions until it is stopped. */
-async function keepSessions(redis: RunningRedis): Promise<{ stop(): Promise<void> }> {
+async function keepSessions(redis: RunningRedis, onBug?: (bug: unknown) => void): Promise<{ stop(): Promise<void> }> {
   const client = await connectTo(redis);
   const signIn = (): Promise<unknown> => client.set(`session:${randomUUID()}`, 'a user', { EX: 86_400 });
   await Promise.all(Array.from({ length: SIGNED_IN }, signIn));
   await Promise.all(Object.entries(OTHERS).map(([key, value]) => client.set(key, value)));
   let last: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    last = signIn().catch(() => undefined); // whoever can't sign in tries again
+    last = signIn().catch((bug: unknown) => onBug?.(bug)); // whoever can't sign in tries again
   }, SIGN_IN_EVERY_MS);
   return {
     stop: async () => {

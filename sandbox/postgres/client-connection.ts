@@ -39,7 +39,7 @@ const ENDS_PORTION = new Set(['Q', 'S', 'H', 'F']);
 
 const COPY_IN = /^\s*copy\b[^;]*\bfrom\s+stdin\b/i;
 
-/** Serves a client until it leaves or is cut off. */
+/** Serves a client until it leaves or is cut off. Rejects when its session could not be ended. */
 export async function serveClient(socket: Socket, gate: Gatekeeper): Promise<void> {
   const reader = new Reader(socket);
   let session: DatabaseSession | undefined;
@@ -54,7 +54,7 @@ export async function serveClient(socket: Socket, gate: Gatekeeper): Promise<voi
       socket.write(errorMessage('FATAL', error instanceof SqlError ? error.code : '57P02', words(error)));
   } finally {
     socket.end();
-    await session?.end().catch(() => {});
+    await session?.end();
   }
 }
 

@@ -144,7 +144,9 @@ export class InstanceDatabase {
           else
             patience = setTimeout(() => {
               ended = new SqlError('25P03', 'terminating connection due to idle-in-transaction timeout');
-              void end().catch(() => {});
+              end().catch((error: unknown) => {
+                ended = new SqlError('57P02', `the session could not be ended: ${String(error)}`);
+              });
             }, this.#idleMax);
         }
       },

@@ -35,6 +35,8 @@ export interface PostgresPortOptions {
   readonly database: InstanceDatabase;
   /** The passwords of the roles, now. */
   readonly passwords: () => Readonly<Record<string, string | undefined>>;
+  /** Hears of what went wrong while the port was opened or closed, or a session was ended, with nobody there to be told. */
+  readonly onBug?: (bug: unknown) => void;
 }
 
 /** Opens the port of an instance, on a free port number. */
@@ -50,7 +52,9 @@ export async function openPostgresPort(options: PostgresPortOptions): Promise<Po
     sockets.set(socket, gate);
     socket.on('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
-    void serveClient(socket, gate).finally(() => servers.close(instance, client));
+    void serveClient(socket, gate)
+      .catch((bug: unknown) => options.onBug?.(bug))
+      .finally(() => servers.close(instance, client));
   };
   const listen = (number: number): Promise<Server> =>
     new Promise((done, fail) => {
@@ -79,7 +83,7 @@ export async function openPostgresPort(options: PostgresPortOptions): Promise<Po
   };
   const settle = (): Promise<void> => {
     // A port that somebody else took meanwhile is tried again at the next look.
-    settling = settling.then(settleOnce).catch(() => {});
+    settling = settling.then(settleOnce).catch((bug: unknown) => options.onBug?.(bug));
     return settling;
   };
 
@@ -108,7 +112,7 @@ function gatekeeper({ servers, instance, database, passwords }: PostgresPortOpti
     state: () => {
       const contact = servers.contact(CLIENTS, instance);
       if (contact !== 'ok' || !isOpen) return contact;
-      // The server went down and came up again: this session is not one of its.
+      // A server that went down and came up again has forgotten it.
       return servers.server(instance)?.sessions.has(client) === true ? 'ok' : 'connectionRefused';
     },
     refuses: (login) => refusal(login, passwords(), servers.server(instance)?.history.databases ?? new Set()),
