@@ -86,7 +86,7 @@ const FINGERPRINT = `select string_agg(part, ' ' order by part) as fingerprint f
     }`,
 ).join(' union all ')}) parts`;
 
-/** What an engine stands for now. */
+/** What an engine is to the fleet at this moment. */
 export type EngineMode = 'primary' | 'readOnly' | 'replica';
 
 /** Makes our own schema and triggers, on an engine that has none. */

@@ -92,8 +92,7 @@ export function leftPrepared({ run }: IncidentState): readonly string[] {
   if (run === undefined || run.preparation !== 'begun' || run.startedAt !== undefined) return [];
   const begun = preparingSteps(run.plan).filter(({ id, risk }) => risk === 'safe' && run.intents.has(`do:${id}`));
   return begun.map(
-    ({ title }) =>
-      `prepared, and it stays so for now: ${title}; it is taken back once ${run.plan.target} is well again`,
+    ({ title }) => `prepared, and left so: ${title}; it is taken back once ${run.plan.target} is well again`,
   );
 }
 

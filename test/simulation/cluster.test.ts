@@ -140,7 +140,7 @@ describe('A lost cluster', () => {
     expect(effects(run, 'compute.urlMaps.update')).toBe(0);
     expect(limitsIn(run)).toEqual({ min: 3, max: 4 });
     const told = run.incidents.flatMap(({ events }) => events.filter(({ kind }) => kind === 'noticeDue'));
-    expect(JSON.stringify(told)).toContain('prepared, and it stays so for now');
+    expect(JSON.stringify(told)).toContain('prepared, and left so');
   });
 });
 
