@@ -1,6 +1,7 @@
 import type { Action, Catalogue } from '../engine/action.ts';
 import { adoptCopy } from './adopt-copy.ts';
 import { captureApplicationEvidence } from './capture-application.ts';
+import { confirmRelief } from './await-relief.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
@@ -18,7 +19,7 @@ import { restartApplication } from './restart-application.ts';
 import { endSessions } from './end-sessions.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { awaitIssuedSecret, disableSecretVersion, passGrace, rotateSecret } from './rotate-secret.ts';
-import { confirmRelief, raiseService, restoreService, watchRelief } from './scale-service.ts';
+import { raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
 import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
 import { raiseWorkload, restoreFloor, watchCrowd } from './scale-workload.ts';

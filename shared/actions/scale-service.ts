@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
-import { between, type Instant, instant, minutes, seconds, showDuration } from '../core/time.ts';
+import { type Instant, instant, seconds } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import type { ServiceStatus } from '../ports/services.ts';
-import { activeInstances, LOAD_AGE_MAX, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
+import { activeInstances, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
 import { limitsWire, type ServiceLimits } from '../ports/standby-record.ts';
 import { applicationOf } from '../system/topology.ts';
+import { awaitRelief, beginWatch, type Relief, type UserVerdict, userVerdict, watchHandle } from './await-relief.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { pollService } from './service-change.ts';
 
@@ -20,23 +21,11 @@ import { pollService } from './service-change.ts';
 const scaled = z.strictObject({ application: z.string(), before: limitsWire, wanted: limitsWire });
 const watched = z.strictObject({ application: z.string(), before: limitsWire, holdMs: z.number() });
 
-/** What the watch found, where it was no relief. */
-const outputWire = z.strictObject({ finding: z.strictObject({ code: z.string(), detail: z.string() }) });
-
 /** The operation of a change; `null` when its name was lost with the reply, and only the service can be asked. */
 const change = z.strictObject({ operation: z.string().nullable() });
 
 /** Between two looks at a service that is changing. */
 const SOON = seconds(1);
-
-/** Between two looks at its load: Monitoring has a new point once a minute. */
-export const WATCH_EVERY = seconds(15);
-
-/** How long without relief says that more instances don't help: a new point may be as late as this, and instances have to start. */
-export const RELIEF_WITHIN = minutes(7);
-
-/** How long raised limits are watched. While it lasts the service is locked, and its database's failover has to wait for it. */
-export const WATCH_MAX = minutes(20);
 
 /** Raises the minimum and the maximum. */
 export const raiseService = define({
@@ -80,38 +69,19 @@ export const watchRelief = define({
   repeat: 'terminal',
   input: watched,
   version: z.null(),
-  handle: z.strictObject({
-    sinceMs: z.number(),
-    // Both change only when what is seen does: a log is no chart.
-    refusingSinceMs: z.number().nullable(),
-    calmSinceMs: z.number().nullable(),
-  }),
+  handle: watchHandle,
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async (_input, _version, { clock }) => ({
     kind: 'running',
-    handle: { sinceMs: clock.now(), refusingSinceMs: clock.now(), calmSinceMs: null },
+    handle: beginWatch(clock.now()),
     detail: 'watching',
   }),
   poll: async (known, { application, before, holdMs }, context): Promise<Progress> => {
-    const seen = await lookAtLoad(application, instant(known.sinceMs), context);
-    const now = context.clock.now();
-    const found = (code: string, text: string): Progress => {
-      const detail = `${application}: ${text}`;
-      return { kind: 'done', detail, output: { finding: { code, detail } } };
-    };
-    if (seen.kind === 'databaseFails') return found('databaseFails', seen.text);
-    const answers = seen.kind === 'answers';
-    const isCalm = answers && seen.active !== undefined && seen.active <= (before.max ?? Number.POSITIVE_INFINITY);
-    const refusingSinceMs = answers ? null : (known.refusingSinceMs ?? now);
-    const calmSinceMs = isCalm ? (known.calmSinceMs ?? now) : null;
-    if (calmSinceMs !== null && now - calmSinceMs >= holdMs)
-      return { kind: 'done', detail: `${application} answers, with ${show(before)} instances enough for it` };
-    if (refusingSinceMs !== null && now - refusingSinceMs >= RELIEF_WITHIN)
-      return found('moreInstancesDidNotHelp', `more instances did not help: ${seen.text}`);
-    const took = between(instant(known.sinceMs), now);
-    if (took >= WATCH_MAX) return found('stillNeeded', `after ${showDuration(took)} ${seen.text}`);
-    const handle = { sinceMs: known.sinceMs, refusingSinceMs, calmSinceMs };
-    return { kind: 'running', handle, detail: seen.text, again: WATCH_EVERY };
+    const { kind, text, active } = await lookAtLoad(application, instant(known.sinceMs), context);
+    const isCalm = active !== undefined && active <= (before.max ?? Number.POSITIVE_INFINITY);
+    const enough = `with ${show(before)} instances enough for it`;
+    const seen: Relief = { application, holdMs, kind, text, isCalm, what: 'instances', enough };
+    return awaitRelief(known, seen, context.clock.now());
   },
   verify: verifiedByPolling,
 });
@@ -149,30 +119,6 @@ export const restoreService = define({
   }),
 });
 
-/** Steps that watch what came of a raise. */
-export const WATCHES: ReadonlySet<string> = new Set(['watch-relief', 'watch-crowd']);
-
-/** The end: what the watch found goes to people, unless it was relief. It only reads the log, and changes nothing. */
-export const confirmRelief = define({
-  kind: 'confirm-relief',
-  risk: 'observe',
-  repeat: 'terminal',
-  input: z.strictObject({ application: z.string() }),
-  version: z.null(),
-  handle: z.null(),
-  observe: async ({ application }, { run }) => {
-    const watch = run.plan.steps.find(({ action }) => WATCHES.has(action));
-    const progress = watch === undefined ? undefined : run.steps.get(watch.id);
-    const read = outputWire.safeParse(progress?.kind === 'done' ? progress.output : null);
-    if (!read.success) return { kind: 'already', detail: `${application} was relieved` };
-    const { code, detail } = read.data.finding;
-    return { kind: 'refused', failure: failure('notVerified', code, detail) };
-  },
-  start: async () => ({ kind: 'running', handle: null, detail: 'confirming' }),
-  poll: async () => ({ kind: 'running', handle: null, detail: 'confirming' }),
-  verify: verifiedByPolling,
-});
-
 const CHANGING = 'Cloud Run is carrying it out';
 
 const scalingTo = ({ min, max }: ServiceLimits) => ({ kind: 'automatic', min, max: max ?? undefined }) as const;
@@ -182,9 +128,9 @@ const has = ({ scaling }: ServiceStatus, { min, max }: ServiceLimits): boolean =
 
 const show = ({ min, max }: ServiceLimits): string => (max === null ? `at least ${min}` : `${min} to ${max}`);
 
-/** What users meet now. `answers`: the front end turns nobody away, and we are served as well. */
+/** What users meet now, and how many instances are busy with it. */
 interface LoadLook {
-  readonly kind: 'answers' | 'refuses' | 'databaseFails';
+  readonly kind: UserVerdict;
   readonly active: number | undefined;
   readonly text: string;
 }
@@ -203,15 +149,7 @@ async function lookAtLoad(
     world.applications.deepHealth(application),
   ]);
   const active = activeInstances(load, now);
-  const [newest] = load.minutes;
-  const { says, text: requests } = requestVerdict(load, now);
-  const text = `${requests}, with ${active ?? 'an unknown number of'} busy instances`;
-  if (health.kind === 'failing' && health.database?.writable === false)
-    return { kind: 'databaseFails', active, text: `its database fails (${health.detail})` };
-  const isFresh =
-    newest !== undefined &&
-    between(newest.at, now) <= LOAD_AGE_MAX &&
-    (since === undefined || newest.at >= since + minutes(1));
-  const answers = isFresh && (says === 'fine' || newest.refused === 0) && health.kind === 'serving';
-  return { kind: answers ? 'answers' : 'refuses', active, text };
+  const kind = userVerdict(load, health, { now, since });
+  const busy = `${requestVerdict(load, now).text}, with ${active ?? 'an unknown number of'} busy instances`;
+  return { kind, active, text: kind === 'databaseFails' ? `its database fails (${health.detail})` : busy };
 }

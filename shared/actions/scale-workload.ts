@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
-import { between, type Instant, instant, minutes, showDuration } from '../core/time.ts';
+import { type Instant, instant } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
-import { LOAD_AGE_MAX, requestVerdict } from '../ports/service-load.ts';
+import { requestVerdict } from '../ports/service-load.ts';
 import { podsNow, readWorkloadLoad, wouldDo } from '../ports/workload-load.ts';
 import type { WorkloadStatus } from '../ports/workloads.ts';
 import { applicationOf } from '../system/topology.ts';
+import { awaitRelief, beginWatch, type Relief, type UserVerdict, userVerdict, watchHandle } from './await-relief.ts';
 import { define, verifiedByPolling } from './define.ts';
-import { RELIEF_WITHIN, WATCH_EVERY, WATCH_MAX } from './scale-service.ts';
 
 // Gives a Deployment more replicas for a while (runbook 4.2, step 5, corrected: `kubectl scale` would be undone by the autoscaler).
 //
@@ -73,37 +73,18 @@ export const watchCrowd = define({
   repeat: 'terminal',
   input: watched,
   version: z.null(),
-  handle: z.strictObject({
-    sinceMs: z.number(),
-    // Both change only when what is seen does: a log is no chart.
-    refusingSinceMs: z.number().nullable(),
-    calmSinceMs: z.number().nullable(),
-  }),
+  handle: watchHandle,
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async (_input, _version, { clock }) => ({
     kind: 'running',
-    handle: { sinceMs: clock.now(), refusingSinceMs: clock.now(), calmSinceMs: null },
+    handle: beginWatch(clock.now()),
     detail: 'watching',
   }),
   poll: async (known, { application, before, holdMs }, context): Promise<Progress> => {
-    const seen = await lookAtCrowd(application, before, instant(known.sinceMs), context);
-    const now = context.clock.now();
-    const found = (code: string, text: string): Progress => {
-      const detail = `${application}: ${text}`;
-      return { kind: 'done', detail, output: { finding: { code, detail } } };
-    };
-    if (seen.kind === 'databaseFails') return found('databaseFails', seen.text);
-    const answers = seen.kind === 'answers';
-    const refusingSinceMs = answers ? null : (known.refusingSinceMs ?? now);
-    const calmSinceMs = answers && seen.formerWouldDo === true ? (known.calmSinceMs ?? now) : null;
-    if (calmSinceMs !== null && now - calmSinceMs >= holdMs)
-      return { kind: 'done', detail: `${application} answers, and ${before} replicas would do` };
-    if (refusingSinceMs !== null && now - refusingSinceMs >= RELIEF_WITHIN)
-      return found('moreReplicasDidNotHelp', `more replicas did not help: ${seen.text}`);
-    const took = between(instant(known.sinceMs), now);
-    if (took >= WATCH_MAX) return found('stillNeeded', `after ${showDuration(took)} ${seen.text}`);
-    const handle = { sinceMs: known.sinceMs, refusingSinceMs, calmSinceMs };
-    return { kind: 'running', handle, detail: seen.text, again: WATCH_EVERY };
+    const { kind, text, formerWouldDo } = await lookAtCrowd(application, before, instant(known.sinceMs), context);
+    const enough = `and ${before} replicas would do`;
+    const seen: Relief = { application, holdMs, kind, text, isCalm: formerWouldDo === true, what: 'replicas', enough };
+    return awaitRelief(known, seen, context.clock.now());
   },
   verify: verifiedByPolling,
 });
@@ -149,7 +130,7 @@ const what = (autoscaled: boolean): string => (autoscaled ? 'the floor of its au
 
 /** What users meet now, and whether the former replicas would do for it; `undefined` where nobody knows. */
 interface CrowdLook {
-  readonly kind: 'answers' | 'refuses' | 'databaseFails';
+  readonly kind: UserVerdict;
   readonly formerWouldDo: boolean | undefined;
   readonly text: string;
 }
@@ -170,16 +151,8 @@ async function lookAtCrowd(
   ]);
   const pods = podsNow(load, now);
   const formerWouldDo = pods === undefined ? undefined : wouldDo(before, pods);
-  const { says, text: requests } = requestVerdict(load, now);
+  const kind = userVerdict(load, health, { now, since });
   const used = pods === undefined ? 'an unknown use of CPU' : `${pods.pods} pods that use what ${pods.busy} request`;
-  const text = `${requests}, with ${used}`;
-  if (health.kind === 'failing' && health.database?.writable === false)
-    return { kind: 'databaseFails', formerWouldDo, text: `its database fails (${health.detail})` };
-  const [newest] = load.minutes;
-  const isFresh =
-    newest !== undefined &&
-    between(newest.at, now) <= LOAD_AGE_MAX &&
-    (since === undefined || newest.at >= since + minutes(1));
-  const answers = isFresh && (says === 'fine' || newest.refused === 0) && health.kind === 'serving';
-  return { kind: answers ? 'answers' : 'refuses', formerWouldDo, text };
+  const busy = `${requestVerdict(load, now).text}, with ${used}`;
+  return { kind, formerWouldDo, text: kind === 'databaseFails' ? `its database fails (${health.detail})` : busy };
 }

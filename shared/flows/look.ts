@@ -1,4 +1,4 @@
-import { WATCHES } from '../actions/scale-service.ts';
+import { WATCHES } from '../actions/await-relief.ts';
 import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';

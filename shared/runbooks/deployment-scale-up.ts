@@ -16,7 +16,7 @@
 // Data loss: none. Source: runbook 4.2, facts.md 6.3.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
-import { WATCH_MAX } from '../actions/scale-service.ts';
+import { WATCH_MAX } from '../actions/await-relief.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import type { WorkloadStatus } from '../ports/workloads.ts';

@@ -15,7 +15,7 @@
 // Data loss: none. Source: issue 4, point 3; facts.md 4.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
-import { WATCH_MAX } from '../actions/scale-service.ts';
+import { WATCH_MAX } from '../actions/await-relief.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { targetId } from '../system/names.ts';

@@ -1,11 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  confirmRelief,
-  raiseService,
-  restoreService,
-  WATCH_MAX,
-  watchRelief,
-} from '../../shared/actions/scale-service.ts';
+import { confirmRelief, WATCH_MAX } from '../../shared/actions/await-relief.ts';
+import { raiseService, restoreService, watchRelief } from '../../shared/actions/scale-service.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
 import type { ServiceScaling } from '../../shared/ports/services.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { WATCH_MAX } from '../../shared/actions/scale-service.ts';
+import { WATCH_MAX } from '../../shared/actions/await-relief.ts';
 import { raiseWorkload, restoreFloor, watchCrowd } from '../../shared/actions/scale-workload.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
