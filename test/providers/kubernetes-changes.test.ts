@@ -1,25 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Workloads } from '../../shared/ports/workloads.ts';
 import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-workloads.ts';
-import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
+import { DEPLOYMENT, endpointsAt, identity, startVendorServer } from './vendor-server.ts';
 import type { Reply, Seen, VendorServer } from './vendor-server.ts';
 
 // Raising a Deployment, giving its floor back, and deleting a pod that does not go, with the real client, over a server that answers as an API server does.
-
-const application = {
-  kind: 'gke',
-  id: 'api-gke',
-  cluster: 'c',
-  location: 'us-central1-a',
-  namespace: 'dms',
-  deployment: 'api',
-  container: 'api',
-  urlMap: undefined,
-  maxReplicas: 10,
-  databaseSecret: undefined,
-  dependsOn: [],
-  probes: { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined },
-} as const;
 
 let server: VendorServer;
 let workloads: Workloads;
@@ -27,7 +12,7 @@ let workloads: Workloads;
 beforeAll(async () => {
   server = await startVendorServer();
   const endpoints = { ...endpointsAt(server.base), kubernetes: { c: server.base } };
-  workloads = createKubernetesWorkloads({ project: 'p', endpoints, identity: identity() }, [application]);
+  workloads = createKubernetesWorkloads({ project: 'p', endpoints, identity: identity() }, [DEPLOYMENT]);
 });
 afterAll(() => server.close());
 

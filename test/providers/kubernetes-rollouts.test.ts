@@ -2,25 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instant } from '../../shared/core/time.ts';
 import type { Rollouts } from '../../shared/ports/rollouts.ts';
 import { createKubernetesRollouts } from '../../shared/providers/kubernetes-rollouts.ts';
-import { endpointsAt, identity, startVendorServer } from './vendor-server.ts';
+import { DEPLOYMENT, endpointsAt, identity, startVendorServer } from './vendor-server.ts';
 import type { Reply, Seen, VendorServer } from './vendor-server.ts';
 
 // The adapter with the real client, over a server that answers as an API server does.
-
-const application = {
-  kind: 'gke',
-  id: 'api-gke',
-  cluster: 'c',
-  location: 'us-central1-a',
-  namespace: 'dms',
-  deployment: 'api',
-  container: 'api',
-  urlMap: undefined,
-  maxReplicas: 10,
-  databaseSecret: undefined,
-  dependsOn: [],
-  probes: { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined },
-} as const;
 
 let server: VendorServer;
 let rollouts: Rollouts;
@@ -28,7 +13,7 @@ let rollouts: Rollouts;
 beforeAll(async () => {
   server = await startVendorServer();
   const endpoints = { ...endpointsAt(server.base), kubernetes: { c: server.base } };
-  rollouts = createKubernetesRollouts({ project: 'p', endpoints, identity: identity() }, [application]);
+  rollouts = createKubernetesRollouts({ project: 'p', endpoints, identity: identity() }, [DEPLOYMENT]);
 });
 afterAll(() => server.close());
 

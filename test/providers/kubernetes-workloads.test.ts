@@ -2,25 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Workloads } from '../../shared/ports/workloads.ts';
 import { parseServer } from '../../shared/providers/kubernetes-connection.ts';
 import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-workloads.ts';
-import { endpointsAt, identity, nobodyListens, startVendorServer } from './vendor-server.ts';
+import { DEPLOYMENT, endpointsAt, identity, nobodyListens, startVendorServer } from './vendor-server.ts';
 import type { Reply, Seen, VendorServer } from './vendor-server.ts';
 
 // The adapter with the real client, over a server that answers as an API server does.
-
-const application = {
-  kind: 'gke',
-  id: 'api-gke',
-  cluster: 'c',
-  location: 'us-central1-a',
-  namespace: 'dms',
-  deployment: 'api',
-  container: 'api',
-  urlMap: undefined,
-  maxReplicas: 10,
-  databaseSecret: undefined,
-  dependsOn: [],
-  probes: { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined },
-} as const;
 
 let server: VendorServer;
 let workloads: Workloads;
@@ -29,7 +14,7 @@ const us = identity();
 beforeAll(async () => {
   server = await startVendorServer();
   const endpoints = { ...endpointsAt(server.base), kubernetes: { c: server.base } };
-  workloads = createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [application]);
+  workloads = createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [DEPLOYMENT]);
 });
 afterAll(() => server.close());
 
@@ -359,7 +344,7 @@ describe('a cluster', () => {
 
   it('is looked up by its name in Container when no address is configured', async () => {
     const looked = createKubernetesWorkloads({ project: 'p', endpoints: endpointsAt(server.base), identity: us }, [
-      application,
+      DEPLOYMENT,
     ]);
     server.answer({ status: 404, body: { error: { code: 404, status: 'NOT_FOUND', message: 'no cluster' } } });
     await expect(looked.inspect('api-gke')).rejects.toMatchObject({ kind: 'permanent', code: 'notFound' });
@@ -368,14 +353,14 @@ describe('a cluster', () => {
 
   it('is never reached by plain http beyond loopback', () => {
     const endpoints = { ...endpointsAt(server.base), kubernetes: { c: 'http://192.0.2.9' } };
-    expect(() => createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [application])).toThrow(
+    expect(() => createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [DEPLOYMENT])).toThrow(
       'loopback',
     );
   });
 
   it('that refuses the connection was sent nothing', async () => {
     const endpoints = { ...endpointsAt(server.base), kubernetes: { c: await nobodyListens() } };
-    const gone = createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [application]);
+    const gone = createKubernetesWorkloads({ project: 'p', endpoints, identity: us }, [DEPLOYMENT]);
     await expect(gone.evict('api-gke', 'api-1', 'u')).rejects.toMatchObject({
       kind: 'retryable',
       code: 'connectionRefused',

@@ -118,3 +118,19 @@ export function endpointsAt(base: string): Endpoints {
   const google = Object.fromEntries([...GOOGLE_APIS, 'logging', 'redis'].map((api) => [api, base]));
   return { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
 }
+
+/** The application on GKE that tests of adapters have: a Deployment `api` in the namespace `dms` of the cluster `c`. */
+export const DEPLOYMENT = {
+  kind: 'gke',
+  id: 'api-gke',
+  cluster: 'c',
+  location: 'us-central1-a',
+  namespace: 'dms',
+  deployment: 'api',
+  container: 'api',
+  urlMap: undefined,
+  maxReplicas: 10,
+  databaseSecret: undefined,
+  dependsOn: [],
+  probes: { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined },
+} as const;

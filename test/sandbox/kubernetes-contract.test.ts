@@ -14,7 +14,16 @@ import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate
 import { createScaledClock } from '../../sandbox/world/clock.ts';
 import { instant } from '../../shared/core/time.ts';
 import { startCluster } from './kubernetes-server.ts';
-import { connect, load, raw, refusal, seen, type Subject } from './kubernetes-subject.ts';
+import {
+  connect,
+  load,
+  raw,
+  refusal,
+  seen,
+  type SeenDeployment,
+  settledAt,
+  type Subject,
+} from './kubernetes-subject.ts';
 
 // What we rely on in a Kubernetes API server, asked with the real client: of the sandbox always, and of any cluster with
 // DR_CONTRACT_KUBECONFIG=<file> (its current context; everything happens in that context's namespace, under names that begin
@@ -66,27 +75,8 @@ afterAll(async () => {
   await subject.close();
 });
 
-interface SeenDeployment {
-  readonly spec: { readonly replicas: number };
-  readonly metadata: { readonly generation: number };
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly availableReplicas?: number;
-    readonly updatedReplicas?: number;
-    readonly replicas?: number;
-  };
-}
-
 /** Waits until the Deployment has that many pods, all of them new and available. */
-const available = (count: number): Promise<SeenDeployment> =>
-  seen<SeenDeployment>(
-    config,
-    `/apis/apps/v1/namespaces/${namespace}/deployments`,
-    { fieldSelector: `metadata.name=${app}` },
-    ({ metadata, status }) =>
-      (status?.observedGeneration ?? 0) >= metadata.generation &&
-      [status?.availableReplicas, status?.updatedReplicas, status?.replicas].every((found) => (found ?? 0) === count),
-  );
+const available = (count: number): Promise<SeenDeployment> => settledAt(config, { namespace, name: app }, count);
 
 const pods = () => core.listNamespacedPod({ namespace, labelSelector: `app=${app}` });
 const runningPods = async () =>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { AppsV1Api, CoreV1Api, type KubeConfig, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import { connect, load, refusal, seen, type Subject } from './kubernetes-subject.ts';
+import { connect, load, refusal, type SeenDeployment, settledAt, type Subject } from './kubernetes-subject.ts';
 
 // What we rely on when a Deployment is given another template: like kubernetes-contract.test.ts, of the sandbox always, and of any
 // cluster with DR_CONTRACT_KUBECONFIG.
@@ -43,26 +43,8 @@ afterAll(async () => {
   await subject.close();
 });
 
-interface SeenDeployment {
-  readonly metadata: { readonly generation: number };
-  readonly status?: {
-    readonly observedGeneration?: number;
-    readonly availableReplicas?: number;
-    readonly updatedReplicas?: number;
-    readonly replicas?: number;
-  };
-}
-
 /** Waits until the Deployment has that many pods, all of them new and available. */
-const available = (count: number): Promise<SeenDeployment> =>
-  seen<SeenDeployment>(
-    config,
-    `/apis/apps/v1/namespaces/${namespace}/deployments`,
-    { fieldSelector: `metadata.name=${app}` },
-    ({ metadata, status }) =>
-      (status?.observedGeneration ?? 0) >= metadata.generation &&
-      [status?.availableReplicas, status?.updatedReplicas, status?.replicas].every((found) => (found ?? 0) === count),
-  );
+const available = (count: number): Promise<SeenDeployment> => settledAt(config, { namespace, name: app }, count);
 
 const runningPods = async () =>
   (await core.listNamespacedPod({ namespace, labelSelector: `app=${app}` })).items.filter(

@@ -84,3 +84,30 @@ export async function raw(config: KubeConfig, path: string, headers: Record<stri
     sent.on('error', reject).end();
   });
 }
+
+/** What is read of a Deployment while it rolls out. */
+export interface SeenDeployment {
+  readonly spec: { readonly replicas: number };
+  readonly metadata: { readonly generation: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly availableReplicas?: number;
+    readonly updatedReplicas?: number;
+    readonly replicas?: number;
+  };
+}
+
+/** Resolves with the Deployment once it has that many pods, all of them new and available. */
+export const settledAt = (
+  config: KubeConfig,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  count: number,
+): Promise<SeenDeployment> =>
+  seen<SeenDeployment>(
+    config,
+    `/apis/apps/v1/namespaces/${namespace}/deployments`,
+    { fieldSelector: `metadata.name=${name}` },
+    ({ metadata, status }) =>
+      (status?.observedGeneration ?? 0) >= metadata.generation &&
+      [status?.availableReplicas, status?.updatedReplicas, status?.replicas].every((found) => (found ?? 0) === count),
+  );
