@@ -133,10 +133,19 @@ export function createClusters(access: GoogleAccess): Clusters {
       const apis = await connect(name, key);
       return { apis, looked: await look(apis, signal) };
     };
-    const own = limited(access, call);
-    const within = call.effect === 'reads' ? { ...own, limit: shorter(CONTROL_PLANE_LIMIT, own.limit) } : own;
+    const within = limited(access, call);
+    // What a first call takes to load the client and to find the cluster says nothing of the control plane.
+    const question = { ...within, limit: shorter(CONTROL_PLANE_LIMIT, within.limit) };
     try {
-      return await callWithin(within, prepare, ({ apis, looked }, signal) => send(apis, looked, signal));
+      return await callWithin(within, prepare, ({ apis, looked }, signal) =>
+        call.effect === 'reads'
+          ? callWithin(
+              question,
+              () => apis,
+              (ready, own) => send(ready, looked, AbortSignal.any([signal, own])),
+            )
+          : send(apis, looked, signal),
+      );
     } catch (error) {
       if (isPortError(error) && MOVED.has(error.code)) servers.delete(key);
       if (isPortError(error) && (MOVED.has(error.code) || error.code === 'unauthenticated')) known.delete(key);

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Workloads } from '../../shared/ports/workloads.ts';
+import { CONTROL_PLANE_LIMIT } from '../../shared/providers/deadline.ts';
 import { parseServer } from '../../shared/providers/kubernetes-connection.ts';
 import { createKubernetesWorkloads } from '../../shared/providers/kubernetes-workloads.ts';
 import { DEPLOYMENT, endpointsAt, identity, nobodyListens, startVendorServer } from './vendor-server.ts';
@@ -365,5 +366,29 @@ describe('a cluster', () => {
       kind: 'retryable',
       code: 'connectionRefused',
     });
+  });
+});
+
+describe('the time that a first call takes to get ready', () => {
+  beforeEach(() => {
+    // Only our own deadlines stand still; sockets go on.
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance', 'Date', 'hrtime'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('is not taken for a control plane that does not answer', async () => {
+    const ready = Promise.withResolvers<string>();
+    const slow = { ...identity(), token: () => ready.promise };
+    const endpoints = { ...endpointsAt(server.base), kubernetes: { c: server.base } };
+    const first = createKubernetesWorkloads({ project: 'p', endpoints, identity: slow }, [DEPLOYMENT]);
+    server.answer({ status: 200, text: 'a line\n', headers: { 'content-type': 'text/plain' } });
+
+    const log = first.podLog('api-gke', 'api-1', { previous: false, lines: 1 });
+    await jest.advanceTimersByTimeAsync(CONTROL_PLANE_LIMIT + 1_000);
+    ready.resolve('a-token');
+
+    expect(await log).toBe('a line\n');
   });
 });
