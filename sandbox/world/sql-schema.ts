@@ -94,6 +94,12 @@ export const TABLES: readonly TableSpec[] = [
   table('dr_canary', { token: 'text primary key', written_at: 'timestamptz not null' }),
   table('dr_heartbeat', { id: 'integer primary key', sequence: 'bigint not null', at: 'timestamptz not null' }),
   table('dr_epoch', { epoch: 'text primary key', written_at: 'timestamptz not null' }),
+  table('dr_row_imports', {
+    set_digest: 'text primary key',
+    incident: 'text not null',
+    imported_at: 'timestamptz not null',
+    result: 'text not null',
+  }),
 ];
 
 /** Statements besides the tables'. */
