@@ -18,7 +18,7 @@ import type { Disorder } from '../world/broker-delivery.ts';
 import { dataOf } from '../world/broker-message.ts';
 import { createScaledClock, type ScaledClock } from '../world/clock.ts';
 import { OPERATOR, REFERENCE, REFERENCE_FLEET } from '../world/reference-system.ts';
-import { SERVICES } from '../world/reference-world.ts';
+import { SECONDARY_SERVICES, SERVICES } from '../world/reference-world.ts';
 import { monitoringAgent } from '../world/service-agents.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { controlRoutes } from './control.ts';
@@ -175,6 +175,7 @@ async function start(
   const world = createWorld({
     clock,
     seed: options.seed,
+    secondary: true,
     controlRegions: copies,
     ...(redis === undefined ? {} : { redis }),
     publish: (topic, message) => announce(topic, JSON.stringify(message)),
@@ -231,6 +232,8 @@ async function start(
       'coditect-dms-api-run.coditect.ai': await front(SERVICES.apiRun),
       'prober-gke.dms.internal': await front(SERVICES.proberGke),
       'prober-run.dms.internal': await front(SERVICES.proberRun),
+      'coditect-dms-api-east.coditect.ai': await front(SECONDARY_SERVICES.api),
+      'prober-east.dms.internal': await front(SECONDARY_SERVICES.prober),
       'pager.dms.internal': base(pager.port),
     },
     dataPlane,

@@ -2,7 +2,7 @@ import type { Applications, DeepHealth } from '../../shared/ports/applications.t
 import type { ContactOutcome, DataPlane } from '../../shared/ports/data-plane.ts';
 import { type Millis, seconds } from '../../shared/core/time.ts';
 import type { ApplicationRequest, HealthBody, ProbeBody } from '../world/application-request.ts';
-import { SERVICES } from '../world/reference-world.ts';
+import { SECONDARY_SERVICES, SERVICES } from '../world/reference-world.ts';
 import type { DataOutcome } from '../world/sql-data-plane.ts';
 import type { World } from '../world/world.ts';
 import { type Crossing, travel } from './crossing.ts';
@@ -64,6 +64,7 @@ function outcomeOf(answer: DataOutcome<undefined>): ContactOutcome {
 const BEHIND: Readonly<Record<string, { readonly application: string; readonly prober: string }>> = {
   'api-gke': { application: SERVICES.apiGke, prober: SERVICES.proberGke },
   'api-run': { application: SERVICES.apiRun, prober: SERVICES.proberRun },
+  'api-east': { application: SECONDARY_SERVICES.api, prober: SECONDARY_SERVICES.prober },
 };
 
 /** The reference applications from outside. */

@@ -6,7 +6,8 @@ import { RESTARTED_FOR } from '../../shared/ports/service-restarts.ts';
 import type { FunctionName } from '../../shared/system/names.ts';
 import type { PubsubApi } from '../world/broker-api.ts';
 import { dataOf } from '../world/broker-message.ts';
-import { functionPrincipal, REFERENCE } from '../world/reference-system.ts';
+import { functionPrincipal, REFERENCE, SECONDARY } from '../world/reference-system.ts';
+import type { RunServiceRef } from '../world/run-spec.ts';
 import type { World } from '../world/world.ts';
 import { inProcessBackups, inProcessContents } from './backups.ts';
 import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
@@ -17,6 +18,12 @@ import { inProcessSessions } from './sessions.ts';
 import { inProcessTraffic } from './traffic.ts';
 import { inProcessWorkloads } from './workloads.ts';
 
+/** The Cloud Run service behind an application of dr.yaml. */
+const refOf = (application: string): RunServiceRef =>
+  application === 'api-east'
+    ? { location: SECONDARY.region, service: SECONDARY.api }
+    : { location: REFERENCE.region, service: REFERENCE.api };
+
 const STATES = { ENABLED: 'enabled', DISABLED: 'disabled', DESTROYED: 'destroyed' } as const;
 
 /** The product's ports onto a simulated cloud, for the identity of one function. `chance` says how long messages take. */
@@ -25,7 +32,6 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
   const { caller } = crossing;
   const sql = inProcessDatabases(world, crossing);
   const backups = inProcessBackups(world, crossing);
-  const ref = { location: REFERENCE.region, service: REFERENCE.api };
   return {
     databases: sql,
     remedies: sql,
@@ -38,7 +44,8 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     workloads: inProcessWorkloads(world, crossing),
     rollouts: inProcessRollouts(world, crossing),
     services: {
-      inspect: async () => {
+      inspect: async (application) => {
+        const ref = refOf(application);
         const view = await cross(crossing, 'reading the service', 'reads', () => world.runApi.getService(caller, ref));
         const { mode, min, max, manual } = view.spec.scaling;
         return {
@@ -52,7 +59,8 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
           url: view.url,
         };
       },
-      setScaling: async (_service, scaling, etag) => {
+      setScaling: async (application, scaling, etag) => {
+        const ref = refOf(application);
         const wanted =
           scaling.kind === 'manual'
             ? { mode: 'MANUAL' as const, min: undefined, max: undefined, manual: scaling.instances }
@@ -75,9 +83,9 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
       },
     },
     serviceRestarts: {
-      inspect: async () => {
+      inspect: async (application) => {
         const view = await cross(crossing, 'reading the revisions', 'reads', () =>
-          world.runApi.getService(caller, ref),
+          world.runApi.getService(caller, refOf(application)),
         );
         return {
           restartedFor: view.spec.template.annotations[RESTARTED_FOR],
@@ -88,7 +96,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
       restart: async (service, why, etag) => {
         await cross(crossing, `restarting ${service}`, 'writesIfUnchanged', () =>
           world.runApi.updateService(caller, {
-            ref,
+            ref: refOf(service),
             etag,
             validateOnly: false,
             edit: ({ template, ...rest }) => {

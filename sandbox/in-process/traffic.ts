@@ -2,7 +2,7 @@ import { PortError } from '../../shared/ports/port-error.ts';
 import type { EntranceAnswer, Traffic } from '../../shared/ports/traffic.ts';
 import { seconds } from '../../shared/core/time.ts';
 import type { HealthBody } from '../world/application-request.ts';
-import { REFERENCE } from '../world/reference-system.ts';
+import { REFERENCE, SECONDARY } from '../world/reference-system.ts';
 import { REFERENCE_BALANCERS, REFERENCE_ZONES, SERVICES } from '../world/reference-world.ts';
 import type { World } from '../world/world.ts';
 import { type Crossing, cross, travel } from './crossing.ts';
@@ -20,6 +20,7 @@ const LIMIT = seconds(8);
 const ENDS = [
   { application: 'api-gke', backendService: 'coditect-dms-gke', address: homeAddress },
   { application: 'api-run', backendService: 'coditect-dms-run', address: standbyAddress },
+  { application: 'api-east', backendService: SECONDARY.backendService, address: undefined },
 ] as const;
 
 /** Whether dr.yaml leads users by a record in this run: the simulation says so by the id. */
@@ -61,6 +62,7 @@ export function inProcessTraffic(world: World, crossing: Crossing): Traffic {
       const doing = `leading ${entrance} to ${application}`;
       const { backendService, address } = endOf(application, doing);
       if (isByRecord(entrance)) {
+        if (address === undefined) throw new PortError('permanent', 'noBackend', doing);
         const old = JSON.parse(version) as { readonly ttl: number; readonly rrdatas: readonly string[] }; // made by `inspect`
         const set = { name: RECORD, type: 'A' };
         const change = { deletions: [{ ...set, ...old }], additions: [{ ...set, ttl: 60, rrdatas: [address] }] };

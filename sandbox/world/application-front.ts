@@ -68,7 +68,8 @@ export class ApplicationFront {
     const service = this.#services.get(name);
     if (service === undefined || !this.#network.reaches(from, service.place)) return { kind: 'silence' };
     const reply = this.#ask(service, request);
-    this.#count(name, reply);
+    // What a region that is gone would have counted, nobody hears of.
+    if (this.#network.reaches('loadBalancer', service.place)) this.#count(name, reply);
     return reply;
   }
 
@@ -97,8 +98,8 @@ export class ApplicationFront {
   }
 
   #ask(service: Service, request: ApplicationRequest): ApplicationReply {
-    // Nodes that are gone don't answer the load balancer either, which then has nobody to ask.
-    if (service.front === 'ingress' && !this.#network.reaches('loadBalancer', service.place)) return failure(502);
+    // What is gone doesn't answer the load balancer either, which then has nobody to ask: it is global, and answers all the same.
+    if (!this.#network.reaches('loadBalancer', service.place)) return failure(service.front === 'ingress' ? 502 : 503);
     const backend = service.next();
     if (backend.kind === 'none') return failure(backend.status);
     const process = this.#applications.process(backend.instance);

@@ -1,6 +1,14 @@
 import type { DatabaseNetwork } from './application-database.ts';
 import { ApplicationProcess } from './application-process.ts';
 import type { ApplicationInstance, ApplicationLauncher, Chance, Kernel, Place } from './kernel.ts';
+import { SECONDARY } from './reference-system.ts';
+
+/** What a process is told that it is, by where it runs. */
+const APPLICATIONS: Readonly<Record<Place, string>> = {
+  pods: 'api-gke',
+  cloudRun: 'api-run',
+  [SECONDARY.place]: 'api-east',
+};
 
 /** What the reference applications are made with. */
 export interface ApplicationsOptions {
@@ -31,7 +39,7 @@ export class Applications implements ApplicationLauncher {
     const process = new ApplicationProcess({
       ...options,
       role: options.id.startsWith(prober) ? 'prober' : 'api',
-      application: options.place === 'pods' ? 'api-gke' : 'api-run',
+      application: APPLICATIONS[options.place] ?? 'api-run',
       clock: kernel.clock,
       chance: this.#chance,
       network,

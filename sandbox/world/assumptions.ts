@@ -57,12 +57,19 @@ export const ASSUMPTIONS = {
     ifFalse:
       'A restart that arrives after the stop starts the old primary again; only one later than the late-arrival time can.',
   },
+  lostRegionTakesOperations: {
+    statement:
+      'Cloud SQL accepts the stop of an instance whose region is lost, and carries it out when the region returns.',
+    source: 'Open: what the Admin API does with a change of an instance that nobody reaches is not documented.',
+    ifFalse:
+      'The stop is refused with 503 while the region is lost, and the instance writes again when it returns: somebody has to watch for that.',
+  },
 } as const satisfies Readonly<Record<string, Assumption>>;
 
 /** The value of each assumption in one world. */
 export type Assumptions = { readonly [Name in keyof typeof ASSUMPTIONS]: boolean };
 
-/** The values that we believe. */
+/** The values that we believe, or where nobody knows the one that asks more of us. */
 export const BELIEVED: Assumptions = {
   stopPrimaryWithReplicas: true,
   stoppedInstanceRefuses: true,
@@ -71,6 +78,7 @@ export const BELIEVED: Assumptions = {
   manualZeroHoldsService: true,
   runEtagChecked: true,
   stoppedInstanceRefusesRestart: true,
+  lostRegionTakesOperations: false,
 };
 
 /** Values drawn by chance, each `true` half of the time. */
@@ -84,5 +92,6 @@ export function drawAssumptions(chance: Chance): Assumptions {
     manualZeroHoldsService: draw(),
     runEtagChecked: draw(),
     stoppedInstanceRefusesRestart: draw(),
+    lostRegionTakesOperations: draw(),
   };
 }

@@ -6,6 +6,8 @@ import type { Intruder } from './intruder.ts';
 import type { Api, Network, Place, WorldClock } from './kernel.ts';
 import type { BadRevision, ClusterFaults } from './kubernetes-faults.ts';
 import { LONG_LAG } from './sql-disasters.ts';
+import { loseRegion, REGIONS } from './region-disasters.ts';
+import type { Applications } from './application.ts';
 import type { Run } from './run.ts';
 import type { RunServiceRef } from './run-spec.ts';
 import type { RunPressure } from './run-view.ts';
@@ -43,6 +45,7 @@ export interface DisasterParts {
   readonly sql: Sql;
   readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision' | 'stickPod'>;
   readonly run: Pick<Run, 'press'>;
+  readonly applications: Pick<Applications, 'running'>;
   /** The load on the API on GKE. */
   readonly workload: Pick<PressedWorkload, 'press'>;
   /** The API on Cloud Run. */
@@ -197,6 +200,8 @@ export class Disasters {
       }
       case 'control-region':
         return this.#loseRegion(target);
+      case 'region':
+        return this.#loseProtected(target, variant);
       case 'bad-revision':
         return this.#deployBad(variant === 'config' || variant === 'crash' ? variant : 'image');
       case 'stuck-pod': {
@@ -271,6 +276,24 @@ export class Disasters {
       );
     controlRegions.lose(region);
     return { resolved: region, mend: () => controlRegions.bring(region) };
+  }
+
+  /** A region of the system, with whatever of ours runs there. */
+  #loseProtected(target: string | undefined, variant: string | undefined): Struck {
+    const { controlRegions } = this.#parts;
+    const region = REGIONS.find((known) => known === (target ?? REGIONS[0]));
+    if (region === undefined)
+      throw new BreakRefused(`nothing of the system is in ${target ?? ''}; it is in ${REGIONS.join(', ')}`);
+    const bring = loseRegion(region, variant === 'cut-off' ? 'cut-off' : 'lost', this.#parts);
+    const isOurs = controlRegions?.regions().includes(region) === true;
+    if (isOurs) controlRegions.lose(region);
+    return {
+      resolved: region,
+      mend: () => {
+        bring();
+        if (isOurs) controlRegions.bring(region);
+      },
+    };
   }
 
   #hangPod(target: string | undefined): Struck {

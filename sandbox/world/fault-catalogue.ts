@@ -112,6 +112,11 @@ export const FAULTS = {
     target: 'a control region; the first one by default',
     variants: [],
   },
+  region: {
+    does: 'A region of the system is lost with all that is in it (`lost`), or runs on where nobody outside hears of it (`cut-off`).',
+    target: 'a region; us-central1 by default',
+    variants: ['lost', 'cut-off'],
+  },
   'crash-loop': {
     does: 'The containers of the API end soon after each start.',
     target: 'none',

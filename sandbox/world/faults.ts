@@ -21,6 +21,8 @@ export interface ApiFaultTarget {
   readonly permission?: string;
   readonly principal?: Principal;
   readonly writes?: boolean;
+  /** Resources, each with what is below it. */
+  readonly within?: readonly string[];
 }
 
 /** One fault: what happens, to which calls, and how often (`count` times, until a moment, or until it is taken away). */
@@ -51,12 +53,17 @@ export interface Faults {
   listen(listener: (what: ApiFaultKind, call: ApiCall) => void): void;
 }
 
+/** `instances/a` holds `instances/a:restart` and `instances/a/backupRuns`, and not `instances/a-replica`. */
+const isWithin = (called: string, resource: string): boolean =>
+  called === resource || called.startsWith(`${resource}:`) || called.startsWith(`${resource}/`);
+
 function strikes(on: ApiFaultTarget, call: ApiCall): boolean {
   return (
     (on.api === undefined || on.api === call.api) &&
     (on.permission === undefined || covers(on.permission, call.permission)) &&
     (on.principal === undefined || on.principal === call.principal) &&
-    (on.writes === undefined || on.writes === call.writes)
+    (on.writes === undefined || on.writes === call.writes) &&
+    (on.within === undefined || on.within.some((resource) => isWithin(call.resource, resource)))
   );
 }
 

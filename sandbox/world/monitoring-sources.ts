@@ -64,7 +64,7 @@ export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
   const ofInstance = (instance: SqlInstance): readonly Sample[] => {
     const { name, region } = instance;
     const server = fleet.servers.server(name);
-    if (server === undefined || server.zone === 'hangs') return [];
+    if (server === undefined || !fleet.servers.isHeardOf(name)) return [];
     const about: About = {
       resource: {
         type: 'cloudsql_database',

@@ -27,6 +27,20 @@ export const REFERENCE = {
   publicHost: 'dms-api.coditect.ai',
 } as const;
 
+/** The second region, in which the same API waits beside the replica that stands there (runbook 5.1, prerequisites). */
+export const SECONDARY = {
+  region: 'us-east1',
+  /** Cloud Run services of their own. */
+  api: 'coditect-dms-api-east',
+  prober: 'coditect-dms-prober-east',
+  databaseSecret: 'coditect-dms-database-url-east',
+  /** The replica that its secret names. */
+  instance: 'coditect-dms-db-east',
+  backendService: 'coditect-dms-east',
+  /** Where its instances are. */
+  place: 'cloudRun/us-east1',
+} as const;
+
 /** An instance of the reference fleet. `primary` is `undefined` for the primary itself. */
 export interface ReferenceInstance {
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { ServiceSpec } from './run-spec.ts';
 import { TEMPLATE_DEFAULTS } from './run-spec.ts';
-import { REFERENCE } from './reference-system.ts';
+import { REFERENCE, SECONDARY } from './reference-system.ts';
 
 // The parts of the reference system that the runbook takes for granted: Cloud Run services, DNS, Redis, cluster.
 
@@ -16,8 +16,16 @@ export const SERVICES = {
   proberRun: 'run/coditect-dms-prober',
 } as const;
 
+/** The same in the second region. */
+export const SECONDARY_SERVICES = { api: 'run-east/coditect-dms-api', prober: 'run-east/coditect-dms-prober' } as const;
+
 /** `max`: what the service says; `revisionMax`: what its revisions were deployed with, which holds beside it. */
-const specOf = (image: string, max: number, revisionMax: number): ServiceSpec => ({
+const specOf = (
+  image: string,
+  max: number,
+  revisionMax: number,
+  secret: string = REFERENCE.databaseSecret,
+): ServiceSpec => ({
   labels: {},
   annotations: {},
   description: '',
@@ -26,7 +34,7 @@ const specOf = (image: string, max: number, revisionMax: number): ServiceSpec =>
   template: {
     ...TEMPLATE_DEFAULTS,
     image: `${IMAGES}/${image}:1.14.2`,
-    env: [{ kind: 'secret', name: 'API_DATABASE_URL', secret: REFERENCE.databaseSecret }],
+    env: [{ kind: 'secret', name: 'API_DATABASE_URL', secret }],
     max: revisionMax,
   },
   traffic: [{ revision: undefined, percent: 100 }],
@@ -36,6 +44,18 @@ const specOf = (image: string, max: number, revisionMax: number): ServiceSpec =>
 export const REFERENCE_RUN_SERVICES = [
   { ref: { location: REFERENCE.region, service: REFERENCE.api }, spec: specOf('api', 4, 10) },
   { ref: { location: REFERENCE.region, service: REFERENCE.prober }, spec: specOf('prober', 1, 1) },
+] as const;
+
+/** Cloud Run services of the second region, which read the replica beside them. */
+export const SECONDARY_RUN_SERVICES = [
+  {
+    ref: { location: SECONDARY.region, service: SECONDARY.api },
+    spec: specOf('api', 4, 10, SECONDARY.databaseSecret),
+  },
+  {
+    ref: { location: SECONDARY.region, service: SECONDARY.prober },
+    spec: specOf('prober', 1, 1, SECONDARY.databaseSecret),
+  },
 ] as const;
 
 /** The public zone. 203.0.113.0/24 is for documentation (RFC 5737). */
@@ -67,6 +87,9 @@ export const REFERENCE_BACKENDS = [
   { name: 'coditect-dms-gke', leadsTo: SERVICES.apiGke },
   { name: 'coditect-dms-run', leadsTo: SERVICES.apiRun },
 ] as const;
+
+/** Where that of the second region leads. */
+export const SECONDARY_BACKEND = { name: SECONDARY.backendService, leadsTo: SECONDARY_SERVICES.api } as const;
 
 /** What lies in the database of the sessions: people who are signed in, and what else the application keeps there. */
 export const REFERENCE_KEYS: readonly string[] = [

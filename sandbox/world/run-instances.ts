@@ -1,5 +1,5 @@
 import { after, type Instant, type Millis, millis, seconds } from '../../shared/core/time.ts';
-import type { ApplicationInstance, ApplicationLauncher, Chance, WorldClock } from './kernel.ts';
+import type { ApplicationInstance, ApplicationLauncher, Chance, Place, WorldClock } from './kernel.ts';
 
 // The running copies of one revision. Instances come and go by themselves; the service only says how many are wanted.
 //
@@ -34,6 +34,8 @@ export interface RunInstancesOptions {
   readonly clock: WorldClock;
   readonly chance: Chance;
   readonly launcher: ApplicationLauncher;
+  /** Where its processes connect from. */
+  readonly place: Place;
   readonly revision: string;
   /** `undefined`: the template references none. */
   readonly secret: string | undefined;
@@ -83,7 +85,7 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
     running.push({
       id,
       startedAt: clock.now(),
-      application: launcher.launch({ id, place: 'cloudRun', secret: secret ?? '' }),
+      application: launcher.launch({ id, place: options.place, secret: secret ?? '' }),
     });
   };
 

@@ -44,7 +44,7 @@ export interface RevisionView {
 }
 
 /** What a revision is made with besides: whether there are machines, and who hears what its instances write. */
-export type RevisionParts = RunOptions & Pick<RunInstancesOptions, 'capacity' | 'log'>;
+export type RevisionParts = RunOptions & Pick<RunInstancesOptions, 'capacity' | 'log' | 'place'>;
 
 /** A revision and its instances. */
 export interface RunRevision {

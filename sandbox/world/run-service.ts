@@ -1,7 +1,7 @@
 import { sha256 } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
 import { after, between, type Instant, millis, minutes } from '../../shared/core/time.ts';
-import { ApiError, type Chance } from './kernel.ts';
+import { ApiError, type Chance, type Place } from './kernel.ts';
 import type { Logs, Severity } from './logs.ts';
 import type { Project } from './project.ts';
 import { type Allotted, allocation } from './run-allocation.ts';
@@ -61,6 +61,7 @@ export interface RunService {
 /** What services are made with. */
 export type RunParts = RunOptions & {
   readonly capacity: () => boolean;
+  readonly place: Place;
   readonly project: Project;
   readonly logs: Pick<Logs, 'write'>;
 };

@@ -1,6 +1,6 @@
 import { shortId } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
-import { ApiError } from './kernel.ts';
+import { ApiError, type Place } from './kernel.ts';
 import type { Logs } from './logs.ts';
 import type { Project } from './project.ts';
 import type { RunInstance } from './run-instances.ts';
@@ -59,14 +59,19 @@ export type CreateRunOptions = RunOptions & {
   readonly project: Project;
   readonly logs: Pick<Logs, 'write'>;
   readonly services: readonly { readonly ref: RunServiceRef; readonly spec: ServiceSpec }[];
+  /** Where the instances of a location are; `cloudRun` unless given. */
+  readonly placeOf?: (location: string) => Place;
 };
 
 /** Cloud Run with the given services, whose first revisions are ready and whose minimum instances are starting. */
-export function createRun({ project, services, ...options }: CreateRunOptions): Run {
+export function createRun({ project, services, placeOf = () => 'cloudRun', ...options }: CreateRunOptions): Run {
   let capacity = true;
   const draws = options.chance.fork('run');
   const parts = { ...options, chance: draws, project, capacity: () => capacity };
-  const all = services.map(({ ref, spec }) => ({ ref, service: createRunService(parts, ref, spec) }));
+  const all = services.map(({ ref, spec }) => ({
+    ref,
+    service: createRunService({ ...parts, place: placeOf(ref.location) }, ref, spec),
+  }));
   const operations: { readonly name: string; readonly ref: RunServiceRef; readonly generation: number }[] = [];
 
   const find = (ref: RunServiceRef): RunService => {

@@ -101,6 +101,7 @@ export class SqlChanges {
           return undefined;
         },
         end: () => {
+          if (fleet.server(name).regionLost) return ZONE_UNUSABLE;
           fleet.server(name).zone = 'usable';
           fleet.bringUp(name);
           fleet.put({ ...fleet.instance(name), zone: otherZone(instance.zone) });

@@ -43,6 +43,34 @@ export class SqlDisasters {
   }
 
   /**
+   * Takes the region of some instances away. With power lost they are down; `cut-off` ones run on where nobody outside hears of it.
+   * What the management API does with a change of them until they return is an assumption.
+   */
+  loseRegion(names: readonly string[], how: 'lost' | 'cut-off'): void {
+    const { assumptions, servers, stopFaults } = this.#fleet;
+    for (const name of names) {
+      const server = this.#fleet.server(name);
+      for (const follower of servers.followers(name)) servers.server(follower.name); // settles what had arrived by now
+      server.regionLost = true;
+      if (assumptions.lostRegionTakesOperations) stopFaults.set(name, 'runsForever');
+      if (how === 'cut-off') continue;
+      server.zone = 'hangs';
+      server.sessions.clear();
+    }
+  }
+
+  /** The region is back, and what was asked for meanwhile is carried out. A server that nobody stopped writes again: the danger. */
+  returnRegion(names: readonly string[]): void {
+    for (const name of names) {
+      const server = this.#fleet.servers.server(name);
+      if (server === undefined) continue; // deleted meanwhile
+      server.regionLost = false;
+      this.mendZone(name);
+      this.holdStops(name, undefined);
+    }
+  }
+
+  /**
    * The server process is gone and nothing starts it again, while its zone is well and the API says RUNNABLE: what a restart
    * cures, or an HA failover. Google does not fail it over by itself, since the host answers.
    */

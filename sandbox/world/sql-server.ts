@@ -44,6 +44,8 @@ export class SqlServer {
   history: History;
   zone: ZoneState = 'usable';
   power: PowerState = 'running';
+  /** Its whole region is gone: there is no other zone to fail over to. */
+  regionLost = false;
   /** Refuses writes although it is a primary, in the middle of a switchover. */
   readOnly = false;
   timeline = 1;

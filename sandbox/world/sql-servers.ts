@@ -82,6 +82,12 @@ export class SqlServers {
     return [...this.#servers.values()].filter((server) => server.link?.upstream === name);
   }
 
+  /** Whether what a server says of itself gets to Google's monitoring. */
+  isHeardOf(name: string): boolean {
+    const server = this.#servers.get(name);
+    return server !== undefined && server.zone !== 'hangs' && this.#parts.network.reaches(server.place, 'google');
+  }
+
   contact(from: Place, name: string): Contact {
     const server = this.#servers.get(name);
     if (server === undefined || !this.#parts.network.reaches(from, server.place)) return 'timeout';

@@ -31,7 +31,7 @@ import type { Project } from './project.ts';
 import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
-import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
+import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
 import {
   REFERENCE_BACKENDS,
   REFERENCE_BALANCERS,
@@ -40,10 +40,13 @@ import {
   REFERENCE_REDIS,
   REFERENCE_RUN_SERVICES,
   REFERENCE_ZONES,
+  SECONDARY_BACKEND,
+  SECONDARY_RUN_SERVICES,
   SERVICES,
 } from './reference-world.ts';
 import { createRun, type Run } from './run.ts';
 import { createRunApi, type RunApi } from './run-api.ts';
+import { addSecondaryFront, addSecondarySources, isSecondaryUp } from './secondary-region.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { createSecretsApi, type SecretsApi } from './secrets-api.ts';
 import { createSql, type Sql } from './sql.ts';
@@ -69,6 +72,8 @@ export interface WorldOptions {
   readonly cluster?: Pick<ClusterSeed, 'endpoint' | 'caCertificate'>;
   /** Where a real Redis serves the sessions; without one the instance is only modelled, and nobody reaches its data. */
   readonly redis?: Pick<RedisInstance, 'host' | 'port' | 'authString' | 'caCertificate'>;
+  /** Whether the second region is there, as the reference system has it: services that wait beside their replica. */
+  readonly secondary?: boolean;
   /** Where the functions run, so that such a region can be lost. */
   readonly controlRegions?: ControlRegions;
 }
@@ -109,7 +114,7 @@ export interface World {
 
 /** The reference system in a simulated cloud. Its workloads are starting; Monitoring is watching. */
 export function createWorld(options: WorldOptions): World {
-  const { clock, seed, assumptions = BELIEVED, publish } = options;
+  const { clock, seed, assumptions = BELIEVED, publish, secondary = false } = options;
   const { project } = REFERENCE;
   const kernel = createKernel({ clock, seed, cluster: REFERENCE.cluster });
   grantReferenceRoles(kernel.iam, project.id);
@@ -126,7 +131,7 @@ export function createWorld(options: WorldOptions): World {
     fill: () => writeDailyDumps(storage, REFERENCE_BUCKET.name, history, startedAt),
   });
   const secrets = createSecrets({ clock, project });
-  const applications = createApplications(kernel, sql, secrets);
+  const applications = createApplications(kernel, sql, secrets, secondary);
   const logs = createLogs(kernel);
   const run = createRun({
     clock,
@@ -136,13 +141,16 @@ export function createWorld(options: WorldOptions): World {
     assumptions,
     project,
     logs,
-    services: REFERENCE_RUN_SERVICES,
+    services: secondary ? [...REFERENCE_RUN_SERVICES, ...SECONDARY_RUN_SERVICES] : REFERENCE_RUN_SERVICES,
+    placeOf: (location) => (location === SECONDARY.region ? SECONDARY.place : 'cloudRun'),
   });
   const load = new PressedWorkload(kernel.chance.fork('workload pressure'));
   const kubernetes = createCluster(kernel, applications, load);
   const front = createFront(kernel, applications, kubernetes, run, load);
   const dns = createDns({ clock, chance: kernel.chance, assumptions, zones: REFERENCE_ZONES });
-  const balancers = createLoadBalancers({ ...kernel, balancers: REFERENCE_BALANCERS, backends: REFERENCE_BACKENDS });
+  if (secondary) addSecondaryFront(front, run);
+  const backends = secondary ? [...REFERENCE_BACKENDS, SECONDARY_BACKEND] : REFERENCE_BACKENDS;
+  const balancers = createLoadBalancers({ ...kernel, balancers: REFERENCE_BALANCERS, backends });
   front.addEntrance(SERVICES.entrance, new Entrance({ clock, dns, balancers }, REFERENCE.publicHost));
   const monitoring = createMonitoring(options, { kernel, sql, front, kubernetes, run, publish });
   monitoring.addSource(
@@ -155,6 +163,7 @@ export function createWorld(options: WorldOptions): World {
       load,
     }),
   );
+  if (secondary) addSecondarySources(monitoring, { project, front, run });
   const primaryInUse = (): string => {
     const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
     return sql.fleet.nameAt(host) ?? REFERENCE_PRIMARY.name;
@@ -172,6 +181,7 @@ export function createWorld(options: WorldOptions): World {
     ...kernel,
     intruder,
     sql,
+    applications,
     pods: kubernetes.faults,
     run,
     workload: load,
@@ -210,7 +220,8 @@ export function createWorld(options: WorldOptions): World {
     logs,
     disasters,
     intruder,
-    ready: () => Object.values(SERVICES).every((name) => front.isWell(name)),
+    ready: () =>
+      Object.values(SERVICES).every((name) => front.isWell(name)) && (!secondary || isSecondaryUp(front, applications)),
     primaryInUse,
     startedAt,
   };
@@ -250,13 +261,18 @@ const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as c
 /** The user under which the application logs in. */
 const USER = 'dms';
 
-function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets): Applications {
+function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets, secondary: boolean): Applications {
   const chance = kernel.chance.fork('password');
   const password = Array.from({ length: 20 }, () => chance.between(0, 35).toString(36)).join('');
   const { databaseSecret, signingSecret, paymentSecret, database, databasePort, prober } = REFERENCE;
   secrets.create(databaseSecret);
-  const url = `postgresql://${USER}:${password}@${REFERENCE_PRIMARY.address}:${databasePort}/${database}`;
-  secrets.addVersion(databaseSecret, Buffer.from(url));
+  const urlOf = (host: string): Buffer =>
+    Buffer.from(`postgresql://${USER}:${password}@${host}:${databasePort}/${database}`);
+  secrets.addVersion(databaseSecret, urlOf(REFERENCE_PRIMARY.address));
+  if (secondary) {
+    secrets.create(SECONDARY.databaseSecret);
+    secrets.addVersion(SECONDARY.databaseSecret, urlOf(sql.fleet.instance(SECONDARY.instance).address));
+  }
   const keys = kernel.chance.fork('keys');
   const keyOf = (length: number): string => Array.from({ length }, () => keys.between(0, 35).toString(36)).join('');
   for (const name of [signingSecret, paymentSecret]) secrets.create(name);
