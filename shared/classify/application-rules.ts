@@ -210,14 +210,31 @@ const requestsFail: Rule = {
   code: 'requestsFail',
   describe: 'The front end turns users away for minutes, and neither pods nor dependencies say why: people.',
   when: forApplication((application, evidence) => {
-    const { turnedAway: seen } = application;
-    // A failure that has just ended is still in its figures: until it lasts, it has no name.
-    if (seen?.isLasting !== true) return undefined;
+    const { turnedAway: seen, readyPods } = application;
+    if (seen?.goesOn !== true || readyPods.length === 0) return undefined;
     return about(application, evidence, {
       confidence: 'confirmed',
       outcome: { kind: 'person' },
       text: `${application.application.id}: ${seen.text}, while its pods are neither busy nor ill, so that neither more of them nor a restart is known to help`,
       wouldChangeMind: ['requests are answered again', 'what its requests wait for is found'],
+    });
+  }),
+};
+
+const requestsCounted: Rule = {
+  scenario: 'application-failure',
+  code: 'requestsStillCounted',
+  describe: 'People have been told of it, and we happen to be served while it is counted further: no news to them.',
+  when: forApplication((application, evidence) => {
+    const { turnedAway: seen, target } = application;
+    const told = evidence.inquiry.state.diagnosis;
+    const isTold = told?.scenario === 'application-failure' && told.target === target && told.conclusion === 'person';
+    if (seen === undefined || !isTold || evidence.stillCounted === undefined) return undefined;
+    return about(application, evidence, {
+      confidence: 'likely',
+      outcome: nextLook(evidence),
+      text: `${application.application.id}: ${seen.text}, though we are served now`,
+      wouldChangeMind: ['a minute in which requests are answered'],
     });
   }),
 };
@@ -228,7 +245,8 @@ export const APPLICATION_RULES: readonly Rule[] = [
   severalPods,
   singlePod,
   unscheduled,
-  applicationFailing,
   requestsFail,
+  applicationFailing,
+  requestsCounted,
   applicationSilent,
 ];

@@ -1,4 +1,4 @@
-import { between, type Instant, type Millis } from '../core/time.ts';
+import { after, type Instant, type Millis, millis, minutes } from '../core/time.ts';
 import { isRefusing, LOAD_AGE_MAX, requestVerdict } from '../ports/service-load.ts';
 import { podsNow } from '../ports/workload-load.ts';
 import { type ApplicationFacts, isReadable } from './facts.ts';
@@ -34,33 +34,46 @@ export function crowdingOf({ workload, workloadLoad }: ApplicationFacts, at: Ins
 /** How many minutes in a row have to be so before people are told: a blip is over before the second of them is visible. */
 const LASTING = 3;
 
-/** What the front end of a Deployment says of its users. */
+const MINUTE = minutes(1);
+
+/** What the front end of a Deployment counts. */
 export interface TurnedAway {
-  /** Whether it has lasted for several minutes. */
-  readonly isLasting: boolean;
+  /** Whether it is certain to go on; else the newest minute that is visible may be the last of something that is over. */
+  readonly goesOn: boolean;
   readonly text: string;
 }
 
-/** One look at an application. */
-interface ApplicationLook {
-  readonly at: Instant;
-  readonly seen: ApplicationFacts;
+/**
+ * How far back looks have to reach to tell a count that is late from a failure that meets only others: the age that it may have, the
+ * minute itself, and a look before it.
+ */
+export const COUNTED_WITHIN: Millis = millis(LOAD_AGE_MAX + 2 * MINUTE);
+
+/** Whether a front end turned requests away in the newest minute that is visible. */
+export function countsRefusals({ workloadLoad }: ApplicationFacts, at: Instant): boolean {
+  return workloadLoad !== undefined && isReadable(workloadLoad) && requestVerdict(workloadLoad, at).says === 'refusing';
+}
+
+/** How we fared ourselves in the looks up to now. */
+export interface OwnLuck {
+  /** How long we have been served in every look up to the newest. */
+  readonly servedFor: Millis;
+  /** Whether any of them was served. */
+  readonly wasServed: boolean;
 }
 
 /**
- * Whether the front end turned requests away in the newest minute that is visible, and we were not served ourselves within the window
- * before the newest of these looks, or within the time by which its figures may be late: alone they go on telling of a failure that is
- * over, and of one that only some requests meet our own few questions may see nothing for a while.
+ * What the newest look finds counted as turned away; `undefined` while nothing is. Figures are late: alone they go on telling of a
+ * failure that is over. It is certain to go on where several minutes in a row were so, and we were served and are turned away again,
+ * which a failure of everything that ends never shows; or were served all the while in which the newest of those minutes ran, so that
+ * it meets others.
  */
-export function turnedAwayOf(looks: readonly ApplicationLook[], window: Millis): TurnedAway | undefined {
-  const newest = looks.at(-1);
-  const load = newest?.seen.workloadLoad;
-  if (newest === undefined || load === undefined || !isReadable(load)) return undefined;
-  const { says, text } = requestVerdict(load, newest.at);
-  const isFelt = looks.some(
-    ({ at, seen }) => between(at, newest.at) <= Math.max(window, LOAD_AGE_MAX) && seen.health.kind !== 'serving',
-  );
-  if (says !== 'refusing' || !isFelt) return undefined;
-  const minutes = load.minutes.slice(0, LASTING);
-  return { isLasting: minutes.length === LASTING && minutes.every(isRefusing), text };
+export function turnedAwayOf(seen: ApplicationFacts, at: Instant, own: OwnLuck): TurnedAway | undefined {
+  const { workloadLoad: load, health } = seen;
+  if (load === undefined || !isReadable(load) || !countsRefusals(seen, at)) return undefined;
+  const newest = load.minutes.slice(0, LASTING);
+  const isLasting = newest.length === LASTING && newest.every(isRefusing);
+  const began = after(newest[0]?.at ?? at, -MINUTE);
+  const isPartial = health.kind === 'serving' ? began >= after(at, -own.servedFor) : own.wasServed;
+  return { goesOn: isLasting && isPartial, text: requestVerdict(load, at).text };
 }

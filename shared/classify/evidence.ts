@@ -9,7 +9,7 @@ import { type ClusterEvidence, clusterEvidence } from './cluster.ts';
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from './facts.ts';
 import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
-import { type Crowding, crowdingOf, type TurnedAway, turnedAwayOf } from './crowding.ts';
+import { countsRefusals, type Crowding, crowdingOf, type TurnedAway, turnedAwayOf } from './crowding.ts';
 import { type Pressure, pressureOf } from './pressure.ts';
 import { databaseTarget } from './topology-now.ts';
 
@@ -94,7 +94,7 @@ export interface ApplicationEvidence {
   readonly cluster: ClusterEvidence | undefined;
   /** A Deployment whose requests fail with all its pods busy; `undefined` while the present look finds none. */
   readonly crowding: (Crowding & { readonly isSteady: boolean }) | undefined;
-  /** What the front end and ourselves say of its users; `undefined` while they are served. */
+  /** What its front end counts as turned away in the newest look; `undefined` while it counts nothing. */
   readonly turnedAway: TurnedAway | undefined;
 }
 
@@ -113,6 +113,8 @@ export interface Evidence {
   readonly applications: readonly ApplicationEvidence[];
   /** How long everything has been well in every look; `undefined` when something is not. */
   readonly wellFor: Millis | undefined;
+  /** What the newest look finds beside nothing but well: requests that were counted as turned away, and may be from before. */
+  readonly stillCounted: string | undefined;
   /** Whether any look, or an earlier diagnosis, saw a failure. */
   readonly sawFailure: boolean;
 }
@@ -131,7 +133,10 @@ export function evidenceOf(inquiry: Inquiry): Evidence {
     const known = applicationOf(system, application.application);
     return known === undefined ? [] : [applicationEvidence(known, application, inquiry, window)];
   });
-  const wells = rounds.map((round) => ({ at: round.at, is: isWell(round, databases, inquiry) }));
+  const wells = rounds.map((round) => ({
+    at: round.at,
+    is: !isCounted(round) && isWellOtherwise(round, databases, inquiry),
+  }));
   const sawFailure =
     wells.some(({ is }) => !is) || (state.diagnosis !== undefined && !HARMLESS.has(state.diagnosis.scenario));
   return {
@@ -141,8 +146,15 @@ export function evidenceOf(inquiry: Inquiry): Evidence {
     databases,
     applications,
     wellFor: wells.at(-1)?.is === true ? steadyFor(wells, (look) => look.is, window) : undefined,
+    stillCounted: isWellOtherwise(facts, databases, inquiry) ? uncertainCount(applications) : undefined,
     sawFailure,
   };
+}
+
+/** What a load balancer has counted, where none of it is certain to go on. */
+function uncertainCount(applications: readonly ApplicationEvidence[]): string | undefined {
+  const counted = applications.flatMap(({ turnedAway }) => turnedAway ?? []);
+  return counted.some(({ goesOn }) => goesOn) ? undefined : counted[0]?.text;
 }
 
 const HARMLESS: ReadonlySet<string> = new Set(['not-failed', 'test-notification', 'unknown']);
@@ -234,6 +246,8 @@ function applicationEvidence(
   });
   const failing = whyFailing(facts);
   const failingFor = steadyFor(looks, ({ seen }) => whyFailing(seen) !== undefined, window);
+  const isServed = ({ seen }: (typeof looks)[number]) => seen.health.kind === 'serving';
+  const own = { servedFor: steadyFor(looks, isServed, window), wasServed: looks.some(isServed) };
   return {
     application,
     facts,
@@ -245,7 +259,7 @@ function applicationEvidence(
     isSteady: failingFor >= window,
     pressure: lastingEvidence(looks, window, pressureOf),
     crowding: lastingEvidence(looks, window, crowdingOf),
-    turnedAway: turnedAwayOf(looks, window),
+    turnedAway: turnedAwayOf(facts, at, own),
     cluster:
       application.kind === 'gke'
         ? clusterEvidence(application, rounds, { system, since: state.firstSignalAt ?? state.openedAt, window })
@@ -297,10 +311,11 @@ function whyFailing({ application, health, workload, service }: ApplicationFacts
     : undefined;
 }
 
-/** Whether nothing in a look gives a reason to act. What could not be read is not well where a signal named it. */
-function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state, rounds, system }: Inquiry): boolean {
-  const upToIt = rounds.filter(({ at }) => at <= round.at);
-  const { confirmationWindow } = system.guards;
+/** Whether a load balancer counts requests as turned away, in the newest minute that it shows. */
+const isCounted = ({ applications, at }: Facts): boolean => applications.some((seen) => countsRefusals(seen, at));
+
+/** Whether nothing else in a look gives a reason to act. What could not be read is not well where a signal named it. */
+function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], { state }: Inquiry): boolean {
   const database = databases.every(({ looks, isConcerned }) => {
     const standing = looks.find(({ at }) => at === round.at)?.standing;
     return standing === 'serving' || (standing === 'unreachable' && !isConcerned);
@@ -312,7 +327,6 @@ function isWell(round: Facts, databases: readonly DatabaseEvidence[], { state, r
       const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
       if (pods.some((condition) => !isFine(condition))) return false;
       if (pressureOf(seen, round.at) !== undefined) return false;
-      if (turnedAwayOf(looksAt(seen.application, upToIt), confirmationWindow) !== undefined) return false;
       if (!named) return whyFailing(seen) === undefined;
       return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })

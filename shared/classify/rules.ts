@@ -96,6 +96,40 @@ function well(evidence: Evidence, text: string): Match | undefined {
   };
 }
 
+/** All is well but for what a load balancer counted in the newest minute that it shows. */
+const counted = (evidence: Evidence, text: string): Match => ({
+  ...common(evidence),
+  confidence: 'likely',
+  outcome: nextLook(evidence),
+  text: `${text}, but ${evidence.stillCounted ?? ''}, which is minutes late: the next of them decide`,
+  wouldChangeMind: [
+    'a minute in which requests are answered',
+    'we are turned away ourselves',
+    'a minute in which others were turned away and we were served all the time',
+  ],
+});
+
+const figuresLate: Rule = {
+  scenario: 'recovered',
+  code: 'figuresLate',
+  describe:
+    'A failure was named and is gone, but for what a load balancer shows minutes late: wait for its next figures.',
+  when: (evidence) => {
+    const before = evidence.inquiry.state.diagnosis;
+    const wasNamed =
+      before?.scenario === 'recovered' || before?.conclusion === 'act' || before?.conclusion === 'person';
+    return evidence.stillCounted === undefined || !wasNamed ? undefined : counted(evidence, 'all is well now');
+  },
+};
+
+const onlyCounted: Rule = {
+  scenario: 'unknown',
+  code: 'onlyCounted',
+  describe: 'Only what a load balancer shows minutes late speaks of a failure: wait for its next figures.',
+  when: (evidence) =>
+    evidence.stillCounted === undefined ? undefined : counted(evidence, 'nobody else finds a failure'),
+};
+
 const recovered: Rule = {
   scenario: 'recovered',
   code: 'recovered',
@@ -135,6 +169,8 @@ export const RULES: readonly Rule[] = [
   ...ROLLOUT_RULES,
   ...APPLICATION_RULES,
   ...STUCK_POD_RULES,
+  figuresLate,
+  onlyCounted,
   alertClosed,
   recovered,
   notFailed,

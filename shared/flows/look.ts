@@ -1,4 +1,5 @@
 import { WATCHES } from '../actions/await-relief.ts';
+import { COUNTED_WITHIN, countsRefusals } from '../classify/crowding.ts';
 import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
 import { parseFacts } from '../classify/stored-facts.ts';
@@ -137,7 +138,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     },
   );
   const digest = await store.evidence.keep(factsText(facts));
-  const rounds = [...(await formerRounds(state, facts.at, home)), facts];
+  const rounds = [...(await formerRounds(state, facts, home)), facts];
   const now = clock.now();
   const opens = await acceptedVerbs(state.id, home);
   const named = diagnose({
@@ -231,16 +232,21 @@ async function modeNow(runbook: RunbookName, { store, system }: WorldHome): Prom
   return MODES.find((known) => known === mode) ?? modeFor(system, runbook);
 }
 
-/** Rounds of this incident that are young enough to count together with one at `now` (L2). */
+/**
+ * Rounds of this incident that are young enough to count together with the present one (L2). Where a load balancer counts requests as
+ * turned away they are of use for as long as its figures may be late.
+ */
 async function formerRounds(
   state: IncidentState,
-  now: Instant,
+  { at, applications }: Facts,
   { store, system }: WorldHome,
 ): Promise<readonly Facts[]> {
   const looks = state.evidence.filter(({ what }) => what.startsWith('look ')).slice(-ROUNDS_READ);
   const texts = await Promise.all(
     looks.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0])),
   ); // digests in the log are those that `keep` returned
-  const oldest = after(now, -(2 * system.guards.confirmationWindow + minutes(1)));
+  const usual = 2 * system.guards.confirmationWindow + minutes(1);
+  const isCounted = applications.some((seen) => countsRefusals(seen, at));
+  const oldest = after(at, -(isCounted ? Math.max(usual, COUNTED_WITHIN) : usual));
   return texts.flatMap((text) => (text === undefined ? [] : [parseFacts(text)])).filter((facts) => facts.at >= oldest);
 }

@@ -4,7 +4,7 @@ import { type ApplicationFacts, type Facts, factsText } from '../../shared/class
 import { parseFacts } from '../../shared/classify/stored-facts.ts';
 import type { DeepHealth } from '../../shared/ports/applications.ts';
 import type { WorkloadStatus } from '../../shared/ports/workloads.ts';
-import { ABOUT_API, ask, at, deadDatabase, every20, gke, look, run, wellDatabase } from './looks.ts';
+import { ABOUT_API, ask, at, deadDatabase, deadLook, every20, gke, look, run, wellDatabase } from './looks.ts';
 
 interface Seen {
   readonly busy?: number;
@@ -88,19 +88,54 @@ describe('a Deployment whose pods are all busy', () => {
 });
 
 describe('a Deployment whose requests fail while its pods are well and not busy', () => {
-  const idle = (seconds: number, health: DeepHealth['kind']) => crowded(seconds, { busy: 1, health });
+  const idle = (seconds: number, seen: Seen = {}) => crowded(seconds, { busy: 1, ...seen });
 
-  it('goes to people when it has lasted for minutes and we are turned away too', () => {
-    const rounds = every20(20, 80, (seconds) => idle(seconds, seconds === 40 ? 'failing' : 'serving'));
-    const diagnosis = ask(rounds, ABOUT_API);
+  /** Looks every 20 s, in which we are served from `servedFrom` on. */
+  const servedSince = (servedFrom: number, last: number, seen: Seen = {}) =>
+    every20(20, last, (seconds) => idle(seconds, { ...seen, health: seconds < servedFrom ? 'failing' : 'serving' }));
+
+  const NOW_AND_THEN = every20(20, 80, (seconds) => idle(seconds, { health: seconds === 40 ? 'serving' : 'failing' }));
+
+  it('goes to people when it has lasted for minutes, and we are turned away again after we were served', () => {
+    const diagnosis = ask(NOW_AND_THEN, ABOUT_API);
 
     expect(diagnosis).toMatchObject({ scenario: 'application-failure', conclusion: 'person' });
     expect(diagnosis.reasons[0]?.text).toMatch(/neither more of them nor a restart is known to help/);
   });
 
-  it('is well when only figures that are late say so: a failure that is over stays in them', () => {
-    const rounds = every20(20, 80, (seconds) => idle(seconds, 'serving'));
+  it('is neither over nor a failure while only figures say so that may be from before', () => {
+    const named = { ...ABOUT_API, diagnosis: ask(every20(20, 80, deadLook)) };
+    for (const last of [40, 100, 140]) {
+      expect(ask(servedSince(40, last), ABOUT_API)).toMatchObject({ scenario: 'unknown', conclusion: 'wait' });
+      expect(ask(servedSince(40, last), named)).toMatchObject({ scenario: 'recovered', conclusion: 'wait' });
+    }
+  });
 
-    expect(ask(rounds, ABOUT_API)).toMatchObject({ conclusion: 'nothing' });
+  it('goes to people when others are turned away in a minute in which we are served all along', () => {
+    expect(ask(servedSince(0, 120), ABOUT_API)).toMatchObject({ conclusion: 'wait' });
+    expect(ask(servedSince(0, 140), ABOUT_API)).toMatchObject({
+      scenario: 'application-failure',
+      conclusion: 'person',
+    });
+  });
+
+  it('is over when a minute is counted in which requests were answered, and that stays so for the window', () => {
+    const rounds = every20(20, 200, (seconds) => idle(seconds, { refused: seconds < 140 ? 50 : 0 }));
+
+    expect(ask(rounds.slice(0, -1), ABOUT_API)).toMatchObject({ scenario: 'recovered', conclusion: 'wait' });
+    expect(ask(rounds, ABOUT_API)).toMatchObject({ scenario: 'recovered', conclusion: 'nothing' });
+  });
+
+  it('waits on, however old the incident is, while late figures are all that is left of it', () => {
+    const diagnosis = ask(servedSince(40, 100), { openedAt: at(-3_600), diagnosis: ask(every20(20, 80, deadLook)) });
+
+    expect(diagnosis).toMatchObject({ scenario: 'recovered', conclusion: 'wait' });
+  });
+
+  it('is no news to people who know of it, though we happen to be served', () => {
+    const told = ask(NOW_AND_THEN, ABOUT_API);
+    const diagnosis = ask([...NOW_AND_THEN, idle(100)], { ...ABOUT_API, diagnosis: told });
+
+    expect(diagnosis).toMatchObject({ scenario: 'application-failure', target: told.target, conclusion: 'wait' });
   });
 });

@@ -63,6 +63,23 @@ const wasIll = ({ stage }: Run, service: string, at: number): boolean =>
         report.service === service && report.outages.some(({ from, until }) => from <= at && at < (until ?? Infinity)),
     );
 
+/** Minutes before a dismissal that are looked at: the newest that a load balancer shows by then ended at most four before it. */
+const COUNTED_MINUTES = 6;
+
+/** From this share of users that are turned away on, in each of the minutes: more than the one in twenty that counts. */
+const TURNED_AWAY_SHARE = 0.1;
+
+/** Whether a part of the users of a service was turned away in each of the minutes before a moment. */
+function isTurningAway({ stage }: Run, service: string, at: number): boolean {
+  const outages = stage.load.report().flatMap((report) => (report.service === service ? report.outages : []));
+  const lostIn = (from: number, to: number): number =>
+    outages.reduce((sum, { from: began, until }) => {
+      return sum + Math.max(0, Math.min(until ?? Infinity, to) - Math.max(began, from));
+    }, 0);
+  const ends = Array.from({ length: COUNTED_MINUTES }, (_, index) => at - LOOK_TAKES - index * minutes(1));
+  return ends.every((end) => lostIn(end - minutes(1), end) >= TURNED_AWAY_SHARE * minutes(1));
+}
+
 /** Why a dismissal is not our judgement. */
 const BY_PEOPLE = /^(cancelled by|test-notification)/;
 
@@ -158,6 +175,16 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       const ill = seen.ill.filter((service) => wasIll(run, service, at - LOOK_TAKES));
       if (!isOurs || (ill.length === 0 && hungPods === 0)) return [];
       return [`${incident} was dismissed ${when(run, at)} with ${[...ill, `${hungPods} hung pods`].join(', ')}`];
+    }),
+  'L4 nothing is dismissed while users are turned away': (run) =>
+    run.witness.endings.flatMap(({ at, incident, how }) => {
+      const found = run.incidents.find(({ state }) => state.id === incident);
+      const phase = found?.state.phase;
+      if (how !== 'dismissed' || phase?.kind !== 'dismissed' || BY_PEOPLE.test(phase.because)) return [];
+      if (found === undefined || isForged(run, found)) return [];
+      return [SERVICES.entrance, SERVICES.apiRun]
+        .filter((service) => isTurningAway(run, service, at))
+        .map((service) => `${incident} was dismissed ${when(run, at)} while ${service} had long turned users away`);
     }),
   'L4 nothing is resolved that does not serve': (run) =>
     run.witness.endings.flatMap(({ at, incident, how, ill }) => {

@@ -183,8 +183,21 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     runbook: 'deployment',
     play: () => [breaks(0, 'deployment-pressure', 'crowded')],
   },
-  // Not drawn: the Deployment is stuck. Half of its requests fail, and where four of our own questions in a row happen to be answered it is
-  // dismissed as recovered (docs/runbooks/deployment-scale-up.md, "Not yet").
+  {
+    name: 'the Deployment is stuck',
+    weight: 3,
+    runbook: 'deployment',
+    play: () => [breaks(0, 'deployment-pressure', 'stuck')],
+  },
+  {
+    name: 'the Deployment is stuck for a while',
+    weight: 2,
+    runbook: 'deployment',
+    play: (chance) => [
+      breaks(0, 'deployment-pressure', 'stuck'),
+      mends(seconds(chance.between(60, 1_200)), 'deployment-pressure'),
+    ],
+  },
   {
     name: 'the Deployment is crowded, then the primary is lost',
     weight: 1,
