@@ -1,5 +1,6 @@
 import { unreachable } from '../core/assert.ts';
 import { instant, type Instant, type Millis, millis, showDuration, toIso } from '../core/time.ts';
+import { isPlanned } from '../incident/diagnosis.ts';
 import { position } from '../incident/telling.ts';
 import { type ApprovalState, type IncidentState, standing } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
@@ -94,6 +95,9 @@ function situation(
   const { diagnosis } = state;
   const failedSince = diagnosis?.failedSinceMs ?? state.firstSignalAt ?? state.openedAt;
   const reached = instant(failedSince + system.objectives.rto);
+  const objective = isPlanned(plan.scenario)
+    ? 'not at stake: nothing has failed, and users are served meanwhile'
+    : `${showDuration(system.objectives.rto)}, reached at ${moment(reached)} (${distance(now, reached)})`;
   const role = system.people.find(({ id }) => id === approver)?.role;
   return [
     { name: 'You decide as', text: role === undefined ? approver : `${approver}, ${role}` },
@@ -104,10 +108,7 @@ function situation(
       name: 'How long',
       text: `about ${showDuration(untilServed(plan))} until the service is back, ${showDuration(criticalPath(plan))} until all is done (the runbook’s estimates; drills will replace them)`,
     },
-    {
-      name: 'RTO',
-      text: `${showDuration(system.objectives.rto)}, reached at ${moment(reached)} (${distance(now, reached)})`,
-    },
+    { name: 'RTO', text: objective },
     {
       name: 'Decide until',
       text: `${moment(approval.expiresAt)} (${distance(now, approval.expiresAt)}); the work must begin within ${showDuration(approval.startWithin)} after that`,

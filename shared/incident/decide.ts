@@ -1,11 +1,11 @@
 import { canonicalJson } from '../core/json.ts';
-import { type Instant, millis, showDuration } from '../core/time.ts';
+import { type Instant, showDuration } from '../core/time.ts';
 import { approvedLimitMs, showLossBound } from '../plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest, preparingSteps } from '../plan/plan.ts';
 import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type StepFailure } from './events.ts';
-import { measure } from './measures.ts';
+import { measure, showObjective } from './measures.ts';
 import {
   currentApproval,
   deniedBy,
@@ -320,11 +320,11 @@ export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'):
 /** Every step is done or left out: the incident is measured and resolved. */
 export function decideFinish(state: IncidentState): readonly NewEvent[] {
   const measures = measure(state);
-  const took =
-    measures['rto'] === null || measures['rto'] === undefined ? '' : ` RTO ${showDuration(millis(measures['rto']))}.`;
   const { run } = state;
   const rest = run === undefined ? [] : outcome(run);
-  const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${took}`, ...rest].join(' ').trim();
+  const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
+    .join(' ')
+    .trim();
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
 

@@ -30,6 +30,15 @@ export const SCENARIOS = [
 ] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
+const PLANNED: ReadonlySet<string> = new Set<Scenario>([
+  'restart-requested',
+  'running-on-standby',
+  'standby-left-raised',
+]);
+
+/** Whether nothing has failed in a scenario: what is done about it is planned, and there is no time to a recovery. */
+export const isPlanned = (scenario: string): boolean => PLANNED.has(scenario);
+
 /** What follows from a diagnosis. */
 export const CONCLUSIONS = ['act', 'wait', 'person', 'nothing'] as const;
 

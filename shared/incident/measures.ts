@@ -1,10 +1,12 @@
-import type { Instant } from '../core/time.ts';
+import { type Instant, millis, showDuration } from '../core/time.ts';
 import type { Stage } from '../plan/plan.ts';
+import { isPlanned } from './diagnosis.ts';
 import { currentApproval, type IncidentState } from './state.ts';
 
 /**
  * How long each part took, in milliseconds of clock time (failover-rules 26), `null` where it did not happen. `rto` runs from the
- * first sign of failure to the last verified consumer; `rpo` is what the new primary was found to miss, where that was measured.
+ * first sign of failure to the last verified consumer; `rpo` is what the new primary was found to miss, where that was measured. What
+ * was planned has no failure to count from, and no `rto`: `planned` is how long it took itself, its approval left out.
  */
 export function measure(state: IncidentState): Readonly<Record<string, number | null>> {
   const failedAt = state.diagnosis?.failedSinceMs ?? state.firstSignalAt ?? state.openedAt;
@@ -15,17 +17,26 @@ export function measure(state: IncidentState): Readonly<Record<string, number | 
   const executedAt = lastDone(state, ['prepare', 'execute']) ?? startedAt;
   const propagatedAt = lastDone(state, ['propagate']) ?? executedAt;
   const verifiedAt = lastDone(state, ['verify']);
+  const planned = state.run !== undefined && isPlanned(state.run.plan.scenario);
   return {
-    detect: Math.max(0, state.openedAt - failedAt),
+    detect: planned ? null : Math.max(0, state.openedAt - failedAt),
     confirm: span(state.openedAt, diagnosedAt),
     approve: span(diagnosedAt, decidedAt),
     start: span(decidedAt ?? diagnosedAt, startedAt),
     execute: span(startedAt, executedAt),
     propagate: span(executedAt, propagatedAt),
     verify: span(propagatedAt, verifiedAt),
-    rto: verifiedAt === null ? null : verifiedAt - failedAt,
+    rto: verifiedAt === null || planned ? null : verifiedAt - failedAt,
+    planned: planned ? span(startedAt, verifiedAt) : null,
     rpo: measuredLoss(state),
   };
+}
+
+/** How long it took, as the notice of the end says it; empty where that was not measured. */
+export function showObjective(measures: Readonly<Record<string, number | null>>): string {
+  const { rto = null, planned = null } = measures;
+  if (rto !== null) return ` RTO ${showDuration(millis(rto))}.`;
+  return planned === null ? '' : ` It took ${showDuration(millis(planned))}; nothing had failed, so there is no RTO.`;
 }
 
 const span = (from: number | null, to: number | null): number | null =>

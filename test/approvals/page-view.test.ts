@@ -41,6 +41,24 @@ describe('The page of a plan that begins with a restart', () => {
   });
 });
 
+describe('The page of a planned move', () => {
+  it('says that no objective is at stake, since nothing has failed', async () => {
+    const stage = await askedStage();
+    const state = await stage.state();
+    const { run } = state;
+    const [approval] = state.approvals;
+    if (run === undefined || approval === undefined) throw new Error('nothing was asked');
+    const subject = { system: stage.home.system, state, approval, approver: personId('oncall') };
+    const objective = (scenario: string) =>
+      approvalView({ ...subject, plan: { ...run.plan, scenario } }, stage.clock.now()).situation.find(
+        ({ name }) => name === 'RTO',
+      )?.text;
+
+    expect(objective('running-on-standby')).toMatch(/nothing has failed/);
+    expect(objective(run.plan.scenario)).toMatch(/^1h 00m, reached at/);
+  });
+});
+
 describe('The page of a plan whose safe steps begin while people decide', () => {
   it('says so of each of them, and that they have begun', async () => {
     const stage = await askedStage();

@@ -87,6 +87,11 @@ describe('A lost cluster', () => {
       expect(effects(run, byRecord ? 'dns.changes.create' : 'compute.urlMaps.update')).toBe(2);
       expect(leadsTo(run.stage.world)).toBe(SERVICES.apiGke);
       expect(effects(run, 'run.services.update')).toBe(2);
+      // The way back is planned: it takes a time of its own, and recovers nothing.
+      const [there, back] = run.incidents.map(({ state }) => state.measures);
+      expect(there).toMatchObject({ rto: expect.any(Number), planned: null });
+      expect(back).toMatchObject({ rto: null, detect: null, planned: expect.any(Number) });
+      expect(back?.['planned']).toBeLessThan(minutes(20));
     },
   );
 
