@@ -64,20 +64,20 @@ const wasIll = ({ stage }: Run, service: string, at: number): boolean =>
     );
 
 /** Minutes before a dismissal that are looked at: the newest that a load balancer shows by then ended at most four before it. */
-const COUNTED_MINUTES = 6;
+const COUNTED_MINUTES = 5;
 
 /** From this share of users that are turned away on, in each of the minutes: more than the one in twenty that counts. */
 const TURNED_AWAY_SHARE = 0.1;
 
-/** Whether a part of the users of a service was turned away in each of the minutes before a moment. */
+/** Whether a part of the users of a service was turned away in each of the minutes before a moment, and is after it. */
 function isTurningAway({ stage }: Run, service: string, at: number): boolean {
   const outages = stage.load.report().flatMap((report) => (report.service === service ? report.outages : []));
-  const lostIn = (from: number, to: number): number =>
-    outages.reduce((sum, { from: began, until }) => {
-      return sum + Math.max(0, Math.min(until ?? Infinity, to) - Math.max(began, from));
-    }, 0);
-  const ends = Array.from({ length: COUNTED_MINUTES }, (_, index) => at - LOOK_TAKES - index * minutes(1));
-  return ends.every((end) => lostIn(end - minutes(1), end) >= TURNED_AWAY_SHARE * minutes(1));
+  const isIn = ([from, to]: readonly [number, number]): boolean => {
+    const lost = outages.map(({ from: began, until }) => Math.min(until ?? Infinity, to) - Math.max(began, from));
+    return lost.reduce((sum, ms) => sum + Math.max(0, ms), 0) >= TURNED_AWAY_SHARE * (to - from);
+  };
+  const before = Array.from({ length: COUNTED_MINUTES }, (_, index) => at - index * minutes(1));
+  return [[at, at + seconds(30)] as const, ...before.map((end) => [end - minutes(1), end] as const)].every(isIn);
 }
 
 /** Why a dismissal is not our judgement. */
