@@ -109,16 +109,19 @@ export class Process {
     return settled();
   }
 
-  /** The same object, each of whose methods (and those of its parts) passes this process. */
+  /** The same object, each of whose methods (and those of its parts) passes this process. Its members are those of now. */
   wrap<T extends object>(target: T): T {
-    return new Proxy(target, {
-      get: (own, key) => {
-        const value: unknown = Reflect.get(own, key);
-        if (typeof value === 'function')
-          return (...args: unknown[]) => this.pass(async () => (await Reflect.apply(value, own, args)) as unknown);
-        return typeof value === 'object' && value !== null ? this.wrap(value) : value;
-      },
-    });
+    const passing = Object.entries(target).map(([key, value]: [string, unknown]) => [
+      key,
+      this.#passing(target, value),
+    ]);
+    return Object.fromEntries(passing) as T; // the same members, wrapped
+  }
+
+  #passing(target: object, value: unknown): unknown {
+    if (typeof value === 'function')
+      return (...args: unknown[]) => this.pass(async () => (await Reflect.apply(value, target, args)) as unknown);
+    return typeof value === 'object' && value !== null ? this.wrap(value) : value;
   }
 
   /** Its clock: timers of a process that is dead or frozen don't fire. */

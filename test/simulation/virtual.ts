@@ -41,10 +41,16 @@ export function chancePort(chance: WorldChance): Chance {
   };
 }
 
+/** Turns that are asked of the event loop at once: a hundred moments or so are played in one round of it, and not in one each. */
+const TURNS = 128;
+
 /** Work that leaves the thread, such as signing: counted and done one after the other, so that its order repeats (V1). */
 export class Outside {
   #pending = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Turns that were asked for and have not come. */
+  #coming = 0;
+  #next: (() => void) | undefined;
 
   run<T>(work: () => Promise<T>): Promise<T> {
     this.#pending += 1;
@@ -57,11 +63,30 @@ export class Outside {
 
   /** Resolves when nothing more can happen without the clock. */
   async settle(): Promise<void> {
-    do {
+    await this.#drained();
+    // What is done on another thread is heard of in the loop's next round.
+    while (this.#pending > 0)
       await new Promise<void>((turn) => {
         setImmediate(turn);
       });
-    } while (this.#pending > 0);
+  }
+
+  /** Resolves when every promise that can settle by itself has: the queue of promises is emptied before each turn. */
+  #drained(): Promise<void> {
+    if (this.#coming === 0) {
+      this.#coming = TURNS;
+      for (let turn = 0; turn < TURNS; turn += 1) setImmediate(() => this.#comes());
+    }
+    return new Promise<void>((turn) => {
+      this.#next = turn;
+    });
+  }
+
+  #comes(): void {
+    this.#coming -= 1;
+    const next = this.#next;
+    this.#next = undefined;
+    next?.();
   }
 }
 
