@@ -142,7 +142,7 @@ function stepView(step: PlannedStep, plan: Plan, { run }: IncidentState): StepVi
           : isOneOfSeveralWays(step, plan)
             ? 'if it does not help, the plan goes on'
             : step.optional
-              ? 'afterwards; a failure is told and stops nothing'
+              ? `${step.stage === 'after' ? 'afterwards; ' : ''}a failure is told and stops nothing`
               : undefined;
   const takes = `about ${showDuration(millis(step.estimateMs))}`;
   return { title: step.title, target: step.target, risk: step.risk, committed: step.committed, takes, note };

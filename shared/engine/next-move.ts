@@ -12,7 +12,7 @@ import {
   standing,
   type StepProgress,
 } from '../incident/state.ts';
-import { askedBy, type PlannedStep, preparingSteps } from '../plan/plan.ts';
+import { askedBy, comesAfter, type PlannedStep, preparingSteps } from '../plan/plan.ts';
 
 // The heart of the engine: what has to be done next, from the state alone. Pure, so that a lost message, a crash or a second
 // worker can at most make somebody ask again.
@@ -223,7 +223,7 @@ export function readySteps(run: RunState): readonly PlannedStep[] {
   const firstCommitted = open.find((step) => step.committed);
   return open.filter((step) => {
     if (step.committed && step !== firstCommitted) return false;
-    return [...step.needs, ...(step.unless ?? [])].every((need) => {
+    return comesAfter(step).every((need) => {
       const needed = byId.get(need);
       return needed === undefined || settled(needed);
     });

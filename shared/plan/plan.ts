@@ -55,6 +55,11 @@ export interface PlannedStep {
    * Absent where there are none, so that plans of before it existed keep the digest that was approved.
    */
   readonly unless?: readonly StepId[];
+  /**
+   * Steps that it comes after, whatever became of them: it waits until they are settled, and their failure keeps it from nothing. Absent
+   * where there are none, as above.
+   */
+  readonly after?: readonly StepId[];
   /** Must not be left half done (design.md section 8). */
   readonly committed: boolean;
   readonly stage: Stage;
@@ -131,6 +136,7 @@ const stepWire = z.strictObject({
   repeat: z.enum(REPEAT_CLASSES),
   needs: z.array(z.string().transform(stepId)),
   unless: z.array(z.string().transform(stepId)).min(1).exactOptional(),
+  after: z.array(z.string().transform(stepId)).min(1).exactOptional(),
   committed: z.boolean(),
   stage: z.enum(STAGES),
   optional: z.boolean(),
@@ -202,11 +208,15 @@ export function preparingSteps({ steps }: Pick<Plan, 'steps'>): readonly Planned
 }
 
 /**
- * Whether a step belongs to one of several ways of bringing the service back: where it fails, another way follows. A failure of
- * what comes after the service is back leaves something to do by hand instead.
+ * Whether a step belongs to one of several ways of bringing the service back: another way is spared once it, or what needs it, has
+ * held. A failure of any other optional step leaves something to do by hand instead.
  */
-export const isOneOfSeveralWays = ({ id, optional, stage }: PlannedStep, { steps }: Plan): boolean =>
-  optional && (stage !== 'after' || steps.some(({ unless }) => unless?.includes(id) === true));
+export function isOneOfSeveralWays({ id, optional }: PlannedStep, plan: Plan): boolean {
+  const leads = (step: StepId): boolean =>
+    plan.steps.some(({ unless }) => unless?.includes(step) === true) ||
+    plan.steps.some((later) => later.optional && later.needs.includes(step) && leads(later.id));
+  return optional && leads(id);
+}
 
 /**
  * The longest way through the graph by the steps' estimates: committed steps one after the other, others side by side, and nothing
@@ -216,7 +226,7 @@ export function criticalPath(plan: Plan): Millis {
   const finish = new Map<StepId, number>();
   let committedUntil = 0;
   for (const step of plan.steps) {
-    const first = [...step.needs, ...(step.unless ?? [])].map((other) => finish.get(other) ?? 0);
+    const first = comesAfter(step).map((other) => finish.get(other) ?? 0);
     const ready = Math.max(0, ...first, step.committed ? committedUntil : 0);
     const end = ready + step.estimateMs;
     finish.set(step.id, end);
@@ -224,6 +234,13 @@ export function criticalPath(plan: Plan): Millis {
   }
   return millis(Math.max(0, ...finish.values()));
 }
+
+/** Every step that has to be settled before this one can begin. */
+export const comesAfter = ({ needs, unless = [], after = [] }: PlannedStep): readonly StepId[] => [
+  ...needs,
+  ...unless,
+  ...after,
+];
 
 /** Whom a step asks and waits for, by the id of `people`; `undefined` for one that asks nobody. */
 export function askedBy({ input }: PlannedStep): string | undefined {
@@ -241,6 +258,8 @@ export function planFaults(plan: Plan): readonly string[] {
       if (!seen.has(need)) faults.push(`step ${step.id} needs ${need}, which does not come before it`);
     for (const other of step.unless ?? [])
       if (!seen.has(other)) faults.push(`step ${step.id} makes way for ${other}, which does not come before it`);
+    for (const other of step.after ?? [])
+      if (!seen.has(other)) faults.push(`step ${step.id} comes after ${other}, which does not come before it`);
     if (step.committed && step.optional) faults.push(`step ${step.id} is committed and can't be optional`);
     seen.add(step.id);
   }

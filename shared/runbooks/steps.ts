@@ -15,6 +15,8 @@ export interface StepDraft {
   readonly needs: readonly string[];
   /** Steps that make it unnecessary once one of them is done. */
   readonly unless?: readonly string[];
+  /** Steps that it comes after, whatever became of them. */
+  readonly after?: readonly string[];
   readonly stage: Stage;
   readonly committed?: boolean;
   readonly optional?: boolean;
@@ -50,6 +52,7 @@ export function planSteps(
       repeat: action.repeat,
       needs: draft.needs.map(stepId),
       ...(draft.unless === undefined || draft.unless.length === 0 ? {} : { unless: draft.unless.map(stepId) }),
+      ...(draft.after === undefined || draft.after.length === 0 ? {} : { after: draft.after.map(stepId) }),
       committed: draft.committed ?? false,
       stage: draft.stage,
       optional: draft.optional ?? false,

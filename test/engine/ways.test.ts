@@ -97,6 +97,23 @@ describe('A plan with several ways', () => {
     (useless) => survivesACrashAnywhere(() => withCures(...useless)),
   );
 
+  it('goes on after a step that failed where it only has to come after it, and leaves out what needs it', async () => {
+    const stage = await stageOf(
+      [
+        step('capture', { optional: true, action: 'fail', ...nothing }),
+        step('copy', { optional: true, needs: ids('capture'), ...nothing }),
+        step('rotate', { after: ids('capture', 'copy'), ...nothing }),
+      ],
+      actions,
+    );
+
+    await drive(stage.journal, stage.driver());
+
+    expect(done(stage)).toEqual(['rotate']);
+    expect(stage.journal.state().phase.kind).toBe('resolved');
+    expect(await resolution(stage)).toContain('Left to do by hand: capture: it did not help.');
+  });
+
   it('leaves nothing out that has begun, whatever is written into its log afterwards', async () => {
     const stage = await withCures('mild', 'strong');
     const forged = event('stepDone', {

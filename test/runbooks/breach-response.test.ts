@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
+import { comesAfter, planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
 import { drawBreachResponse } from '../../shared/runbooks/breach-response.ts';
 import { at, SYSTEM } from '../classify/looks.ts';
 
@@ -21,7 +21,7 @@ function stepsOf(versions: Readonly<Record<string, ReturnType<typeof enabled>>>)
 
 /** Everything that a step comes after. */
 function before(step: PlannedStep, steps: readonly PlannedStep[]): readonly string[] {
-  return step.needs.flatMap((need) => {
+  return comesAfter(step).flatMap((need) => {
     const found = steps.find(({ id }) => id === need);
     return found === undefined ? [] : [found.id, ...before(found, steps)];
   });
@@ -47,6 +47,12 @@ describe('the plan for a breach', () => {
       optional: true,
       input: { person: 'oncall', before: '4' },
     });
+  });
+
+  it('replaces a key whatever became of the evidence', () => {
+    const rotate = stepsOf({ [JWT]: enabled('1') }).find(({ id }) => id === `rotate-${JWT}`);
+
+    expect(rotate).toMatchObject({ needs: [], after: ['capture-api-gke'] });
   });
 
   it('waits for no issuer with what is replaced here', () => {
