@@ -1,5 +1,6 @@
 import { redact } from '../shared/core/redact.ts';
 import { after, type Millis, parseDuration, showDuration, toIso } from '../shared/core/time.ts';
+import { logFilterOf } from '../shared/ports/log-archive.ts';
 import type { LogEntry } from '../shared/ports/lookout.ts';
 import type { Application, CloudRunApplication, GkeApplication, System } from '../shared/system/system.ts';
 import { applicationOf } from '../shared/system/topology.ts';
@@ -141,19 +142,14 @@ const linesOf = (text: string): readonly string[] =>
 /** The same lines from Cloud Logging. It keeps them by pod, and tells no run of a container from another. */
 async function instead(
   system: System,
-  { cluster, location, namespace, deployment }: GkeApplication,
+  application: GkeApplication,
   { since, limit, pod }: Wanted,
   { lookout, clock }: Operator,
   note: string,
 ): Promise<Found> {
-  const filter = [
-    'resource.type="k8s_container"',
-    `resource.labels.project_id="${system.project}"`,
-    `resource.labels.location="${location}"`,
-    `resource.labels.cluster_name="${cluster}"`,
-    `resource.labels.namespace_name="${namespace}"`,
-    pod === undefined ? `resource.labels.pod_name=~"^${deployment}-[a-z0-9]+-[a-z0-9]+$"` : podFilter(pod),
-  ].join(' AND ');
+  const { deployment } = application;
+  if (pod !== undefined) checkName(pod);
+  const filter = logFilterOf(system.project, application, pod);
   const entries = await known(lookout.logs(filter, after(clock.now(), -since), limit));
   if (isUnknown(entries))
     return { sources: [], failed: `neither can be read: ${note}; Cloud Logging: ${entries.unknown}` };
@@ -161,23 +157,18 @@ async function instead(
 }
 
 /** A name goes into a filter only if it is one. */
-function podFilter(pod: string): string {
+function checkName(pod: string): void {
   if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(pod)) throw new Refusal(2, `${pod} is no name of a pod`);
-  return `resource.labels.pod_name="${pod}"`;
 }
 
 async function ofService(
   system: System,
-  { service, region }: CloudRunApplication,
+  application: CloudRunApplication,
   { since, limit }: Wanted,
   { lookout, clock }: Operator,
 ): Promise<Found> {
-  const filter = [
-    'resource.type="cloud_run_revision"',
-    `resource.labels.project_id="${system.project}"`,
-    `resource.labels.location="${region}"`,
-    `resource.labels.service_name="${service}"`,
-  ].join(' AND ');
+  const { service } = application;
+  const filter = logFilterOf(system.project, application);
   const entries = await known(lookout.logs(filter, after(clock.now(), -since), limit));
   if (isUnknown(entries)) return { sources: [], failed: `Cloud Logging can't be read: ${entries.unknown}` };
   const note = entries.length < limit ? undefined : `the newest ${limit} of the last ${showDuration(since)}`;

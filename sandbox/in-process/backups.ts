@@ -105,6 +105,26 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
       }));
       await write(bucket, kept, etag);
     },
+    clone: async (source, copy) =>
+      (
+        await cross(crossing, `cloning ${source} as ${copy}`, 'writes', () =>
+          admin.clone(caller, source, copy, undefined),
+        )
+      ).name,
+    keep: async (copy, labels, version) => {
+      const { instance } = await read(copy, `reading the labels of ${copy}`);
+      const patch = {
+        settingsVersion: Number(version),
+        userLabels: { ...instance.settings.userLabels, ...labels },
+        deletionProtectionEnabled: true,
+        activationPolicy: 'NEVER' as const,
+      };
+      return (
+        await cross(crossing, `stopping and protecting ${copy}`, 'writesIfUnchanged', () =>
+          admin.patch(caller, copy, patch),
+        )
+      ).name;
+    },
     restore: async (copy, { id, instance }) =>
       (
         await cross(crossing, `restoring backup ${id} of ${instance} into ${copy}`, 'writes', () =>

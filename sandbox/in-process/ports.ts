@@ -13,6 +13,7 @@ import { inProcessBackups, inProcessContents } from './backups.ts';
 import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
+import { inProcessLogArchive, inProcessVault } from './evidence.ts';
 import { inProcessRollouts } from './rollouts.ts';
 import { inProcessSessions } from './sessions.ts';
 import { inProcessTraffic } from './traffic.ts';
@@ -109,6 +110,8 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     },
     traffic: inProcessTraffic(world, crossing),
     sessions: inProcessSessions(world, crossing),
+    logArchive: inProcessLogArchive(world, crossing),
+    vault: inProcessVault(world, crossing),
     secrets: {
       latest: async (secret) => {
         const version = await cross(crossing, `reading the newest version of ${secret}`, 'reads', () =>

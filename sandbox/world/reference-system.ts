@@ -96,6 +96,8 @@ const LOOK = [
   'cloudsql.instances.login',
   'cloudsql.backupRuns.get',
   'cloudsql.backupRuns.list',
+  // How long a bucket of evidence keeps what is in it.
+  'storage.buckets.get',
   // Names, sizes and checksums of dumps; their contents need storage.objects.get, which nobody of ours has.
   'storage.objects.list',
   'monitoring.timeSeries.list',
@@ -150,6 +152,8 @@ const RECOVER = [
   'cloudsql.instances.restart',
   'cloudsql.instances.failover',
   'cloudsql.instances.create',
+  // A copy for forensics, which nobody uses.
+  'cloudsql.instances.clone',
   'cloudsql.instances.restoreBackup',
   'cloudsql.instances.import',
   'cloudsql.databases.create',

@@ -70,6 +70,13 @@ export const REFERENCE_ZONES = [
 /** Backups, in a region that the primary's is not. */
 export const REFERENCE_BUCKET = { name: 'coditect-dms-backups', location: 'us-east1' } as const;
 
+/** Evidence: a year, for good. Who may add to it can neither read nor delete it. */
+export const REFERENCE_EVIDENCE = {
+  name: 'coditect-dms-evidence',
+  location: 'us-east1',
+  retention: { seconds: 365 * 86_400, locked: true },
+} as const;
+
 /** The load balancers: the one that users come to, and one before Cloud Run alone, for a team that switches an address. */
 export const REFERENCE_BALANCERS = [
   {

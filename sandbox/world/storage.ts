@@ -10,6 +10,7 @@ import {
   nextRetention,
   type ObjectDescription,
   type Preconditions,
+  type RetentionPolicy,
   type StoredObject,
 } from './storage-bucket.ts';
 import { type Binding, policyFault } from './storage-policy.ts';
@@ -83,7 +84,12 @@ export class Storage {
   addBucket(
     name: string,
     location: string,
-    options: { readonly versioning?: boolean; readonly bindings?: readonly Binding[]; readonly fill?: () => void } = {},
+    options: {
+      readonly versioning?: boolean;
+      readonly bindings?: readonly Binding[];
+      readonly retention?: Omit<RetentionPolicy, 'effectiveAt'>;
+      readonly fill?: () => void;
+    } = {},
   ): Bucket {
     const now = this.#clock.now();
     const bucket: Bucket = {
@@ -93,7 +99,7 @@ export class Storage {
       updatedAt: now,
       metageneration: 1,
       versioning: options.versioning ?? false,
-      retention: undefined,
+      retention: options.retention && { ...options.retention, effectiveAt: now },
       defaultEventBasedHold: false,
       policy: { etag: this.#policyEtag(), bindings: options.bindings ?? [] },
     };

@@ -31,11 +31,12 @@ import type { Project } from './project.ts';
 import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
-import { grantReferenceRoles, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
+import { functionPrincipal, grantReferenceRoles, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
 import {
   REFERENCE_BACKENDS,
   REFERENCE_BALANCERS,
   REFERENCE_BUCKET,
+  REFERENCE_EVIDENCE,
   REFERENCE_KEYS,
   REFERENCE_REDIS,
   REFERENCE_RUN_SERVICES,
@@ -130,6 +131,8 @@ export function createWorld(options: WorldOptions): World {
     bindings: exportersMay(primaryAccount),
     fill: () => writeDailyDumps(storage, REFERENCE_BUCKET.name, history, startedAt),
   });
+  const { name: evidence, location, retention } = REFERENCE_EVIDENCE;
+  storage.addBucket(evidence, location, { retention, bindings: sealersMay() });
   const secrets = createSecrets({ clock, project });
   const applications = createApplications(kernel, sql, secrets, secondary);
   const logs = createLogs(kernel);
@@ -254,6 +257,11 @@ function createCluster(kernel: WorldKernel, applications: Applications, load: Pr
 /** The primary's own account writes the daily dumps; it neither reads nor replaces what is there. */
 const exportersMay = (account: string) => [
   { role: 'roles/storage.objectCreator', members: [`serviceAccount:${account}`] },
+];
+
+/** `recover` adds to the evidence, and sees what is there by its name; nobody of ours reads or deletes it. */
+const sealersMay = () => [
+  { role: 'roles/storage.objectCreator', members: [`serviceAccount:${functionPrincipal('recover')}`] },
 ];
 
 const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as const;

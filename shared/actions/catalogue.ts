@@ -1,10 +1,12 @@
 import type { Action, Catalogue } from '../engine/action.ts';
 import { adoptCopy } from './adopt-copy.ts';
 import { captureApplicationEvidence } from './capture-application.ts';
+import { captureLogs } from './capture-logs.ts';
 import { confirmRelief } from './await-relief.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
 import { drainReplica } from './drain-replica.ts';
+import { cloneForForensics, keepClone } from './forensic-clone.ts';
 import { forceDeletePod } from './force-delete-pod.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
@@ -16,6 +18,7 @@ import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
 import { restartApplication } from './restart-application.ts';
+import { sealEvidence } from './seal-evidence.ts';
 import { endSessions } from './end-sessions.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
 import { awaitIssuedSecret, disableSecretVersion, passGrace, rotateSecret } from './rotate-secret.ts';
@@ -94,6 +97,10 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   importDump,
   dismissCopy,
   captureApplicationEvidence,
+  captureLogs,
+  cloneForForensics,
+  keepClone,
+  sealEvidence,
   rotateSecret,
   restartApplication,
   awaitIssuedSecret,

@@ -4,6 +4,7 @@ import type { DeepHealth } from '../ports/applications.ts';
 import type { BackupRun, Dump, InstanceTemplate, Labels } from '../ports/backups.ts';
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
+import type { Retention } from '../ports/evidence-vault.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
 import type { Rollout } from '../ports/rollouts.ts';
 import type { UptimePoint } from '../ports/entrance-readings.ts';
@@ -40,6 +41,14 @@ export interface Facts {
   readonly restores?: readonly RestoreFacts[];
   /** Versions of the secrets that a breach replaces; absent where nobody asked for them. */
   readonly secrets?: readonly SecretFacts[];
+  /** How the bucket of evidence keeps what is in it; absent where nobody asked, or dr.yaml names none. */
+  readonly evidenceBucket?: EvidenceBucketFacts;
+}
+
+/** A bucket of evidence. */
+export interface EvidenceBucketFacts {
+  readonly bucket: string;
+  readonly retention: Retention | Unreadable;
 }
 
 /** What could be restored of a database, and what has been. */

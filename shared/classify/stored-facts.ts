@@ -232,6 +232,12 @@ const wire: z.ZodType<Facts> = z.strictObject({
       }),
     )
     .exactOptional(),
+  evidenceBucket: z
+    .strictObject({
+      bucket: z.string(),
+      retention: z.union([unreadable, z.strictObject({ seconds: z.number().nullable(), locked: z.boolean() })]),
+    })
+    .exactOptional(),
 });
 
 /** Facts that are kept in memory once they were read: each look reads those of the looks before it again. */

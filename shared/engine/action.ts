@@ -25,6 +25,8 @@ export interface ActionContext {
   readonly intentAt: Instant | undefined;
   /** Keeps a redacted text as evidence of this incident. */
   keep(what: string, text: string): Promise<void>;
+  /** What was kept under that digest; `undefined` when the store has it no more. */
+  kept(digest: string): Promise<string | undefined>;
   /** For a `start` that asks before it changes: looks at the lease once more (L1 of leases.ts), and rejects when it is lost. */
   stillOurs(): Promise<void>;
 }

@@ -87,13 +87,27 @@ function breachResponse(
   system: System,
   incident: IncidentId,
   { scenario }: Diagnosis,
-  { at, secrets = [] }: Facts,
+  { at, secrets = [], evidenceBucket, databases }: Facts,
   { warnings }: PlanAsides,
 ): PlanDrawing {
   const versions = new Map(
     secrets.flatMap(({ secret, versions: all }) => (isReadable(all) ? [[secret, all] as const] : [])),
   );
-  const plan = drawBreachResponse(system, incident, scenario, { at, versions, warnings });
+  const { forensics } = system;
+  const kept = evidenceBucket?.retention;
+  const retention = kept === undefined ? 'notAsked' : isReadable(kept) ? kept : kept.unreadable;
+  // A clone is made of whichever instance is the primary now.
+  const sources = databases.flatMap(({ database, primary }) =>
+    forensics?.clones.includes(database.instance) === true && isReadable(primary)
+      ? [{ instance: primary.instance, tier: primary.tier }]
+      : [],
+  );
+  const plan = drawBreachResponse(system, incident, scenario, {
+    at,
+    versions,
+    evidence: { forensics: forensics && { ...forensics, retention }, sources },
+    warnings,
+  });
   return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 

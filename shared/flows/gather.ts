@@ -2,6 +2,7 @@ import { OWN_VANTAGE } from '../classify/fold-watch.ts';
 import {
   type ApplicationFacts,
   type DatabaseFacts,
+  type EvidenceBucketFacts,
   type EntranceFacts,
   type Facts,
   isReadable,
@@ -60,6 +61,8 @@ export interface LookWish {
   readonly restores: boolean;
   /** A person reports a breach: the secrets whose versions are looked at. */
   readonly secrets?: readonly string[];
+  /** The bucket into which its evidence goes. */
+  readonly evidenceBucket?: string | undefined;
 }
 
 /**
@@ -78,10 +81,11 @@ export async function gatherFacts(
   const ways = scope.applications
     .filter((application) => application.kind === 'gke' && application.standby !== undefined)
     .flatMap(({ id }) => entrancesOf(home.system, id));
-  const [databases, entrances, versions, seen] = await Promise.all([
+  const [databases, entrances, versions, evidenceBucket, seen] = await Promise.all([
     databaseParts(scope, applications, at, home),
     Promise.all(ways.map((entrance) => entranceFacts(entrance, at, home))),
     Promise.all((wish.secrets ?? []).map((secret) => secretFacts(secret, home))),
+    wish.evidenceBucket === undefined ? undefined : bucketFacts(wish.evidenceBucket, home),
     applications,
   ]);
   // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
@@ -91,6 +95,7 @@ export async function gatherFacts(
     ...facts,
     ...(wish.restores ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) } : {}),
     ...(versions.length === 0 ? {} : { secrets: versions }),
+    ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
   };
 }
 
@@ -123,6 +128,10 @@ async function withRecord(facts: ApplicationFacts, home: GatherHome): Promise<Ap
   if (!isReadable(found)) return { ...facts, standby: found };
   const read = standbyRecordWire.safeParse(found.value);
   return { ...facts, standby: read.success ? read.data : { unreadable: 'malformed' } };
+}
+
+async function bucketFacts(bucket: string, { world }: GatherHome): Promise<EvidenceBucketFacts> {
+  return { bucket, retention: await attempt(() => world.vault.retention(bucket)) };
 }
 
 async function secretFacts(secret: string, home: GatherHome): Promise<SecretFacts> {

@@ -135,6 +135,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     {
       restores: state.requested === 'backup-restore',
       secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
+      evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
     },
   );
   const digest = await store.evidence.keep(factsText(facts));

@@ -205,6 +205,8 @@ function context(
     documents: store.documents,
     lossLimitMs: approval?.kind === 'approved' ? approval.lossLimitMs : 0,
     opens: approval?.kind === 'approved' ? opensOf(at.run.plan) : [],
+    // Digests in the log are those that `keep` returned.
+    kept: (digest) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0]),
     keep: async (what, text) => {
       const digest = await store.evidence.keep(text);
       await journal.append((state) =>

@@ -69,4 +69,8 @@ export interface Copies {
   dismiss(copy: InstanceName, bucket: string): Promise<void>;
   /** Replaces what is in the copy. Safe to repeat: the backup is the same. */
   restore(copy: InstanceName, backup: Pick<BackupRun, 'id' | 'instance'>): Promise<string>;
+  /** Named: a name that exists is `conflict`. The copy has what the source has now, its settings and labels included. */
+  clone(source: InstanceName, copy: InstanceName): Promise<string>;
+  /** Stops a copy, labels it beside what it carries, and protects it from deletion; `conflict` when `version` is stale. */
+  keep(copy: InstanceName, labels: Labels, version: string): Promise<string>;
 }

@@ -11,6 +11,8 @@ export const LABELS = {
   backup: 'dr-backup',
   /** Milliseconds since the epoch: what was committed before is in it. */
   takenAt: 'dr-taken-at',
+  /** What it is for, where nobody may use or delete it: `forensics`. */
+  purpose: 'dr-purpose',
 } as const;
 
 /** The verb by which a person asks that consumers get the copy. */

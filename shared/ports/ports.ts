@@ -4,6 +4,8 @@ import type { Chance, Clock } from './clock.ts';
 import type { Contents } from './contents.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
+import type { EvidenceVault } from './evidence-vault.ts';
+import type { LogArchive } from './log-archive.ts';
 import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
 import type { Rollouts } from './rollouts.ts';
@@ -35,6 +37,8 @@ export interface World {
   readonly serviceRestarts: ServiceRestarts;
   readonly secrets: Secrets;
   readonly sessions: Sessions;
+  readonly logArchive: LogArchive;
+  readonly vault: EvidenceVault;
   readonly metrics: Metrics;
 }
 

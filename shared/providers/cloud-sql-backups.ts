@@ -195,6 +195,33 @@ export function createCloudSqlBackups(
         async ({ instances }, options) =>
           accountWire.parse((await instances.get({ project, instance }, options))[0]).serviceAccountEmailAddress,
       ),
+    clone: (source, copy) =>
+      call(`cloning ${source} as ${copy}`, 'writes', async ({ instances }, options) => {
+        const body = { cloneContext: { destinationInstanceName: copy } };
+        return parseStarted((await instances.clone({ project, instance: source, body }, options))[0]);
+      }),
+    keep: async (copy, labels, version) => {
+      const doing = `stopping and protecting ${copy}`;
+      const look = async (options: CallOptions) => {
+        const { instances } = await clients();
+        const found = labelsWire.parse((await instances.get({ project, instance: copy }, options))[0]);
+        return { instances, before: found.settings?.userLabels ?? {} };
+      };
+      return await callGoogle(
+        access,
+        { doing, effect: 'writesIfUnchanged' },
+        look,
+        async ({ instances, before }, options) => {
+          const settings: Settings = {
+            settingsVersion: { value: version },
+            userLabels: { ...before, ...labels },
+            deletionProtectionEnabled: { value: true },
+            activationPolicy: 'NEVER',
+          };
+          return parseStarted((await instances.patch({ project, instance: copy, body: { settings } }, options))[0]);
+        },
+      );
+    },
     restore: (copy, { id, instance: source }) =>
       call(`restoring backup ${id} of ${source} into ${copy}`, 'writes', async ({ instances }, options) => {
         const body = { restoreBackupContext: { backupRunId: id, instanceId: source, project } };

@@ -1,11 +1,11 @@
-import type { Storage } from '@google-cloud/storage';
 import { z } from 'zod';
 import { type Instant, parseInstant } from '../core/time.ts';
 import type { Backups, Copies, Dump } from '../ports/backups.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Accounts } from './cloud-sql-backups.ts';
-import { callGoogle, type ClientOptions, type GoogleAccess, lazyClient } from './google-call.ts';
+import { storageClient } from './cloud-storage-client.ts';
+import { callGoogle, type GoogleAccess } from './google-call.ts';
 
 // Dumps in Cloud Storage through `@google-cloud/storage`. Only what a listing says of them is read: our functions may list and can't
 // download what is in them.
@@ -52,10 +52,7 @@ export function createCloudStorageDumps(
   access: GoogleAccess,
   accounts: Accounts,
 ): Pick<Backups, 'dumps'> & Pick<Copies, 'isAdmitted' | 'admit' | 'dismiss'> {
-  const client = lazyClient(access, 'storage', async (options): Promise<Storage> => {
-    const storage = await import('@google-cloud/storage');
-    return new storage.Storage(ownOptions(options));
-  });
+  const client = storageClient(access);
   const policyOf = (bucket: string): Promise<Policy> =>
     callGoogle(access, { doing: `reading who may use ${bucket}`, effect: 'reads' }, client, async (storage) =>
       policyWire.parse((await storage.bucket(bucket).iam.getPolicy())[0]),
@@ -117,18 +114,6 @@ const withoutReader = ({ bindings }: Policy, member: string): Policy['bindings']
       binding.role === READER ? { ...binding, members: binding.members.filter((name) => name !== member) } : binding,
     )
     .filter(({ members }) => members.length > 0);
-
-/** The client has a form of its own for an address. It repeats nothing: that is the engine's part. */
-function ownOptions({ projectId, authClient, apiEndpoint, port, protocol }: ClientOptions): object {
-  const own = { projectId, authClient, retryOptions: { autoRetry: false } };
-  return apiEndpoint === undefined
-    ? own
-    : {
-        ...own,
-        apiEndpoint: `${protocol ?? 'https'}://${apiEndpoint}:${port ?? 443}`,
-        useAuthWithCustomEndpoint: true,
-      };
-}
 
 /** `gs://bucket/prefix`, which `dr.yaml` was checked for. */
 function placeOf(place: string, doing: string): { readonly bucket: string; readonly prefix: string } {

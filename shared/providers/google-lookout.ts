@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
-import { type Instant, parseInstant, toIso } from '../core/time.ts';
+import { type Instant, toIso } from '../core/time.ts';
 import { PortError } from '../ports/port-error.ts';
-import type { CacheInstance, DisruptionBudget, LogEntry, Lookout } from '../ports/lookout.ts';
+import type { CacheInstance, DisruptionBudget, Lookout } from '../ports/lookout.ts';
 import type { GkeApplication } from '../system/system.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { askGoogle } from './google-rest.ts';
+import { parseEntries } from './google-log-wire.ts';
 import { createClusters } from './kubernetes-connection.ts';
 import { budgetsOver, parseDeployment, parseList, podLabelsOf } from './kubernetes-wire.ts';
 
@@ -34,16 +35,6 @@ const cachesWire = z.object({
   unreachable: z.array(z.string()).default([]),
 });
 
-const entryWire = z.object({
-  timestamp: z.string(),
-  severity: z.string().default('DEFAULT'),
-  resource: z.object({ type: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
-  textPayload: z.string().optional(),
-  jsonPayload: z.record(z.string(), z.unknown()).optional(),
-  protoPayload: z.record(z.string(), z.unknown()).optional(),
-});
-const entriesWire = z.object({ entries: z.array(entryWire).default([]) });
-
 /** A Redis instance as the REST API names it. */
 function cacheOf(found: z.infer<typeof cacheWire>): CacheInstance {
   const [, , , region = '', , instance = ''] = found.name.split('/');
@@ -57,18 +48,6 @@ function cacheOf(found: z.infer<typeof cacheWire>): CacheInstance {
     passwordNeeded: found.authEnabled,
     encrypted: found.transitEncryptionMode === 'SERVER_AUTHENTICATION',
   };
-}
-
-/** An entry whatever its payload; what names no moment is left out by `undefined`. */
-function entryOf({ timestamp, severity, resource, ...payload }: z.infer<typeof entryWire>): LogEntry | undefined {
-  const at = parseInstant(timestamp);
-  if (at === undefined) return undefined;
-  const { labels } = resource;
-  const message = payload.jsonPayload?.['message'];
-  const text =
-    payload.textPayload ??
-    (typeof message === 'string' ? message : JSON.stringify(payload.jsonPayload ?? payload.protoPayload ?? {}));
-  return { at, severity, source: labels['pod_name'] ?? labels['revision_name'] ?? resource.type, text };
 }
 
 /** Looks as whoever the access says. */
@@ -118,9 +97,9 @@ export function createGoogleLookout(access: GoogleAccess, applications: readonly
         'logging',
         { doing: 'reading Cloud Logging', effect: 'reads' },
         question,
-        (said) => entriesWire.parse(said),
+        parseEntries,
       );
-      return entries.flatMap((entry) => entryOf(entry) ?? []).toReversed();
+      return entries.toReversed();
     },
   };
 }

@@ -1,6 +1,6 @@
 // Breach response, as far as it goes today: what was stolen is made worthless (runbook 7.1).
 //
-//   keep what pods say ─▶ new values ─▶ restart what reads them ─▶ grace ─▶ disable the old ones
+//   keep evidence (breach-evidence.ts) ─▶ new values ─▶ restart what reads them ─▶ grace ─▶ disable the old ones
 //          └─▶ ask people for what only an issuer can make ─▶ restart ─▶ grace ─▶ disable
 //
 // Invariants
@@ -16,7 +16,7 @@
 // Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
 // `--data-file=/dev/urandom` never ends; a payment provider's key can't be invented; adding a version reaches no running pod and takes
 // the old one from nobody; the log level is left alone, since DEBUG writes secrets into logs that may be read by who broke in.
-// Not yet: isolation, the database's password, Redis' AUTH string, a forensic clone, evidence under a locked retention.
+// Not yet: isolation, the database's password, Redis' AUTH string.
 // Data loss: none. Source: runbook 7.1, facts.md 7 and 10.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
@@ -25,6 +25,7 @@ import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { type TargetId, targetId } from '../system/names.ts';
 import type { Application, IssuedSecret, Secret, System } from '../system/system.ts';
 import { systemTarget } from '../system/topology.ts';
+import { type EvidenceFacts, type EvidenceSteps, evidenceSteps } from './breach-evidence.ts';
 import { planSteps, type StepDraft } from './steps.ts';
 
 /** What the plan rests on. */
@@ -32,6 +33,7 @@ export interface BreachResponseFacts {
   readonly at: Instant;
   /** The versions of each secret, newest first; one that could not be read is missing. */
   readonly versions: ReadonlyMap<string, readonly { readonly version: string; readonly enabled: boolean }[]>;
+  readonly evidence: EvidenceFacts;
   readonly warnings: readonly GuardBlock[];
 }
 
@@ -63,11 +65,12 @@ export function drawBreachResponse(
   if (replaced.length === 0) return `the versions of ${unread.join(', ')} can’t be read`;
   const readers = system.applications.filter(({ id }) => replaced.some(({ readBy }) => readBy.includes(id)));
   const target = systemTarget(system);
+  const evidence = evidenceSteps(readers, facts.evidence, target, incident);
   const drafts = [
-    ...evidence(readers),
-    ...generated(replaced, readers, target, incident),
+    ...evidence.drafts,
+    ...generated(replaced, readers, target, { incident, evidence }),
     ...sessions(system, replaced, readers, target),
-    ...issued(replaced, readers, target, incident),
+    ...issued(replaced, readers, target, { incident, evidence }),
   ];
   return {
     version: 1,
@@ -79,11 +82,11 @@ export function drawBreachResponse(
     steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
     lossBound: { kind: 'none' },
     alternatives: [],
-    warnings: facts.warnings,
+    warnings: [...evidence.warnings, ...facts.warnings],
     bounds: { observedAtMs: facts.at, topology: [] },
     failback: [
       'Old versions are disabled and not destroyed: an enabled one can be had back by hand.',
-      'Not done by this plan: isolating anything, the database’s password, Redis’ AUTH string, a forensic copy.',
+      'Not done by this plan: isolating anything, the database’s password, Redis’ AUTH string.',
       ...(unread.length === 0 ? [] : [`Not in this plan, since it could not be read: ${unread.join(', ')}.`]),
     ].join(' '),
   };
@@ -91,35 +94,14 @@ export function drawBreachResponse(
 
 const targetOfApplication = ({ id }: Application): TargetId => targetId(`application/${id}`);
 
-const captureOf = (application: Application): string => `capture-${application.id}`;
-
-/** What the pods know goes with the restart; Cloud Run's instances have nothing but their logs, which stay where they are. */
-function evidence(readers: readonly Application[]): readonly StepDraft[] {
-  return readers
-    .filter(({ kind }) => kind === 'gke')
-    .map((application) => ({
-      id: captureOf(application),
-      action: 'capture-application-evidence',
-      input: { application: application.id },
-      title: `Keep describe output, events and logs of the pods of ${application.id}`,
-      target: targetOfApplication(application),
-      needs: [],
-      stage: 'prepare',
-      // What can't be read must not keep a stolen key alive.
-      optional: true,
-      estimate: seconds(10),
-    }));
-}
-
 /** What nobody issues: all new values first, then one restart of each reader, then the end of the old ones. */
 function generated(
   all: readonly Replaced[],
   readers: readonly Application[],
   target: TargetId,
-  incident: string,
+  { incident, evidence }: { readonly incident: string; readonly evidence: EvidenceSteps },
 ): readonly StepDraft[] {
   const own = all.filter((secret) => secret.kind === 'generated');
-  const captures = readers.filter(({ kind }) => kind === 'gke').map(captureOf);
   const rotations = own.map(
     (secret): StepDraft => ({
       id: `rotate-${secret.name}`,
@@ -128,7 +110,7 @@ function generated(
       title: `Give ${secret.name} a new random value instead of version ${secret.before}`,
       target,
       needs: [],
-      after: captures,
+      after: evidence.kept,
       stage: 'execute',
       estimate: seconds(5),
       limit: minutes(20),
@@ -136,15 +118,13 @@ function generated(
   );
   const restarts = readers
     .filter(({ id }) => own.some(({ readBy }) => readBy.includes(id)))
-    .map((application) =>
-      restart(
-        application,
-        own,
-        rotations.map(({ id }) => id),
-        `restart-${application.id}`,
-        incident,
-      ),
-    );
+    .map((application) => {
+      const needs = rotations.map(({ id }) => id);
+      return {
+        ...restart(application, own, needs, `restart-${application.id}`, incident),
+        after: evidence.sealed,
+      };
+    });
   return [
     ...rotations,
     ...restarts,
@@ -181,7 +161,7 @@ function issued(
   all: readonly Replaced[],
   readers: readonly Application[],
   target: TargetId,
-  incident: string,
+  { incident, evidence }: { readonly incident: string; readonly evidence: EvidenceSteps },
 ): readonly StepDraft[] {
   return all
     .filter((secret): secret is Replaced<IssuedSecret> => secret.kind === 'issued')
@@ -207,6 +187,7 @@ function issued(
           const needs = [ask.id, ...(first ? [`restart-${application.id}`] : [])];
           return {
             ...restart(application, [secret], needs, nameOf(application.id), incident),
+            after: evidence.sealed,
             stage: 'after',
             optional: true,
           };

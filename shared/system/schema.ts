@@ -271,6 +271,19 @@ const sessionStore = map({
   ),
 });
 
+const forensics = map({
+  bucket: text('the name of a bucket, such as acme-evidence', /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/).describe(
+    'A bucket with a locked retention policy, into which evidence is put.',
+  ),
+  minimumRetention: duration().prefault('90d').describe('The least time for which the bucket has to keep it.'),
+  window: duration().prefault('1d').describe('How far back from the report logs are taken.'),
+  clones: list(instance(), 'instances')
+    .prefault([])
+    .describe(
+      'Databases that are cloned as they are. Each clone is stopped, and costs its disk until people delete it.',
+    ),
+}).describe('Where the evidence of a breach goes, beside our own store.');
+
 const alert = map({
   policy: line("a policy's display name").describe('Display name of the alert policy in Cloud Monitoring.'),
   runbook: oneOf(RUNBOOKS).describe('The runbook that it may lead to. A hint: a diagnosis is never taken from it.'),
@@ -344,6 +357,7 @@ export const wire = map({
   entrances: list(entrances, 'entrances').prefault([]).describe('How users reach applications, and where else.'),
   rotation: list(secrets, 'secrets').prefault([]).describe('Secrets that a breach makes worthless, by name.'),
   sessions: list(sessionStore, 'session stores').prefault([]).describe('Where sessions are kept that a breach ends.'),
+  forensics: optional(forensics),
   alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
   guards: guards.prefault({}).describe('Numbers of the guards.'),
   notifications: list(destination, 'destinations').describe('Where notices go.'),

@@ -16,6 +16,7 @@ export function secretContradictions(system: System): readonly Contradiction[] {
       problem: `is the id of sessions[${first}] too`,
       wanted: 'an id of its own for each store',
     })),
+    ...unknownClones(system),
     ...databaseUrls(system),
     ...unknownReaders(system),
     ...unknownPeople(system),
@@ -53,6 +54,23 @@ function unknownReaders({ rotation, applications }: System): readonly Contradict
             },
           ],
     ),
+  );
+}
+
+/** A clone is made of the primary in use, which only a database of this file has. */
+function unknownClones({ forensics, databases }: System): readonly Contradiction[] {
+  const known = databases.map(({ instance }) => instance);
+  return (forensics?.clones ?? []).flatMap((name, index): readonly Contradiction[] =>
+    known.includes(name)
+      ? []
+      : [
+          {
+            path: ['forensics', 'clones', index],
+            problem: 'is no database of this file',
+            wanted: nearestWord(name, known) ?? `one of: ${known.join(', ')}`,
+            involves: [['databases']],
+          },
+        ],
   );
 }
 

@@ -21,6 +21,8 @@ export interface System {
   readonly rotation: readonly Secret[];
   /** Where sessions are kept that a breach ends. */
   readonly sessions: readonly SessionStore[];
+  /** Where a breach's evidence goes; `undefined`: into our own store only. */
+  readonly forensics: Forensics | undefined;
   readonly alerts: readonly AlertPolicy[];
   readonly guards: Guards;
   readonly notifications: readonly Destination[];
@@ -213,6 +215,18 @@ export interface SessionStore {
   readonly database: number;
   /** What the key of every session begins with, and no other key. */
   readonly prefix: string;
+}
+
+/** How a breach's evidence is kept. */
+export interface Forensics {
+  /** A bucket with a locked retention policy, in which we may only create. */
+  readonly bucket: string;
+  /** The least time for which it has to keep what is in it. */
+  readonly minimumRetention: Millis;
+  /** How far back from the report logs are taken. */
+  readonly window: Millis;
+  /** Databases of this file that are cloned, each by its instance name. */
+  readonly clones: readonly InstanceName[];
 }
 
 /** Where to ask an application how it is (the contract is in docs/configuration.md). */

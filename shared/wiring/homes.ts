@@ -16,11 +16,13 @@ import { createCloudSqlBackups } from '../providers/cloud-sql-backups.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
 import { createCloudStorageDumps } from '../providers/cloud-storage-dumps.ts';
 import { VANTAGE_LIMIT } from '../providers/deadline.ts';
+import { createCloudStorageVault } from '../providers/cloud-storage-vault.ts';
 import { createDeliveries } from '../providers/deliveries.ts';
 import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
 import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
 import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
 import type { GoogleAccess } from '../providers/google-call.ts';
+import { createGoogleLogArchive } from '../providers/google-log-archive.ts';
 import { createGoogleLookout } from '../providers/google-lookout.ts';
 import { createGoogleTraffic } from '../providers/google-traffic.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
@@ -132,6 +134,8 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     ),
     secrets: createSecretManagerSecrets(access),
     sessions: createRedisSessions(access, system.sessions),
+    logArchive: createGoogleLogArchive(access, applications),
+    vault: createCloudStorageVault(access),
     metrics: createMonitoringMetrics(access),
   };
 }

@@ -181,6 +181,7 @@ export async function performed(
         lossLimitMs: 0,
         opens: [],
         keep: async () => undefined,
+        kept: async () => undefined,
       }),
     }),
   );

@@ -104,9 +104,13 @@ function deadPrimary(now: () => number): World {
       isAdmitted: unused,
       admit: unused,
       dismiss: unused,
+      clone: unused,
+      keep: unused,
     },
     contents: { inventory: unused, ask: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
+    logArchive: { entries: unused },
+    vault: { retention: unused, seal: unused, sealed: unused },
     dataPlane: {
       canary: async () => ({ kind: 'connectionRefused' }),
       heartbeat: async () => ({ kind: 'connectionRefused' }),

@@ -2,13 +2,24 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { comesAfter, planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
 import { drawBreachResponse } from '../../shared/runbooks/breach-response.ts';
+import type { Retention } from '../../shared/ports/evidence-vault.ts';
+import { instanceName } from '../../shared/system/names.ts';
 import { at, SYSTEM } from '../classify/looks.ts';
 
 const [JWT, PAYMENT] = ['coditect-dms-jwt-key', 'coditect-dms-payment-key'] as const;
 const enabled = (...versions: readonly string[]) => versions.map((version) => ({ version, enabled: true }));
 
-function drawn(versions: Readonly<Record<string, ReturnType<typeof enabled>>>, system = SYSTEM) {
-  const facts = { at: at(0), versions: new Map(Object.entries(versions)), warnings: [] };
+const YEAR = { seconds: 365 * 86_400, locked: true } as const;
+
+function drawn(
+  versions: Readonly<Record<string, ReturnType<typeof enabled>>>,
+  system = SYSTEM,
+  retention: Retention | string = YEAR,
+) {
+  const { forensics } = system;
+  const sources = [{ instance: instanceName('coditect-dms-db'), tier: 'db-custom-4-16384' }];
+  const evidence = { forensics: forensics && { ...forensics, retention }, sources };
+  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, warnings: [] };
   return drawBreachResponse(system, 'inc-a', 'security-breach', facts);
 }
 
@@ -52,7 +63,43 @@ describe('the plan for a breach', () => {
   it('replaces a key whatever became of the evidence', () => {
     const rotate = stepsOf({ [JWT]: enabled('1') }).find(({ id }) => id === `rotate-${JWT}`);
 
-    expect(rotate).toMatchObject({ needs: [], after: ['capture-api-gke'] });
+    expect(rotate).toMatchObject({ needs: [], after: ['capture-api-gke', 'logs-api-gke', 'logs-api-run'] });
+  });
+
+  it('has all evidence in the bucket before a copy is restarted, and waits for no clone', () => {
+    const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
+
+    for (const id of ['restart-api-gke', 'restart-api-run'])
+      expect(steps.find((step) => step.id === id)?.after).toEqual(['seal-evidence']);
+    expect(steps.filter((step) => before(step, steps).includes('clone-coditect-dms-db')).map(({ id }) => id)).toEqual([
+      'keep-coditect-dms-db',
+    ]);
+    expect(steps.find(({ id }) => id === 'clone-coditect-dms-db')).toMatchObject({
+      risk: 'observe',
+      optional: true,
+      input: { source: 'coditect-dms-db', copy: 'coditect-dms-db-forensic-a' },
+      title: expect.stringContaining(
+        'db-custom-4-16384 until it is stopped, then as large a disk, until people delete it',
+      ),
+    });
+  });
+
+  it.each([
+    ['not locked', { ...YEAR, locked: false }, 'is not locked'],
+    ['too short', { seconds: 86_400, locked: true }, 'keeps it for 24h 00m only, less than the 90 days'],
+    ['none', { seconds: null, locked: false }, 'has no retention policy'],
+    ['unreadable', 'forbidden', 'can’t be read (forbidden)'],
+  ])('says on its page that the retention is %s, and seals all the same', (_what, retention, said) => {
+    const plan = drawn({ [JWT]: enabled('1') }, SYSTEM, retention);
+
+    expect(plan).toMatchObject({
+      warnings: [expect.objectContaining({ guard: 'evidence-bucket', observed: expect.stringContaining(said) })],
+      steps: expect.arrayContaining([expect.objectContaining({ id: 'seal-evidence' })]),
+    });
+  });
+
+  it('says nothing of a bucket that keeps what it should', () => {
+    expect(drawn({ [JWT]: enabled('1') })).toMatchObject({ warnings: [] });
   });
 
   it('waits for no issuer with what is replaced here', () => {

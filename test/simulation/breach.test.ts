@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE_EVIDENCE } from '../../sandbox/world/reference-world.ts';
+import { sha256 } from '../../shared/core/digest.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { atStep, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
@@ -73,6 +75,43 @@ describe('A stolen key', () => {
       event.kind === 'stepDone' && event.data.step === 'end-sessions' ? [event.data.detail] : [],
     );
     expect(ends).toEqual(['sessions: every session of before (40) is ended; it holds 0 new ones and 2 other keys']);
+  });
+
+  it('leaves its evidence where nobody can take it, before a copy is restarted, and a clone of the database', async () => {
+    const run = await everything();
+
+    const sealed = run.stage.world.storage.list(REFERENCE_EVIDENCE.name, {});
+    const texts = sealed.map(({ content }) => Buffer.from(content).toString());
+    expect(texts.filter((text) => text.includes('received SIGTERM'))).toEqual([]);
+    expect(texts.filter((text) => text.includes('"kind":"Pod"')).length).toBeGreaterThanOrEqual(3);
+    const done = run.incidents[0]?.events.flatMap((event) =>
+      event.kind === 'stepDone' && event.data.step === 'seal-evidence' ? [event.data.output] : [],
+    );
+    const manifest = sealed.find(({ name }) => name.includes('/manifest-'));
+    expect(done).toEqual([
+      expect.objectContaining({
+        manifest: manifest?.name,
+        generation: String(manifest?.generation),
+        sha256: sha256(manifest?.content ?? ''),
+        pieces: sealed.length - 1,
+      }),
+    ]);
+    const clone = run.stage.world.sql.fleet.all().find(({ name }) => name.includes('-forensic-'));
+    expect(clone?.settings).toMatchObject({
+      activationPolicy: 'NEVER',
+      deletionProtectionEnabled: true,
+      userLabels: { 'dr-incident': run.incidents[0]?.state.id, 'dr-purpose': 'forensics' },
+    });
+  });
+
+  it('is replaced all the same where no evidence can be kept outside, which is told', async () => {
+    const run = await everything([later(0, { kind: 'hand', what: 'closeEvidence' })]);
+
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+    const end = run.incidents[0]?.events.find(({ kind }) => kind === 'resolved');
+    expect(end).toMatchObject({
+      data: { text: expect.stringMatching(/Left to do by hand: seal-evidence: .*forbidden/) },
+    });
   });
 
   it('is paged before anything is planned, to the security lead too', async () => {

@@ -3,7 +3,7 @@ import { BreakRefused } from '../../sandbox/world/disasters.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
 import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
-import { REFERENCE_BUCKET } from '../../sandbox/world/reference-world.ts';
+import { REFERENCE_BUCKET, REFERENCE_EVIDENCE } from '../../sandbox/world/reference-world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { after, instant } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
@@ -157,6 +157,8 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
       const draft = { name, content: Buffer.from('another one'), description };
       return took(world.storageApi.insert(caller, bucket, draft, {}));
     }
+    case 'closeEvidence':
+      return took(world.storageApi.setPolicy(caller, REFERENCE_EVIDENCE.name, [], undefined));
     case 'addPaymentKey':
       return took(world.secretsApi.addVersion(caller, REFERENCE.paymentSecret, Buffer.from('sk_live_anew')));
     case 'scaleApi': {

@@ -24,8 +24,11 @@ export const HANDIWORK = [
   'restartPrimary',
   'scaleApi',
 ] as const;
-/** `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. No plot draws either. */
-export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'replaceDump';
+/**
+ * `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. `closeEvidence`: somebody
+ * takes our right to add to the bucket of evidence. No plot draws any of these.
+ */
+export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'closeEvidence' | 'replaceDump';
 
 /** What an attacker who can write our store puts into the log of the open incident. */
 export const FORGERIES = [

@@ -5,7 +5,12 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 // with this, never with the product's own code.
 
 /** Effects that change nothing of the protected system. */
-export const HARMLESS: ReadonlySet<string> = new Set(['pubsub.topics.publish', 'cloudsql.instances.login']);
+export const HARMLESS: ReadonlySet<string> = new Set([
+  'pubsub.topics.publish',
+  'cloudsql.instances.login',
+  // Adds to the evidence: into a bucket that gives nothing back, and whose policy says who may.
+  'storage.objects.create',
+]);
 
 /** Permissions that heal's effects may need, and no more. */
 export const SAFE: ReadonlySet<string> = new Set([
@@ -50,6 +55,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'point-secret': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
   'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'clone-for-forensics': (input) => [`cloudsql.instances.clone instances/${text(input, 'source')}:clone`],
+  'keep-clone': (input) => [`cloudsql.instances.update instances/${text(input, 'copy')}`],
   'create-replica': (input) => [`cloudsql.instances.create instances/${text(input, 'replica')}`],
   'create-copy': (input) => [`cloudsql.instances.create instances/${text(input, 'copy')}`],
   'create-database': (input) => [

@@ -235,6 +235,7 @@ export const TARGETS: readonly Case[] = [
       [['entrances'], []],
       [['alerts'], []],
       [['rotation'], []],
+      [['forensics', 'clones'], []],
     ],
     'databases: is empty, and so are the applications: there is nothing to protect',
   ],
