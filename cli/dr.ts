@@ -46,7 +46,7 @@ program.addHelpText(
 Exit codes: 0 done, 1 a verification or check failed, 2 wrong usage, 3 refused by a guard, 4 unreachable, 130 interrupted.
 
 Examples:
-  ./dr demo                                  both stories on sandboxes of their own, each in about a minute
+  ./dr demo                                  every story on a sandbox of its own, a few minutes each
   ./dr start                                 a sandbox that stays up, after playing the database story once
   ./dr break pod                             then watch: ./dr incidents, ./dr show INCIDENT --follow
   ./dr plan database-failover                what would be done, and what it would lose; nothing is done`,
@@ -99,7 +99,7 @@ verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared)
   run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(options))),
 );
 
-verb('demo', 'Play both stories, or one, unattended; 0 only if every verification held')
+verb('demo', 'Play every story, or one, unattended; 0 only if every verification held')
   .argument('[runbook]', WHICH_RUNBOOK)
   .option('--list', 'name the stories')
   .option('--seed <n>', 'fixes chance', whole, 1)

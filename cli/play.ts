@@ -4,10 +4,10 @@ import type { IncidentState } from '../shared/incident/state.ts';
 import { tell, type TimelineLine } from '../shared/status/timeline.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
-import { publishCommand } from './commands.ts';
-import { decideByLinks, notices } from './person.ts';
+import { operateCommand, publishCommand } from './commands.ts';
+import { decideByLinks, notices, type PagedNotice } from './person.ts';
 import { Follower, openForReading, sinceText } from './read-incidents.ts';
-import type { Check, Story } from './stories.ts';
+import type { Check, Story } from './story.ts';
 
 /** What a story shows while it is played. */
 export type StoryEvent =
@@ -43,7 +43,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     const follower = new Follower(store);
     await follower.next();
     const broken = await begin(story, sandbox, show);
-    const person = approve(story.approvals ?? 1, sandbox, show);
+    const person = attend(story, sandbox, show);
     const deadline = clock.now() + story.withinMs;
     let state: IncidentState | undefined;
     let passed = story.passesAfterMs === undefined;
@@ -89,7 +89,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     const texts = await Promise.all(
       state.evidence.map(({ digest }) => store.evidence.read(digest as Parameters<typeof store.evidence.read>[0])),
     ); // digests in the log are those that the store gave
-    const checks = story.check(
+    const checks = await story.check(
       sandbox,
       state,
       loadSystem(facts.config),
@@ -113,12 +113,13 @@ async function begin(
   { world, clock, facts }: Sandbox,
   show: (event: StoryEvent) => void,
 ): Promise<{ readonly since: Instant }> {
-  if (fault !== undefined) {
-    const broken = world.disasters.break(fault);
+  const broken = fault === undefined ? undefined : world.disasters.break(fault);
+  if (broken !== undefined)
     show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
-    return broken;
-  }
-  const since = clock.now();
+  if (broken !== undefined && asks === undefined) return broken;
+  // Whoever reports what has happened has seen something of it before.
+  if (broken !== undefined) await wait(clock.toWall(SEEN_MS));
+  const since = broken?.since ?? clock.now();
   const reason = asks ?? 'a drill';
   await publishCommand(facts, { command: 'start', runbook, target: undefined, reason }, { json: true });
   show({ kind: 'person', person: 'oncall', text: `./dr trigger ${runbook} --reason "${reason}"` });
@@ -136,31 +137,42 @@ const isOver = (state: IncidentState, story: Story): boolean =>
 const endsWithPeople = (state: IncidentState, { ends }: Story): boolean =>
   ends === 'needsPerson' && [...(state.run?.steps.values() ?? [])].some(({ kind }) => kind === 'failed');
 
-/** Waits for so many pages that ask the engineer on call, and approves each by its link. */
-function approve(times: number, sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
+/** A person with a pager: approves so many plans by their links, and does what steps ask for. */
+function attend(story: Story, sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {
+  const approver = story.approver ?? 'oncall';
   let stopped = false;
+  let left = story.approvals ?? 1;
+  const answered = new Set<string>();
+  const attendTo = async (notice: PagedNotice): Promise<void> => {
+    const { person, subject, links, text } = notice;
+    const [, incident, step] = /\.\/dr acknowledge (\S+) (\S+)/.exec(text) ?? [];
+    if (incident !== undefined && step !== undefined && story.answers !== undefined) {
+      if (answered.has(step)) return;
+      answered.add(step);
+      show({ kind: 'person', person, text: `is asked: ${subject}` });
+      await wait(sandbox.clock.toWall(READING_MS));
+      const reason = story.answers(sandbox, notice);
+      await operateCommand(sandbox.facts, { verb: 'acknowledge', incident, step, reason }, { json: true });
+      show({ kind: 'person', person, text: `./dr acknowledge ${incident} ${step} --reason "${reason}"` });
+    } else if (person === approver && notice.link !== undefined && left > 0) {
+      show({ kind: 'person', person, text: `is paged: ${subject}` });
+      await wait(sandbox.clock.toWall(READING_MS));
+      const { status, said } = await decideByLinks(links, 'approve');
+      show({ kind: 'person', person, text: `opens the link, reads the plan and approves (${status}): ${said}` });
+      if (status === 200) left -= 1;
+    }
+  };
   const run = async (): Promise<void> => {
     let after = sandbox.board.count();
-    let left = times;
-    while (!stopped) {
+    while (!stopped && (left > 0 || story.answers !== undefined)) {
       for (const notice of await notices(sandbox.facts, after)) {
         after = notice.number;
-        if (notice.person !== 'oncall' || notice.link === undefined || stopped) continue;
-        show({ kind: 'person', person: notice.person, text: `is paged: ${notice.subject}` });
-        await wait(sandbox.clock.toWall(READING_MS));
-        const { status, said } = await decideByLinks(notice.links, 'approve');
-        show({
-          kind: 'person',
-          person: notice.person,
-          text: `opens the link, reads the plan and approves (${status}): ${said}`,
-        });
-        if (status === 200) left -= 1;
-        if (left === 0) stopped = true;
+        if (!stopped) await attendTo(notice);
       }
     }
   };
   run().catch((error: unknown) => {
-    if (!stopped) show({ kind: 'person', person: 'oncall', text: `could not approve: ${String(error)}` });
+    if (!stopped) show({ kind: 'person', person: approver, text: `could not go on: ${String(error)}` });
   });
   return {
     stop: () => {
@@ -169,5 +181,8 @@ function approve(times: number, sandbox: Sandbox, show: (event: StoryEvent) => v
   };
 }
 
-/** Clock time that the simulated engineer reads before deciding. */
+/** Clock time that a simulated person reads before deciding. */
 const READING_MS = 30_000;
+
+/** Clock time from what happens until somebody who has noticed it reports it. */
+const SEEN_MS = 30_000;

@@ -58,6 +58,7 @@ const waiting: Show[] = values.quick
       'rollout-undo',
       'service-scale-up',
       'backup-restore',
+      'breach-response',
       'cluster-failover',
       'cluster-failback',
       'database-failover',
