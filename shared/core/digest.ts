@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Brand } from './brand.ts';
 import { canonicalJson } from './json.ts';
 
@@ -7,7 +7,7 @@ export type Digest = Brand<string, 'Digest'>;
 
 /** SHA-256 of a text or of bytes. */
 export function sha256(content: string | Uint8Array): Digest {
-  return createHash('sha256').update(content).digest('hex') as Digest; // constructor of the brand
+  return hash('sha256', content, 'hex') as Digest; // constructor of the brand
 }
 
 /** SHA-256 of the canonical JSON of a value: equal values, equal digests. */

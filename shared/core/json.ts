@@ -9,30 +9,72 @@ export type JsonObject = { readonly [key: string]: Json };
  * have equal text and digests can be compared. `undefined` members are left out. Throws on NaN, infinities and functions.
  */
 export function canonicalJson(value: unknown): string {
-  // What was read from canonical text is canonical already, which is most of what passes here.
-  if (typeof value === 'object' && value !== null && isInOrder(value)) return JSON.stringify(value);
-  return written(value);
+  // Every event, digest and stored value passes here: what can be is written in one go, and most of it is in order already.
+  const ordered = inOrder(value);
+  return ordered === undefined ? written(value) : JSON.stringify(ordered);
 }
 
-/** Whether `JSON.stringify` writes the value as canonical JSON: keys in order all the way down, and nothing that it would mend. */
-function isInOrder(value: object): boolean {
-  if (Array.isArray(value)) return value.every((item) => isPlain(item));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
+/**
+ * The value as `JSON.stringify` has to get it, with keys in order all the way down: itself where it is so, else a copy.
+ * `undefined` when no object holds its keys in that order.
+ */
+function inOrder(value: unknown): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value !== 'object') return undefined; // `written` says what is wrong with it
+  return Array.isArray(value) ? itemsInOrder(value) : membersInOrder(value);
+}
+
+function itemsInOrder(items: readonly unknown[]): unknown {
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index];
+    const ordered = inOrder(item ?? null);
+    if (ordered === undefined) return undefined;
+    if (copy === undefined && ordered !== item) copy = items.slice(0, index);
+    copy?.push(ordered);
+  }
+  return copy ?? items;
+}
+
+function membersInOrder(value: object): unknown {
   const members = value as Readonly<Record<string, unknown>>; // an object's own keys, read below
+  const keys = Object.keys(members);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isSame = (prototype === Object.prototype || prototype === null) && isAscending(keys);
+  if (!isSame) keys.sort();
+  let copy: Record<string, unknown> | undefined = isSame ? undefined : {};
+  for (const key of keys) {
+    const member = members[key];
+    const ordered = member === undefined ? undefined : inOrder(member);
+    if (ordered === undefined && member !== undefined) return undefined;
+    if (copy === undefined && ordered === member && member !== undefined) continue;
+    copy ??= before(key, keys, members);
+    if (ordered === undefined) continue;
+    if (UNORDERED.test(key)) return undefined;
+    copy[key] = ordered;
+  }
+  return copy ?? value;
+}
+
+/** Keys that don't stand where they are put: an object has its indices first, and its prototype nowhere. */
+const UNORDERED = /^(?:[0-9]|__proto__$)/;
+
+/** A copy of the members that stand before `key`. */
+const before = (
+  key: string,
+  keys: readonly string[],
+  members: Readonly<Record<string, unknown>>,
+): Record<string, unknown> =>
+  Object.fromEntries(keys.slice(0, keys.indexOf(key)).map((earlier) => [earlier, members[earlier]]));
+
+function isAscending(keys: readonly string[]): boolean {
   let before = '';
-  for (const key of Object.keys(members)) {
-    if (key < before || key === 'toJSON' || !isPlain(members[key])) return false;
+  for (const key of keys) {
+    if (key < before) return false;
     before = key;
   }
   return true;
-}
-
-function isPlain(value: unknown): boolean {
-  if (typeof value === 'object') return value === null || isInOrder(value);
-  return (
-    typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
-  );
 }
 
 function written(value: unknown): string {

@@ -154,9 +154,12 @@ export function checkedAppend(append: CheckedAppend): CheckedAppend {
   const doing = appending(append);
   const writes = append.events.length + absorbed.length + 1;
   if (writes > APPEND_WRITES_MAX) throw new PortError('permanent', 'too large', doing);
-  checkSize(canonicalJson(append.events), APPEND_BYTES_MAX, doing);
+  const texts = append.events.map((event) => storedText({ ...event }, doing));
+  // As one array: the texts, and a separator or bracket after each and before the first.
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 1);
+  if (bytes > APPEND_BYTES_MAX) throw new PortError('permanent', 'too large', doing);
 
-  const events = append.events.map((event) => copyOf({ ...event }, parseEventRecord, doing));
+  const events = texts.map((text) => parseEventRecord(JSON.parse(text)));
   const head = copyOf({ ...append.head, dueAt: append.head.dueAt ?? null }, parseHead, doing);
   const foreign = [head, ...events].find((written) => written.incident !== incident);
   assert(foreign === undefined, `${doing}: nothing of ${foreign?.incident} belongs there`);

@@ -31,6 +31,11 @@ describe('Canonical JSON', () => {
       { b: 1, 10: 2, 9: 3, a: 4 },
       '{"10":2,"9":3,"a":4,"b":1}',
     ],
+    [
+      'keys in order below keys that are, whatever their names',
+      JSON.parse('{"a":{"d":1,"c":2},"b":[{"z":0,"9":1,"10":2}],"c":{"b":0,"__proto__":1}}'),
+      '{"a":{"c":2,"d":1},"b":[{"10":2,"9":1,"z":0}],"c":{"__proto__":1,"b":0}}',
+    ],
     ['members without a value left out', { b: 1, a: undefined }, '{"b":1}'],
     ['items without a value as null', [1, undefined], '[1,null]'],
     ['minus zero as zero', [-0], '[0]'],
