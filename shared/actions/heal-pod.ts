@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { redact } from '../core/redact.ts';
-import { type ActionContext, failure } from '../engine/action.ts';
+import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { EvictionOutcome } from '../ports/workloads.ts';
 import { define, verifiedByPolling } from './define.ts';
+import { beneath, databaseFailsSince } from './give-way.ts';
 
 // Heals one pod: keeps what it knew, evicts it under its PodDisruptionBudget, and lets its ReplicaSet replace it (runbook 4.2,
 // corrected: the HPA replaces nothing, and a plain delete would ignore the budget).
@@ -124,23 +125,35 @@ export const stayHealthy = define({
   repeat: 'terminal',
   input: healthy,
   version: z.null(),
-  handle: z.strictObject({ sinceMs: z.number().nullable(), relapses: z.number().int() }),
+  handle: z.strictObject({
+    sinceMs: z.number().nullable(),
+    relapses: z.number().int(),
+    databaseFailsSinceMs: databaseFailsSince,
+  }),
   observe: async () => ({ kind: 'toDo', version: null }),
-  start: async () => ({ kind: 'running', handle: { sinceMs: null, relapses: 0 }, detail: 'watching' }),
-  poll: async ({ sinceMs, relapses }, { application, kind, holdMs }, { world, clock }) => {
+  start: async () => ({
+    kind: 'running',
+    handle: { sinceMs: null, relapses: 0, databaseFailsSinceMs: null },
+    detail: 'watching',
+  }),
+  poll: async ({ sinceMs, relapses, databaseFailsSinceMs }, { application, kind, holdMs }, context) => {
+    const { world, clock } = context;
     const now = clock.now();
     const health = await world.applications.deepHealth(application);
+    const below = beneath(application, health, databaseFailsSinceMs, context);
+    if (below.failure !== undefined) return { kind: 'failed', failure: below.failure };
+    const running = (since: number | null, fallen: number, detail: string): Progress => ({
+      kind: 'running',
+      handle: { sinceMs: since, relapses: fallen, databaseFailsSinceMs: below.failsSinceMs },
+      detail,
+    });
     const workload = kind === 'gke' ? await world.workloads.inspect(application) : undefined;
     const ready = workload === undefined || (workload.ready >= workload.replicas && workload.replicas > 0);
     if (health.kind === 'serving' && ready) {
       const since = sinceMs ?? now;
       if (now - since >= holdMs)
         return { kind: 'done', detail: `${application} has stayed well for ${Math.round((now - since) / 1_000)} s` };
-      return {
-        kind: 'running',
-        handle: { sinceMs: since, relapses },
-        detail: `${application} is well since ${new Date(since).toISOString()}`,
-      };
+      return running(since, relapses, `${application} is well since ${new Date(since).toISOString()}`);
     }
     const detail = ready ? health.detail : `${workload?.ready ?? 0} of ${workload?.replicas ?? 0} replicas are ready`;
     // A first wait for the replacement is no relapse; being well and falling ill again is, and twice is not chance.
@@ -150,7 +163,7 @@ export const stayHealthy = define({
         kind: 'failed',
         failure: failure('notVerified', 'relapsed', `${application} fell ill again: ${detail}`),
       };
-    return { kind: 'running', handle: { sinceMs: null, relapses: fell }, detail };
+    return running(null, fell, detail);
   },
   verify: verifiedByPolling,
 });

@@ -6,6 +6,7 @@ import { readRequestsThrough } from '../ports/entrance-readings.ts';
 import { LOAD_AGE_MAX } from '../ports/service-load.ts';
 import { entranceOf } from '../system/topology.ts';
 import { define, verifiedByPolling } from './define.ts';
+import { beneath, databaseFailsSince } from './give-way.ts';
 
 // Leads an entrance from one application to another, and sees that its users follow (runbook 4.1, step 3, and the way back, which
 // the runbook forgot).
@@ -73,21 +74,38 @@ export const seeTrafficShift = define({
   repeat: 'terminal',
   input: shift,
   version: z.null(),
-  handle: z.strictObject({ sinceMs: z.number(), answers: z.number().int() }),
+  handle: z.strictObject({
+    sinceMs: z.number(),
+    answers: z.number().int(),
+    databaseFailsSinceMs: databaseFailsSince,
+  }),
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async ({ entrance }, _version, { clock }) => ({
     kind: 'running',
-    handle: { sinceMs: clock.now(), answers: 0 },
+    handle: { sinceMs: clock.now(), answers: 0, databaseFailsSinceMs: null },
     detail: `asking at ${entrance}`,
   }),
-  poll: async ({ sinceMs, answers }, { entrance, application, ttlMs }, context): Promise<Progress> => {
+  poll: async (
+    { sinceMs, answers, databaseFailsSinceMs },
+    { entrance, application, ttlMs },
+    context,
+  ): Promise<Progress> => {
     const { world, clock } = context;
-    const answer = await world.traffic.ask(entrance);
+    const [answer, health] = await Promise.all([
+      world.traffic.ask(entrance),
+      world.applications.deepHealth(application),
+    ]);
+    const below = beneath(application, health, databaseFailsSinceMs, context);
+    if (below.failure !== undefined) return { kind: 'failed', failure: below.failure };
     const isTheirs = answer.kind === 'serving' && answer.application === application;
     const by = answer.application ?? 'nobody who says so';
     // Once there were enough they are not counted further: a log is no chart.
     const known = isTheirs ? Math.min(answers + 1, ANSWERS) : 0;
-    const wait = (detail: string): Progress => ({ kind: 'running', handle: { sinceMs, answers: known }, detail });
+    const wait = (detail: string): Progress => ({
+      kind: 'running',
+      handle: { sinceMs, answers: known, databaseFailsSinceMs: below.failsSinceMs },
+      detail,
+    });
     if (known < ANSWERS) return wait(`${entrance} is answered by ${by} (${answer.detail})`);
     if (clock.now() - sinceMs < ttlMs) return wait('clients still know the old address');
     const counted = await requestsSince(entrance, application, sinceMs, context);
@@ -110,15 +128,18 @@ export const awaitDrain = define({
   repeat: 'terminal',
   input: z.strictObject({ entrance: z.string(), application: z.string() }),
   version: z.null(),
-  handle: z.strictObject({ sinceMs: z.number() }),
+  handle: z.strictObject({ sinceMs: z.number(), databaseFailsSinceMs: databaseFailsSince }),
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async ({ application }, _version, { clock }) => ({
     kind: 'running',
-    handle: { sinceMs: clock.now() },
+    handle: { sinceMs: clock.now(), databaseFailsSinceMs: null },
     detail: `${application} drains`,
   }),
-  poll: async ({ sinceMs }, { entrance, application }, context): Promise<Progress> => {
+  poll: async ({ sinceMs, databaseFailsSinceMs }, { entrance, application }, context): Promise<Progress> => {
     const { world, system, clock } = context;
+    const health = await world.applications.deepHealth(application);
+    const below = beneath(application, health, databaseFailsSinceMs, context);
+    if (below.failure !== undefined) return { kind: 'failed', failure: below.failure };
     const points = await readRequestsThrough(
       world.metrics,
       system.project,
@@ -141,7 +162,11 @@ export const awaitDrain = define({
     const seenUntil = Math.max(points[0]?.at ?? 0, after(clock.now(), -LOAD_AGE_MAX));
     if (seenUntil - (busy?.at ?? moved) < EMPTY_FOR) {
       const seen = busy === undefined ? 'nothing is counted yet' : `${busy.value} requests in a minute`;
-      return { kind: 'running', handle: { sinceMs }, detail: `from ${entrance} to ${application}: ${seen}` };
+      return {
+        kind: 'running',
+        handle: { sinceMs, databaseFailsSinceMs: below.failsSinceMs },
+        detail: `from ${entrance} to ${application}: ${seen}`,
+      };
     }
     return { kind: 'done', detail: `${entrance} sends ${application} nothing any more` };
   },

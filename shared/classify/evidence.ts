@@ -1,4 +1,5 @@
 import { after, between, type Instant, instant, type Millis, millis } from '../core/time.ts';
+import { isPlanned } from '../incident/diagnosis.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { OperationStatus } from '../ports/databases.ts';
 import type { PodStatus } from '../ports/workloads.ts';
@@ -165,6 +166,20 @@ function suspectedSince(facts: DatabaseFacts, { state }: Inquiry): Instant {
   return instant(Math.min(signal, facts.watch?.notWrittenSinceMs ?? signal));
 }
 
+/**
+ * Since when signals speak of the failure of a target. What an incident began with was no sign of it where that was planned; from the
+ * first diagnosis of the target on, that one knows.
+ */
+function signalledSince(
+  target: TargetId,
+  { diagnosis, firstSignalAt }: Pick<IncidentState, 'diagnosis' | 'firstSignalAt'>,
+): Instant | undefined {
+  if (diagnosis === undefined) return firstSignalAt;
+  if (isPlanned(diagnosis.scenario)) return undefined;
+  if (diagnosis.target !== target) return firstSignalAt;
+  return diagnosis.failedSinceMs === null ? undefined : instant(diagnosis.failedSinceMs);
+}
+
 function databaseEvidence(facts: DatabaseFacts, inquiry: Inquiry, window: Millis): DatabaseEvidence {
   const { rounds, system, state } = inquiry;
   const name = facts.database.instance;
@@ -184,7 +199,7 @@ function databaseEvidence(facts: DatabaseFacts, inquiry: Inquiry, window: Millis
   if (now === undefined) throw new Error(`the present look holds no ${name}`);
   const target = databaseTarget(name);
   const length = steadyFor(looks, ({ standing }) => standing === now.standing, window);
-  const began = [failedSince(facts), state.firstSignalAt].filter((at) => at !== undefined);
+  const began = [failedSince(facts), signalledSince(target, state)].filter((at) => at !== undefined);
   return {
     facts,
     target,

@@ -25,6 +25,7 @@ class Door {
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
+      run: { plan: { holds: [] } },
       world: {
         traffic: {
           inspect: async () => ({
@@ -39,6 +40,7 @@ class Door {
           operation: async () => ({ done: true, error: undefined }),
           ask: async () => ({ kind: this.kind, detail: 'http 200', application: this.answeredBy }),
         },
+        applications: { deepHealth: async () => ({ kind: 'serving', detail: 'ok' }) },
         metrics: { series: async () => [{ resource: {}, metric: {}, points: this.counted }] },
       },
     });

@@ -127,6 +127,22 @@ describe('A lost cluster', () => {
     expect(effects(run, 'run.services.update')).toBe(0);
   });
 
+  it('whose database is lost with it gets a plan for the database as soon as its Deployment can be read again', async () => {
+    const run = await played(
+      [
+        LOST,
+        later(0, { kind: 'break', fault: 'primary-database', variant: 'refuses' }),
+        later(minutes(12), { kind: 'mend', fault: 'cluster' }),
+      ],
+      { faultsUntilMs: BROKEN_AT + minutes(30), endsAtMs: BROKEN_AT + minutes(90) },
+    );
+
+    expect(phases(run)).toEqual([['database-failover', 'resolved']]);
+    expect(when(run, 'needsPerson')).toBeLessThan(run.brokenAt + minutes(5));
+    expect(when(run, 'planDrawn')).toBeLessThan(run.brokenAt + minutes(15));
+    expect(effects(run, 'compute.urlMaps.update')).toBe(0);
+  });
+
   it('that comes back before anybody decides has nothing moved, and the standby taken back unasked', async () => {
     const run = await played([LOST, later(minutes(5), { kind: 'mend', fault: 'cluster' })], {
       habits: {},
@@ -147,6 +163,46 @@ describe('A lost cluster', () => {
     const told = run.incidents.flatMap(({ events }) => events.filter(({ kind }) => kind === 'noticeDue'));
     expect(JSON.stringify(told)).toContain('prepared, and left so');
   });
+});
+
+describe('A database that fails while users are led back to the cluster', () => {
+  const fails: Deed = { kind: 'break', fault: 'primary-database', variant: 'refuses' };
+
+  const playedBack = (happening: Happening) =>
+    played([LOST, later(minutes(25), { kind: 'mend', fault: 'cluster' }), happening], {
+      faultsUntilMs: BROKEN_AT + minutes(45),
+      endsAtMs: BROKEN_AT + minutes(150),
+    });
+
+  const failedAt = ({ incidents }: Run): number =>
+    incidents.flatMap(({ state }) => (state.run?.plan.runbook === 'database-failover' ? [state] : []))[0]?.diagnosis
+      ?.failedSinceMs ?? Number.NaN;
+
+  it.each<[string, Happening, string]>([
+    ['before any traffic has moved', later(minutes(29), fails), 'running-on-standby'],
+    ['when it has moved', atStep('await-drain', fails), 'standby-left-raised'],
+  ])(
+    'comes first (%s): that plan and its approval are void, and what is left of it is offered afterwards',
+    async (_when, happening, left) => {
+      const run = await playedBack(happening);
+
+      expect(phases(run)).toEqual([
+        ['cluster-failover', 'resolved'],
+        ['database-failover', 'resolved'],
+        ['cluster-failback', 'resolved'],
+      ]);
+      const raised = run.incidents[1];
+      const voided = raised?.events.find(({ kind }) => kind === 'approvalVoided');
+      const asked = raised?.events.findLast(({ kind }) => kind === 'approvalAsked');
+      expect(voided?.data).toMatchObject({ because: expect.stringMatching(/takes no writes.*that comes first/) });
+      expect(asked?.at).toBeLessThan(failedAt(run) + minutes(5));
+      expect(raised?.state.measures?.['rto']).toBeLessThan(minutes(16));
+      expect(run.incidents[2]?.state.run?.plan.scenario).toBe(left);
+      expect(effects(run, 'compute.urlMaps.update')).toBe(2);
+      expect(defaultOf(run)).toBe('coditect-dms-gke');
+      expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    },
+  );
 });
 
 describe('A control plane that does not answer', () => {

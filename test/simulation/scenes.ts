@@ -305,6 +305,14 @@ export const CLUSTERS: readonly [Scene, ...Scene[]] = [
     breaks(0, 'cluster'),
     breaks(0, 'primary-database', 'refuses'),
   ]),
+  cluster('cluster lost, comes back, then the primary is lost on the way back', 3, (chance) => {
+    const back = seconds(chance.between(240, 480));
+    return [
+      breaks(0, 'cluster'),
+      mends(back, 'cluster'),
+      breaks(back + seconds(chance.between(120, 540)), 'primary-database', 'refuses'),
+    ];
+  }),
   cluster('cluster lost, then the primary', 2, (chance) => [
     breaks(0, 'cluster'),
     breaks(seconds(chance.between(60, 900)), 'primary-database', 'refuses'),
