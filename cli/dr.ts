@@ -199,6 +199,40 @@ verb(
     ),
   );
 
+for (const [name, says, help] of [
+  [
+    'scale',
+    'Ask for more replicas or instances of an application: ./dr trigger with the runbook that fits where it runs',
+    `
+How many, and for how long, follows from what is seen and from dr.yaml; nothing is raised where more could not help, and what was
+raised is given back. Down it does not scale.
+
+  ./dr scale api-gke --reason "every pod is busy"   deployment-scale-up: the autoscaler's floor, for a while
+  ./dr scale api-run --reason "429 for customers"   service-scale-up: the limits of the service, for a while`,
+  ],
+  [
+    'restart',
+    'Ask for a rolling restart of a Deployment: ./dr trigger rollout-restart; people approve it',
+    `
+  ./dr restart api-gke --reason "connections leak"  replaces every pod, as the Deployment's strategy does it`,
+  ],
+] as const) {
+  verb(name, says)
+    .argument('<application>', 'an application of dr.yaml')
+    .requiredOption('--reason <text>', 'why; it stands in the log')
+    .addHelpText('after', help)
+    .action((application: string, options: Shared & { reason: string }) =>
+      run(async () =>
+        (await import('./ask-for-more.ts')).askFor(
+          await facts(options),
+          name,
+          { application, reason: options.reason },
+          options,
+        ),
+      ),
+    );
+}
+
 for (const [name, says] of [
   ['takeover', 'Hand a run to people: leases released, position and next commands printed; observing goes on'],
   ['resume', 'Hand it back: looks again and draws a new plan (past the point of no return: asks to go on)'],

@@ -1,8 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { askFor, type Wished } from '../../cli/ask-for-more.ts';
 import { operateCommand } from '../../cli/commands.ts';
 import { type Facts, Refusal } from '../../cli/sandbox-facts.ts';
+import { parseCommand } from '../../shared/signals/command.ts';
 
 const servers: Server[] = [];
 
@@ -34,6 +38,56 @@ async function factsWith(approve: readonly string[]): Promise<Facts> {
   const known = { control, controlToken: 'x', approve };
   return known as unknown as Facts; // all of them that an operator's wish needs
 }
+
+const publishWire = z.object({ messages: z.array(z.object({ data: z.string() })) });
+
+describe('Asking for more of an application, or for a restart', () => {
+  /** A Pub/Sub that keeps what is published, and what `./dr` knows of it. */
+  async function publishing() {
+    const published: unknown[] = [];
+    const google = await serve((request, response) => {
+      void json(request).then((body) => {
+        const { messages } = publishWire.parse(body);
+        published.push(...messages.map(({ data }) => JSON.parse(Buffer.from(data, 'base64').toString()) as unknown));
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ messageIds: ['1'] }));
+      });
+    });
+    const known = { google, project: 'p', operatorToken: 't', config: 'dr.yaml', startClock: 0, startWall: 0, rate: 1 };
+    return { published, facts: known as unknown as Facts }; // all of them that publishing needs
+  }
+
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  it.each<[Wished, string, string]>([
+    ['scale', 'api-gke', 'deployment-scale-up'],
+    ['scale', 'api-run', 'service-scale-up'],
+    ['restart', 'api-gke', 'rollout-restart'],
+  ])('publishes what trigger would: %s %s is %s', async (wished, application, runbook) => {
+    const { facts, published } = await publishing();
+    const { stdout } = await askFor(facts, wished, { application, reason: 'busy' }, { json: true });
+
+    expect(published).toEqual([
+      expect.objectContaining({ kind: 'dr.command', command: 'start', runbook, target: application, reason: 'busy' }),
+    ]);
+    expect(published.map((message) => parseCommand(message).ok)).toEqual([true]);
+    expect(JSON.parse(stdout)).toMatchObject({ messageId: '1', opens: expect.stringMatching(/^inc-/) });
+  });
+
+  it('publishes nothing for what dr.yaml does not have, or what Cloud Run does by itself', async () => {
+    const { facts, published } = await publishing();
+    const ask = (wished: Wished, application: string) =>
+      askFor(facts, wished, { application, reason: 'busy' }, { json: false });
+
+    await expect(ask('scale', 'api')).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining('api-gke'),
+    });
+    await expect(ask('restart', 'api-run')).rejects.toMatchObject({ exitCode: 2 });
+    expect(published).toEqual([]);
+  });
+});
 
 describe('An operator’s wish', () => {
   afterEach(() => {
