@@ -105,7 +105,7 @@ export const restoreService = define({
     const seen = await lookAtLoad(application, undefined, context);
     const isNeeded = seen.kind === 'answers' && (seen.active ?? 0) > (before.max ?? Number.POSITIVE_INFINITY);
     if (!isNeeded) return { kind: 'toDo', version: status.etag };
-    const detail = `${application} answers, and needs more than ${before.max ?? 0} instances (${seen.text}): its limits stay at ${show(wanted)} until a person takes them back`;
+    const detail = `${application} answers, and needs more than ${before.max ?? 0} instances (${seen.text}): its limits stay at ${show(wanted)} until it no longer needs them, or a person takes them back`;
     return { kind: 'refused', failure: failure('refused', 'stillNeeded', detail) };
   },
   start: async ({ application, before }, etag, { world }) => {

@@ -105,7 +105,7 @@ export const restoreFloor = define({
       return { kind: 'already', detail: `${application}: somebody else has changed its floor, which stays as it is` };
     const seen = await lookAtCrowd(application, before, undefined, context);
     if (seen.kind !== 'answers' || seen.formerWouldDo !== false) return { kind: 'toDo', version: status.version };
-    const detail = `${application} answers, and needs more than ${before} replicas (${seen.text}): its floor stays at ${wanted} until a person takes it back`;
+    const detail = `${application} answers, and needs more than ${before} replicas (${seen.text}): its floor stays at ${wanted} until it no longer needs that, or a person takes it back`;
     return { kind: 'refused', failure: failure('refused', 'stillNeeded', detail) };
   },
   start: async ({ application, before }, version, { world }) => {

@@ -9,7 +9,7 @@ import { hasWaitedLongEnough, RULES } from './rules.ts';
 //
 // C1. One diagnosis for one look: the first rule that matches, which is the most upstream cause.
 // C2. An alert's own claim is never evidence, and a request by hand passes the same rules.
-// C3. No wait is for ever: what stays undecided reaches a person.
+// C3. No wait is for ever: what stays undecided reaches a person, unless people have it already.
 
 /** Names what the looks show, with reasons and with what would change our mind. Throws when there is no look. */
 export function diagnose(inquiry: Inquiry): Diagnosis {
@@ -33,8 +33,8 @@ const ENDS_BY_ITSELF: ReadonlySet<string> = new Set([
 
 /** A state that comes and goes would wait from look to look for ever (C3). */
 function boundedWait(rule: Rule, match: Match, evidence: Evidence): Match {
-  if (match.outcome.kind !== 'wait' || ENDS_BY_ITSELF.has(rule.scenario) || !hasWaitedLongEnough(evidence))
-    return match;
+  if (match.outcome.kind !== 'wait' || !hasWaitedLongEnough(evidence)) return match;
+  if (rule.isPatient === true || ENDS_BY_ITSELF.has(rule.scenario)) return match;
   const reason = { code: 'undecided', text: 'it comes and goes, and has been undecided for too long' };
   return { ...match, outcome: { kind: 'person' }, reasons: [reason, ...match.reasons] };
 }

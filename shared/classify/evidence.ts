@@ -1,5 +1,6 @@
 import { after, between, type Instant, instant, type Millis, millis } from '../core/time.ts';
 import { isPlanned } from '../incident/diagnosis.ts';
+import type { LeftRaised } from '../incident/left-raised.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { OperationStatus } from '../ports/databases.ts';
 import type { PodStatus } from '../ports/workloads.ts';
@@ -32,6 +33,8 @@ export interface Inquiry {
   readonly incident?: string;
   /** A run of this incident raised the service's limits, and it did not help. */
   readonly raisedInVain?: boolean;
+  /** What its newest run raised and has not taken back. */
+  readonly leftRaised?: LeftRaised | undefined;
   /** Verbs that an authenticated person has given for this incident. */
   readonly verbs?: readonly string[];
 }

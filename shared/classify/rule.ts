@@ -35,6 +35,8 @@ export interface Rule {
   readonly code: string;
   /** When it applies and what it concludes, for people. */
   readonly describe: string;
+  /** Whether its waits may last for as long as what they wait for: people know of it. */
+  readonly isPatient?: true;
   when(evidence: Evidence): Match | undefined;
 }
 

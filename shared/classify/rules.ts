@@ -4,6 +4,7 @@ import { reportedBreach } from './breach-rules.ts';
 import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
+import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
@@ -169,6 +170,7 @@ export const RULES: readonly Rule[] = [
   ...ROLLOUT_RULES,
   ...APPLICATION_RULES,
   ...STUCK_POD_RULES,
+  ...LEFT_RAISED_RULES,
   figuresLate,
   onlyCounted,
   alertClosed,

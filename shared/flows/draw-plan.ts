@@ -2,6 +2,7 @@ import { choosePromotion, chooseRemedies } from '../classify/choose-remedies.ts'
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } from '../classify/facts.ts';
 import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
+import { parseLeftRaised } from '../incident/left-raised.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
 import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
@@ -15,6 +16,7 @@ import { drawPodHeal } from '../runbooks/pod-heal.ts';
 import { drawRolloutRestart } from '../runbooks/rollout-restart.ts';
 import { drawRolloutUndo } from '../runbooks/rollout-undo.ts';
 import { drawServiceScaleUp } from '../runbooks/service-scale-up.ts';
+import { drawTakeBack } from '../runbooks/take-back.ts';
 import { type IncidentId, targetId } from '../system/names.ts';
 import type { Entrance, System } from '../system/system.ts';
 import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
@@ -69,7 +71,10 @@ function draw(
     case 'cluster-failover':
       return clusterFailover(system, incident, diagnosis, facts, asides);
     case 'deployment-scale-up':
-      return deploymentScaleUp(system, incident, diagnosis, facts, asides);
+      return (
+        takeBack(system, incident, diagnosis, facts, asides) ??
+        deploymentScaleUp(system, incident, diagnosis, facts, asides)
+      );
     case 'pod-force-delete':
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
@@ -77,7 +82,10 @@ function draw(
     case 'rollout-undo':
       return rolloutChange(system, incident, diagnosis, facts, asides);
     case 'service-scale-up':
-      return serviceScaleUp(system, incident, diagnosis, facts, asides);
+      return (
+        takeBack(system, incident, diagnosis, facts, asides) ??
+        serviceScaleUp(system, incident, diagnosis, facts, asides)
+      );
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }
@@ -228,6 +236,20 @@ function rolloutChange(
       ? drawRolloutRestart(system, incident, diagnosis.scenario, known)
       : drawRolloutUndo(system, incident, diagnosis.scenario, { ...known, to });
   return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
+}
+
+/** Where the diagnosis is about what was left raised, the plan takes that back and raises nothing. */
+function takeBack(
+  system: System,
+  incident: IncidentId,
+  { scenario, subject }: Diagnosis,
+  { at }: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing | undefined {
+  const raised = parseLeftRaised(subject['raised']);
+  return raised === undefined
+    ? undefined
+    : { kind: 'plan', plan: drawTakeBack(system, incident, scenario, { at, raised, warnings }) };
 }
 
 function deploymentScaleUp(

@@ -76,7 +76,7 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
     case 'wait':
       if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;
       if (isWithDeciders(state) && (!changed || isDoubt)) return head;
-      if (!changed && state.phase.kind === 'needsPerson' && state.diagnosis?.conclusion === 'person') return head;
+      if (!changed && state.phase.kind === 'needsPerson' && isKnown(state)) return head;
       return [
         ...head,
         named,
@@ -119,6 +119,10 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
 const isWithDeciders = (state: IncidentState): boolean =>
   state.run !== undefined &&
   (state.phase.kind === 'awaitingApproval' || (state.phase.kind === 'needsPerson' && deniedBy(state) !== undefined));
+
+/** Whether people have the failure as it is named: a look named it for them, or the run about it stopped. */
+const isKnown = ({ diagnosis, run }: IncidentState): boolean =>
+  diagnosis?.conclusion === 'person' || run?.startedAt !== undefined;
 
 function decidePlan(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
   const { plan, diagnosis } = look;

@@ -6,7 +6,8 @@
 // Invariants
 //   X1. It is raised once, to twice the replicas, and never beyond `maxReplicas` or the autoscaler's own maximum.
 //   X2. What it was stands in the plan, and at the autoscaler. It goes back to it after the hold time, in the same run.
-//   X3. A floor that is in use and helps stays, and a person is told: to give it back would bring the disaster back.
+//   X3. A floor that is in use and helps stays, and a person is told: to give it back would bring the disaster back. take-back.ts does
+//       so once it is no longer needed.
 //   X4. No help from it is a finding for people, and no reason to raise further.
 //
 // Corrected from the runbook: `kubectl scale --replicas=5` is undone by the autoscaler within 15 s; its floor lasts. Nothing is taken

@@ -6,7 +6,8 @@
 // Invariants
 //   U1. The limits are raised once, to twice the former maximum, and never beyond `maxInstances` or what the revision allows.
 //   U2. What they were before stands in the plan. They go back to it after the hold time, in the same run.
-//   U3. Limits that are in use and help stay, and a person is told: to take them back would bring the disaster back.
+//   U3. Limits that are in use and help stay, and a person is told: to take them back would bring the disaster back. take-back.ts does
+//       so once they are no longer needed.
 //   U4. No help from it is a finding for people, and no reason to raise further.
 //
 // Only service-level scaling is changed, under its etag: the revision-level minimum, which the runbook sets, would deploy a new

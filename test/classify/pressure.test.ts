@@ -3,9 +3,12 @@ import type { ApplicationFacts, Facts } from '../../shared/classify/facts.ts';
 import type { Inquiry } from '../../shared/classify/evidence.ts';
 import { parseFacts } from '../../shared/classify/stored-facts.ts';
 import { factsText } from '../../shared/classify/facts.ts';
+import { parseLeftRaised } from '../../shared/incident/left-raised.ts';
+import { planFaults } from '../../shared/plan/plan.ts';
 import type { DeepHealth } from '../../shared/ports/applications.ts';
+import { drawTakeBack } from '../../shared/runbooks/take-back.ts';
 import { targetId } from '../../shared/system/names.ts';
-import { ask, at, deadDatabase, every20, gke, look, run, wellDatabase } from './looks.ts';
+import { ask, at, deadDatabase, every20, gke, look, run, SYSTEM, wellDatabase } from './looks.ts';
 
 const ABOUT_RUN: Partial<Inquiry['state']> = {
   target: targetId('application/api-run'),
@@ -110,5 +113,50 @@ describe('a Cloud Run service under pressure', () => {
     const facts = pressed(20);
 
     expect(parseFacts(factsText(facts))).toEqual(facts);
+  });
+});
+
+describe('a Cloud Run service whose limits this incident left raised', () => {
+  const leftRaised = {
+    kind: 'service',
+    application: 'api-run',
+    before: { min: 1, max: 4 },
+    wanted: { min: 1, max: 8 },
+  } as const;
+  const left = (seen: Seen, openedAt = 20) =>
+    ask(
+      every20(20, 80, (seconds) => pressed(seconds, { max: 8, refused: 0, ...seen })),
+      { ...ABOUT_RUN, openedAt: at(openedAt) },
+      { leftRaised },
+    );
+
+  it('gets them back when it has been well for the window with no more instances than before', () => {
+    const { conclusion, runbook, subject } = left({ active: 4 });
+
+    expect({ conclusion, runbook }).toEqual({ conclusion: 'act', runbook: 'service-scale-up' });
+    expect(parseLeftRaised(subject['raised'])).toEqual(leftRaised);
+  });
+
+  it('is not over while it needs them, however long that takes', () => {
+    expect(left({ active: 5 }, -7_200)).toMatchObject({ scenario: 'service-under-pressure', conclusion: 'wait' });
+  });
+
+  it('is over when somebody else has changed them: they are theirs', () => {
+    expect(left({ active: 4, max: 6 })).toMatchObject({ conclusion: 'nothing' });
+  });
+
+  it('has a plan that takes them back, raises nothing, and is safe', () => {
+    const plan = drawTakeBack(SYSTEM, 'inc-a', 'service-under-pressure', {
+      at: at(0),
+      raised: leftRaised,
+      warnings: [],
+    });
+
+    expect(planFaults(plan)).toEqual([]);
+    expect(plan.steps.map(({ action, risk }) => `${action} ${risk}`)).toEqual([
+      'restore-service safe',
+      'stay-healthy observe',
+    ]);
+    expect(plan.steps[0]?.input).toMatchObject({ before: leftRaised.before, wanted: leftRaised.wanted });
   });
 });

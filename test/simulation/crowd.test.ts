@@ -2,17 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atStep, BROKEN_AT, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening } from './plot.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
 // A Deployment whose pods are all busy: its floor is raised once, watched, and given back, whatever happens to the worker meanwhile.
 
 /** Plays a plot in which everything must hold. */
-async function played(happenings: readonly Happening[], seed = 1): Promise<Run> {
-  const run = await simulate(seed, { ...calm([]), happenings });
+async function played(happenings: readonly Happening[], seed = 1, more: Partial<Plot> = {}): Promise<Run> {
+  const run = await simulate(seed, { ...calm([], more), happenings });
   expect(violations(run)).toEqual([]);
   return run;
 }
@@ -80,6 +80,21 @@ describe('A crowded Deployment', () => {
         data: expect.objectContaining({ because: expect.stringMatching(/its floor stays at 6/) }),
       }),
     );
+  });
+});
+
+describe('A Deployment whose floor stayed raised because it needed it', () => {
+  it('gives it back when the crowd has gone, in the same incident, and people hear of it once', async () => {
+    const mended = later(minutes(40), { kind: 'mend', fault: 'deployment-pressure' });
+    const run = await played([presses('crowded'), mended], 1, {
+      faultsUntilMs: BROKEN_AT + minutes(60),
+      endsAtMs: BROKEN_AT + minutes(120),
+    });
+
+    expect(run.incidents.map(({ state }) => state.phase.kind)).toEqual(['resolved']);
+    expect(floorIn(run)).toEqual({ min: 3, annotations: {} });
+    expect(floors(run)).toBe(2);
+    expect(run.incidents[0]?.events.filter(({ kind }) => kind === 'needsPerson')).toHaveLength(1);
   });
 });
 

@@ -6,6 +6,7 @@ import {
   standing,
 } from '../../shared/incident/state.ts';
 import { minutes, seconds, showDuration } from '../../shared/core/time.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
@@ -79,6 +80,10 @@ function isTurningAway({ stage }: Run, service: string, at: number): boolean {
   const before = Array.from({ length: COUNTED_MINUTES }, (_, index) => at - index * minutes(1));
   return [[at, at + seconds(30)] as const, ...before.map((end) => [end - minutes(1), end] as const)].every(isIn);
 }
+
+/** What the reference system has on a calm day: the most instances of its service, and the floor of its autoscaler. */
+const FORMER_MAX = 4;
+const FORMER_FLOOR = 3;
 
 /** Why a dismissal is not our judgement. */
 const BY_PEOPLE = /^(cancelled by|test-notification)/;
@@ -186,6 +191,20 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
         .filter((service) => isTurningAway(run, service, at))
         .map((service) => `${incident} was dismissed ${when(run, at)} while ${service} had long turned users away`);
     }),
+  'L4 what a scale-up raised is taken back, or somebody knows of it': (run) => {
+    const { run: services, kubernetes } = run.stage.world;
+    const isMoved = run.incidents.some(({ state }) => state.run?.plan.runbook.startsWith('cluster-') === true);
+    const isLeft = run.incidents.some(
+      ({ state, events }) => !hasEnded(state) || lastOf(events, 'cancelled') !== undefined,
+    );
+    if (isMoved || isLeft || run.incidents.some((incident) => isForged(run, incident))) return [];
+    const { max } = services.service({ location: REFERENCE.region, service: REFERENCE.api }).spec.scaling;
+    const { spec } = kubernetes.store.read('HorizontalPodAutoscaler', REFERENCE.namespace, REFERENCE.api);
+    return [
+      ...(max === undefined || max <= FORMER_MAX ? [] : [`the service may have ${max} instances, and nobody looks`]),
+      ...(spec.minReplicas === FORMER_FLOOR ? [] : [`the floor is ${spec.minReplicas}, and nobody looks`]),
+    ];
+  },
   'L4 nothing is resolved that does not serve': (run) =>
     run.witness.endings.flatMap(({ at, incident, how, ill }) => {
       const found = run.incidents.find(({ state }) => state.id === incident);

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atStep, BROKEN_AT, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening } from './plot.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
 // A service that has no instance left: raised once, watched, and taken back, whatever happens to the worker meanwhile.
 
 /** Plays a plot in which everything must hold. */
-async function played(happenings: readonly Happening[]): Promise<Run> {
-  const run = await simulate(1, { ...calm([]), happenings });
+async function played(happenings: readonly Happening[], more: Partial<Plot> = {}): Promise<Run> {
+  const run = await simulate(1, { ...calm([], more), happenings });
   expect(violations(run)).toEqual([]);
   return run;
 }
@@ -71,6 +71,20 @@ describe('A crowded Cloud Run service', () => {
         data: expect.objectContaining({ because: expect.stringMatching(/its limits stay at 4 to 8/) }),
       }),
     );
+  });
+});
+
+describe('A Cloud Run service whose limits stayed raised because it needed them', () => {
+  it('gets its former limits when the crowd has gone, in the same incident, and people hear of it once', async () => {
+    const run = await played([presses('crowded'), later(minutes(40), { kind: 'mend', fault: 'cloud-run-pressure' })], {
+      faultsUntilMs: BROKEN_AT + minutes(60),
+      endsAtMs: BROKEN_AT + minutes(120),
+    });
+
+    expect(run.incidents.map(({ state }) => state.phase.kind)).toEqual(['resolved']);
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+    expect(run.incidents[0]?.events.filter(({ kind }) => kind === 'needsPerson')).toHaveLength(1);
   });
 });
 
