@@ -18,6 +18,7 @@ export type Wish =
       readonly command: 'start';
       readonly runbook: string;
       readonly target: string | undefined;
+      readonly isolate?: readonly string[];
       readonly reason: string;
     }
   | { readonly command: 'takeover' | 'resume'; readonly incident: string; readonly reason: string }

@@ -189,11 +189,18 @@ verb(
   .argument('<runbook>', WHICH_RUNBOOK)
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .option('--target <name>', 'a database instance or application of dr.yaml')
-  .action((runbook: string, options: Shared & { reason: string; target?: string }) =>
+  .option('--isolate <application...>', 'with breach-response: applications to cut off as well')
+  .action((runbook: string, options: Shared & { reason: string; target?: string; isolate?: string[] }) =>
     run(async () =>
       (await import('./commands.ts')).publishCommand(
         await facts(options),
-        { command: 'start', runbook, target: options.target, reason: options.reason },
+        {
+          command: 'start',
+          runbook,
+          target: options.target,
+          reason: options.reason,
+          ...(options.isolate === undefined ? {} : { isolate: options.isolate }),
+        },
         options,
       ),
     ),

@@ -91,6 +91,8 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       {
         restores: runbook === 'backup-restore',
         secrets: ref === undefined ? system.rotation.map(({ name }) => name) : [],
+        evidenceBucket: ref === undefined ? system.forensics?.bucket : undefined,
+        isolations: runbook === 'lift-isolation' && ref?.kind === 'application' ? [ref.id] : [],
       },
     );
     const now = clock.now();

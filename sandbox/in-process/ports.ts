@@ -14,6 +14,7 @@ import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
 import { inProcessLogArchive, inProcessVault } from './evidence.ts';
+import { inProcessIsolation } from './isolation.ts';
 import { inProcessRollouts } from './rollouts.ts';
 import { inProcessSessions } from './sessions.ts';
 import { inProcessTraffic } from './traffic.ts';
@@ -110,6 +111,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     },
     traffic: inProcessTraffic(world, crossing),
     sessions: inProcessSessions(world, crossing),
+    isolation: inProcessIsolation(world, crossing),
     logArchive: inProcessLogArchive(world, crossing),
     vault: inProcessVault(world, crossing),
     secrets: {

@@ -21,6 +21,8 @@ export interface DatabaseNetwork {
   readonly nameAt: (host: string) => string | undefined;
   readonly credentials: Credentials;
   readonly port: number;
+  /** Whether a client may leave the place where it runs; every client may where nothing is said. */
+  readonly letsOut?: (client: string) => boolean;
 }
 
 /** What a statement came to: its value, or the driver's error. `takes` is how long the caller waited. */
@@ -117,6 +119,8 @@ export class ConnectionPool {
     if (name === undefined) {
       return { kind: 'failed', why: 'unreachable', message: `could not connect to "${host}"`, takes: CONNECT_TIMEOUT };
     }
+    // Packets that a policy drops are never answered.
+    if (this.#network.letsOut?.(this.#client) === false) return this.#noContact('timeout');
     if (port !== this.#network.port) return this.#noContact('connectionRefused');
     const contact = this.#network.servers.open(this.#place, name, this.#client);
     if (contact !== 'ok') return this.#noContact(contact);

@@ -10,7 +10,10 @@ import type { ApplicationInstance, Network, Place } from './kernel.ts';
 /** Where a request goes. `none`: nobody takes it, and the front end answers with that status. */
 export type Backend =
   | { readonly kind: 'instance'; readonly instance: ApplicationInstance }
-  | { readonly kind: 'none'; readonly status: 429 | 500 | 502 | 503 };
+  | { readonly kind: 'none'; readonly status: 404 | 429 | 500 | 502 | 503 };
+
+/** How a request comes: to the service's own address, or through a load balancer. */
+export type Way = 'direct' | 'loadBalancer';
 
 /** One service that is reachable from outside. */
 export interface Service {
@@ -19,6 +22,8 @@ export interface Service {
   /** Where its instances are. */
   readonly place: Place;
   readonly next: () => Backend;
+  /** Whether the front end takes a request that comes that way; every one where nothing is said. */
+  readonly lets?: (way: Way) => boolean;
 }
 
 /** Requests by class of their response; 429 is counted for itself. */
@@ -62,12 +67,12 @@ export class ApplicationFront {
   }
 
   /** One request from a place. Silence when the network does not carry it, or the service doesn't exist. */
-  request(from: Place, name: string, request: ApplicationRequest): ApplicationReply {
+  request(from: Place, name: string, request: ApplicationRequest, by: Way = 'direct'): ApplicationReply {
     const entrance = this.#entrances.get(name);
     if (entrance !== undefined) return this.#enter(from, entrance, request);
     const service = this.#services.get(name);
     if (service === undefined || !this.#network.reaches(from, service.place)) return { kind: 'silence' };
-    const reply = this.#ask(service, request);
+    const reply = service.lets?.(by) === false ? failure(404) : this.#ask(service, request);
     // What a region that is gone would have counted, nobody hears of.
     if (this.#network.reaches('loadBalancer', service.place)) this.#count(name, reply);
     return reply;
@@ -85,7 +90,7 @@ export class ApplicationFront {
   #enter(from: Place, entrance: Entrance, request: ApplicationRequest): ApplicationReply {
     const way = entrance.wayFrom(from);
     if (way === undefined) return { kind: 'silence' };
-    const reply = this.request(from, way.leadsTo, request);
+    const reply = this.request(from, way.leadsTo, request, 'loadBalancer');
     this.#count(wayName(way), reply);
     return reply;
   }
@@ -119,6 +124,7 @@ export const wayName = ({
 }): string => `${urlMap}/${backendService}`;
 
 const FAILURES = {
+  404: 'Page not found',
   429: 'Rate exceeded.',
   500: 'Internal Server Error',
   502: 'no healthy upstream',
@@ -126,7 +132,7 @@ const FAILURES = {
   504: 'upstream request timeout',
 } as const;
 
-const failure = (status: 429 | 500 | 502 | 503 | 504): Extract<ApplicationReply, { kind: 'reply' }> => ({
+const failure = (status: 404 | 429 | 500 | 502 | 503 | 504): Extract<ApplicationReply, { kind: 'reply' }> => ({
   kind: 'reply',
   status,
   body: { error: FAILURES[status] },

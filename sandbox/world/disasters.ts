@@ -43,6 +43,7 @@ export interface DisasterParts {
   readonly network: Network;
   readonly faults: Faults;
   readonly sql: Sql;
+  readonly enforcePolicies: (enforced: boolean) => void;
   readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision' | 'stickPod'>;
   readonly run: Pick<Run, 'press'>;
   readonly applications: Pick<Applications, 'running'>;
@@ -171,6 +172,9 @@ export class Disasters {
         const instance = this.#instance(target);
         return { resolved: instance, mend: sql.disasters.failBackups(instance) };
       }
+      case 'policies-not-enforced':
+        this.#parts.enforcePolicies(false);
+        return { resolved: this.#parts.cluster, mend: () => this.#parts.enforcePolicies(true) };
       case 'functions-cut-from-primary': {
         const instance = this.#instance(target);
         network.cut('functions', `sql/${instance}`);

@@ -57,6 +57,11 @@ export const FAULTS = {
     target: 'an instance; the primary in use by default',
     variants: ['runsForever', 'doneWithoutEffect'],
   },
+  'policies-not-enforced': {
+    does: 'The cluster takes NetworkPolicies and enforces none, as one without Dataplane V2.',
+    target: 'none',
+    variants: [],
+  },
   'functions-cut-from-primary': {
     does: 'Our functions do not reach the primary, which serves everybody else.',
     target: 'an instance; the primary in use by default',

@@ -313,8 +313,17 @@ export interface Node extends Stored<'Node'> {
   };
 }
 
+export interface NetworkPolicyPeer {
+  readonly ipBlock?: { readonly cidr?: string };
+}
+
 export interface NetworkPolicy extends Stored<'NetworkPolicy'> {
-  readonly spec: { readonly podSelector?: LabelSelector; readonly policyTypes?: readonly string[] };
+  readonly spec: {
+    readonly podSelector?: LabelSelector;
+    readonly policyTypes?: readonly string[];
+    readonly ingress?: readonly { readonly from?: readonly NetworkPolicyPeer[] }[];
+    readonly egress?: readonly { readonly to?: readonly NetworkPolicyPeer[] }[];
+  };
 }
 
 interface Stored<K extends string> {

@@ -13,6 +13,7 @@ import { createEventRecorder } from './kubernetes-events.ts';
 import { type ClusterFaults, createClusterFaults } from './kubernetes-faults.ts';
 import { Kubelets } from './kubernetes-kubelet.ts';
 import { type Logs, createLogs } from './kubernetes-logs.ts';
+import { passes } from './kubernetes-network.ts';
 import { type Draft, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
 import type { ClusterParts } from './kubernetes-parts.ts';
 import type { PodRecord } from './kubernetes-pod-record.ts';
@@ -83,6 +84,10 @@ export interface Kubernetes {
   podMetrics(): readonly PodMetrics[];
   /** The ready pods behind a Service, by name: where its clients' requests go. */
   readyPods(namespace: string, service: string): readonly string[];
+  /** Whether NetworkPolicies let traffic between a pod and the outside through. */
+  lets(direction: 'Ingress' | 'Egress', namespace: string, pod: string): boolean;
+  /** Whether its dataplane enforces NetworkPolicies, as it does from the start: one that doesn't takes and ignores them. */
+  enforcePolicies(enforced: boolean): void;
 }
 
 const DEFAULTS = {
@@ -106,6 +111,7 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
   runControllers(parts, options.cpuDemand ?? (() => DEFAULT_DEMAND));
   nodes.forEach((node, index) => seedNode(parts('nodes'), node, `10.128.0.${index + 2}`, version));
   const nameChance = chance.fork('names');
+  let enforced = true;
   const context: ClusterContext = {
     kernel,
     parts: parts('api'),
@@ -135,6 +141,10 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
       (store.get('Endpoints', namespace, service)?.subsets ?? [])
         .flatMap(({ addresses = [] }) => addresses)
         .flatMap(({ targetRef }) => targetRef?.name ?? []),
+    lets: (direction, namespace, pod) => !enforced || passes(store, namespace, pod, direction),
+    enforcePolicies: (wanted) => {
+      enforced = wanted;
+    },
   };
   for (const namespace of ['default', 'kube-system']) cluster.seed('Namespace', '', { metadata: { name: namespace } });
   return cluster;

@@ -134,6 +134,7 @@ const LOOK = [
   'k8s.autoscaling.horizontalpodautoscalers.list',
   'k8s.policy.poddisruptionbudgets.get',
   'k8s.policy.poddisruptionbudgets.list',
+  'k8s.networking.networkpolicies.get',
 ] as const;
 
 /** Healing: safe steps only (one pod under its budget, upwards within a range). No promotion, no deletion, no template. */
@@ -176,6 +177,9 @@ const RECOVER = [
   'k8s.pods/eviction.create',
   // A pod that is ending and does not go.
   'k8s.pods.delete',
+  // Cutting an application off and letting it be reached again.
+  'k8s.networking.networkpolicies.create',
+  'k8s.networking.networkpolicies.delete',
   'k8s.apps.deployments.patch',
   'k8s.apps.deployments/scale.patch',
   'k8s.apps.deployments/scale.update',

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import { Applications } from './application.ts';
 import { parseDatabaseUrl } from './application-database.ts';
-import { ApplicationFront, type Backend, inTurn, wayName } from './application-front.ts';
+import { type ApplicationFront, wayName } from './application-front.ts';
 import { type Assumptions, BELIEVED } from './assumptions.ts';
 import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
 import { createKernel, type WorldKernel } from './create-kernel.ts';
@@ -30,6 +30,7 @@ import {
 import type { Project } from './project.ts';
 import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
+import { createFront } from './reference-front.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
 import { functionPrincipal, grantReferenceRoles, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
 import {
@@ -134,7 +135,10 @@ export function createWorld(options: WorldOptions): World {
   const { name: evidence, location, retention } = REFERENCE_EVIDENCE;
   storage.addBucket(evidence, location, { retention, bindings: sealersMay() });
   const secrets = createSecrets({ clock, project });
-  const applications = createApplications(kernel, sql, secrets, secondary);
+  const applications = createApplications(kernel, sql, secrets, {
+    secondary,
+    letsOut: (client) => kubernetes.lets('Egress', REFERENCE.namespace, client.replace(/\/probe$/, '')),
+  });
   const logs = createLogs(kernel);
   const run = createRun({
     clock,
@@ -186,6 +190,7 @@ export function createWorld(options: WorldOptions): World {
     sql,
     applications,
     pods: kubernetes.faults,
+    enforcePolicies: (enforced: boolean) => kubernetes.enforcePolicies(enforced),
     run,
     workload: load,
     service: { location: REFERENCE.region, service: deployment },
@@ -269,7 +274,12 @@ const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as c
 /** The user under which the application logs in. */
 const USER = 'dms';
 
-function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets, secondary: boolean): Applications {
+function createApplications(
+  kernel: WorldKernel,
+  sql: Sql,
+  secrets: Secrets,
+  { secondary, letsOut }: { readonly secondary: boolean; readonly letsOut: (client: string) => boolean },
+): Applications {
   const chance = kernel.chance.fork('password');
   const password = Array.from({ length: 20 }, () => chance.between(0, 35).toString(36)).join('');
   const { databaseSecret, signingSecret, paymentSecret, database, databasePort, prober } = REFERENCE;
@@ -293,38 +303,12 @@ function createApplications(kernel: WorldKernel, sql: Sql, secrets: Secrets, sec
       nameAt: (host) => sql.fleet.nameAt(host),
       credentials: { user: USER, password, database },
       port: databasePort,
+      letsOut,
     },
     readSecret: (name) => secrets.readSecret(name),
     signingSecret,
     prober,
   });
-}
-
-function createFront(
-  kernel: WorldKernel,
-  applications: Applications,
-  kubernetes: Kubernetes,
-  run: Run,
-  load: PressedWorkload,
-): ApplicationFront {
-  const front = new ApplicationFront(kernel.network, applications);
-  const { namespace, api, prober, region } = REFERENCE;
-  const pods = (service: string) =>
-    inTurn(() => kubernetes.readyPods(namespace, service).map((name) => applications.byId(name)));
-  const instances = (service: string) => (): Backend => {
-    const route = run.route({ location: region, service });
-    if (route.kind === 'turnedAway') return { kind: 'none', status: route.status };
-    if (route.kind !== 'instance') return { kind: 'none', status: 503 };
-    return { kind: 'instance', instance: route.application };
-  };
-  const next = pods(api);
-  const pressed = (): Backend =>
-    load.turnsAway(kubernetes.readyPods(namespace, api).length) ? { kind: 'none', status: 503 } : next();
-  front.add(SERVICES.apiGke, { front: 'ingress', place: 'pods', next: pressed });
-  front.add(SERVICES.proberGke, { front: 'ingress', place: 'pods', next: pods(prober) });
-  front.add(SERVICES.apiRun, { front: 'cloudRun', place: 'cloudRun', next: instances(api) });
-  front.add(SERVICES.proberRun, { front: 'cloudRun', place: 'cloudRun', next: instances(prober) });
-  return front;
 }
 
 function createMonitoring(

@@ -13,6 +13,13 @@ import { holdService, holdWorkload, releaseService, releaseWorkload } from './ho
 import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
 import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
+import {
+  forgetIsolation,
+  isolateApplication,
+  liftIsolation,
+  rememberIsolation,
+  seeApplicationServe,
+} from './isolate-application.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
@@ -101,6 +108,11 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   cloneForForensics,
   keepClone,
   sealEvidence,
+  rememberIsolation,
+  isolateApplication,
+  liftIsolation,
+  seeApplicationServe,
+  forgetIsolation,
   rotateSecret,
   restartApplication,
   awaitIssuedSecret,

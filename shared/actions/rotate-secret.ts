@@ -5,6 +5,7 @@ import { stepId } from '../plan/plan.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { SecretVersionStatus } from '../ports/secrets.ts';
 import { define } from './define.ts';
+import { isCutOff } from './isolate-application.ts';
 import { copiesOf } from './restart-application.ts';
 
 // Replaces a secret by a new version, and takes the old one out of use once nobody reads it any more (runbook 7.1, corrected: facts.md
@@ -136,7 +137,15 @@ const old = z.strictObject({
   secret: z.string(),
   version: z.string(),
   /** Who reads it, by which step each was restarted, and how that run's restarts begin. */
-  readers: z.array(z.strictObject({ application: z.string(), restarted: z.string(), stamps: z.string() })),
+  readers: z.array(
+    z.strictObject({
+      application: z.string(),
+      restarted: z.string(),
+      stamps: z.string(),
+      /** By which step it was cut off instead, if it was: then it reads nothing, and lets nobody in. */
+      cutOff: z.string().exactOptional(),
+    }),
+  ),
 });
 
 /** Takes a version out of use, reversibly (R3). */
@@ -175,12 +184,17 @@ export const disableSecretVersion = define({
   },
 });
 
-/** A reader that may still hold the old version: its restart did not end well, or it runs something else by now. */
+/** A reader that may still use the old version: neither cut off nor restarted well, or it runs something else by now. */
 async function firstUnrestarted(
   readers: z.infer<typeof old>['readers'],
   context: ActionContext,
 ): Promise<string | undefined> {
-  for (const { application, restarted, stamps } of readers) {
+  for (const { application, restarted, stamps, cutOff } of readers) {
+    if (cutOff !== undefined && context.run.steps.get(stepId(cutOff))?.kind === 'done') {
+      const status = await context.world.isolation.inspect(application);
+      if (isCutOff(status, context.state.id)) continue;
+      return `${application} is not cut off any more, and has not been restarted`;
+    }
     if (context.run.steps.get(stepId(restarted))?.kind !== 'done') return `${application} has not been restarted`;
     const { stamp, complete, detail } = await copiesOf(application, context);
     // It may only be scaling now: looked at again until the step's time is over.

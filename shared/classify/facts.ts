@@ -5,6 +5,7 @@ import type { BackupRun, Dump, InstanceTemplate, Labels } from '../ports/backups
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { Retention } from '../ports/evidence-vault.ts';
+import type { IsolationRecord, IsolationStatus } from '../ports/isolation.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
 import type { Rollout } from '../ports/rollouts.ts';
 import type { UptimePoint } from '../ports/entrance-readings.ts';
@@ -43,6 +44,7 @@ export interface Facts {
   readonly secrets?: readonly SecretFacts[];
   /** How the bucket of evidence keeps what is in it; absent where nobody asked, or dr.yaml names none. */
   readonly evidenceBucket?: EvidenceBucketFacts;
+  readonly isolations?: readonly IsolationFacts[];
 }
 
 /** A bucket of evidence. */
@@ -121,6 +123,14 @@ export interface ApplicationFacts {
   readonly workloadLoad: WorkloadLoad | Unreadable | undefined;
   /** On GKE with a standby: what the standby was before a failover made it ready, while that has not been taken back. */
   readonly standby?: StandbyRecord | Unreadable | undefined;
+  /** That it is cut off, and by which incident, while that has not been lifted. */
+  readonly isolated?: IsolationRecord | Unreadable | undefined;
+}
+
+/** What stands between an application and everybody else; looked at only where people want it cut off, or reached again. */
+export interface IsolationFacts {
+  readonly application: string;
+  readonly status: IsolationStatus | Unreadable;
 }
 
 /** An entrance, where it leads, and what those meet who come through it. */

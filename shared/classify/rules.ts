@@ -4,6 +4,7 @@ import { reportedBreach } from './breach-rules.ts';
 import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
+import { ISOLATION_RULES } from './isolation-rules.ts';
 import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
@@ -165,6 +166,7 @@ export const RULES: readonly Rule[] = [
   noTarget,
   ...RESTORE_RULES,
   ...DATABASE_RULES,
+  ...ISOLATION_RULES,
   ...CLUSTER_RULES,
   ...PRESSURE_RULES,
   ...ROLLOUT_RULES,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
 import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
+import { isolationRecordWire, isolationStatusWire } from '../ports/isolation.ts';
 import { standbyRecordWire } from '../ports/standby-record.ts';
 import { watchReadingWire } from '../ports/watch-reading.ts';
 import { workloadLoadWire } from '../ports/workload-load.ts';
@@ -161,6 +162,7 @@ const application = z.strictObject({
   load: maybe(z.union([unreadable, serviceLoadWire])),
   workloadLoad: maybe(z.union([unreadable, workloadLoadWire])),
   standby: maybe(z.union([unreadable, standbyRecordWire])),
+  isolated: maybe(z.union([unreadable, isolationRecordWire])),
 });
 
 const entrance = z.strictObject({
@@ -231,6 +233,9 @@ const wire: z.ZodType<Facts> = z.strictObject({
         versions: z.union([unreadable, z.array(z.strictObject({ version: z.string(), enabled: z.boolean() }))]),
       }),
     )
+    .exactOptional(),
+  isolations: z
+    .array(z.strictObject({ application: z.string(), status: z.union([unreadable, isolationStatusWire]) }))
     .exactOptional(),
   evidenceBucket: z
     .strictObject({

@@ -6,7 +6,6 @@ import { parseLeftRaised } from '../incident/left-raised.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { planFaults } from '../plan/plan.ts';
 import type { ServiceLimits, StandbyRecord } from '../ports/standby-record.ts';
-import { drawBreachResponse } from '../runbooks/breach-response.ts';
 import { type DatabaseFailoverFacts, drawDatabaseFailover } from '../runbooks/database-failover.ts';
 import { drawClusterFailback } from '../runbooks/cluster-failback.ts';
 import { drawClusterFailover } from '../runbooks/cluster-failover.ts';
@@ -21,6 +20,7 @@ import { type IncidentId, targetId } from '../system/names.ts';
 import type { Entrance, System } from '../system/system.ts';
 import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
 import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
+import { drawBreach, drawLift } from './draw-breach.ts';
 import { drawRestore } from './draw-restore.ts';
 
 // From a diagnosis and the facts that it rests on to a plan. Pure, so that `notify` can draw the same plan again from the
@@ -65,7 +65,7 @@ function draw(
     case 'backup-restore':
       return drawRestore(system, incident, diagnosis, facts, asides);
     case 'breach-response':
-      return breachResponse(system, incident, diagnosis, facts, asides);
+      return drawBreach(system, incident, diagnosis, facts, asides);
     case 'cluster-failback':
       return clusterFailback(system, incident, diagnosis, facts, asides);
     case 'cluster-failover':
@@ -75,6 +75,8 @@ function draw(
         takeBack(system, incident, diagnosis, facts, asides) ??
         deploymentScaleUp(system, incident, diagnosis, facts, asides)
       );
+    case 'lift-isolation':
+      return drawLift(system, incident, diagnosis, facts, asides);
     case 'pod-force-delete':
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
@@ -89,34 +91,6 @@ function draw(
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }
-}
-
-function breachResponse(
-  system: System,
-  incident: IncidentId,
-  { scenario }: Diagnosis,
-  { at, secrets = [], evidenceBucket, databases }: Facts,
-  { warnings }: PlanAsides,
-): PlanDrawing {
-  const versions = new Map(
-    secrets.flatMap(({ secret, versions: all }) => (isReadable(all) ? [[secret, all] as const] : [])),
-  );
-  const { forensics } = system;
-  const kept = evidenceBucket?.retention;
-  const retention = kept === undefined ? 'notAsked' : isReadable(kept) ? kept : kept.unreadable;
-  // A clone is made of whichever instance is the primary now.
-  const sources = databases.flatMap(({ database, primary }) =>
-    forensics?.clones.includes(database.instance) === true && isReadable(primary)
-      ? [{ instance: primary.instance, tier: primary.tier }]
-      : [],
-  );
-  const plan = drawBreachResponse(system, incident, scenario, {
-    at,
-    versions,
-    evidence: { forensics: forensics && { ...forensics, retention }, sources },
-    warnings,
-  });
-  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 
 /** An application on GKE, its standby, and where its entrances lead, as the facts have them. */

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { OWN_VANTAGE } from '../classify/fold-watch.ts';
 import {
   type ApplicationFacts,
@@ -6,6 +7,7 @@ import {
   type EntranceFacts,
   type Facts,
   isReadable,
+  type IsolationFacts,
   type RestoreFacts,
   type SecretFacts,
   type Unreadable,
@@ -22,6 +24,7 @@ import type { World } from '../ports/ports.ts';
 import type { DocumentStore } from '../ports/store.ts';
 import { readUptime } from '../ports/entrance-readings.ts';
 import { readServiceLoad } from '../ports/service-load.ts';
+import { isolationKey, isolationRecordWire } from '../ports/isolation.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { readWorkloadLoad } from '../ports/workload-load.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
@@ -63,6 +66,8 @@ export interface LookWish {
   readonly secrets?: readonly string[];
   /** The bucket into which its evidence goes. */
   readonly evidenceBucket?: string | undefined;
+  /** Applications that are to be cut off, or to be reached again. */
+  readonly isolations?: readonly string[];
 }
 
 /**
@@ -81,21 +86,23 @@ export async function gatherFacts(
   const ways = scope.applications
     .filter((application) => application.kind === 'gke' && application.standby !== undefined)
     .flatMap(({ id }) => entrancesOf(home.system, id));
-  const [databases, entrances, versions, evidenceBucket, seen] = await Promise.all([
+  const [databases, entrances, versions, evidenceBucket, isolations, seen] = await Promise.all([
     databaseParts(scope, applications, at, home),
     Promise.all(ways.map((entrance) => entranceFacts(entrance, at, home))),
     Promise.all((wish.secrets ?? []).map((secret) => secretFacts(secret, home))),
     wish.evidenceBucket === undefined ? undefined : bucketFacts(wish.evidenceBucket, home),
+    Promise.all((wish.isolations ?? []).map((application) => isolationFacts(application, home))),
     applications,
   ]);
   // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
-  const recorded = await Promise.all(seen.map((found) => withRecord(found, home)));
+  const recorded = await Promise.all(seen.map((found) => withRecords(found, home)));
   const facts = { version: 1, at, round, databases, entrances, applications: recorded } as const;
   return {
     ...facts,
     ...(wish.restores ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) } : {}),
     ...(versions.length === 0 ? {} : { secrets: versions }),
     ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
+    ...(isolations.length === 0 ? {} : { isolations }),
   };
 }
 
@@ -119,15 +126,27 @@ async function entranceFacts(entrance: Entrance, at: Instant, home: GatherHome):
   return { entrance: entrance.id, status, answer: { ...answer, detail: previewOf(answer.detail) }, uptime };
 }
 
-/** A record that can't be understood is unreadable: what it would have said is not guessed. */
-async function withRecord(facts: ApplicationFacts, home: GatherHome): Promise<ApplicationFacts> {
+/** Records that can't be understood are unreadable: what they would have said is not guessed. */
+async function withRecords(facts: ApplicationFacts, home: GatherHome): Promise<ApplicationFacts> {
   const application = applicationOf(home.system, facts.application);
-  if (application?.kind !== 'gke' || application.standby === undefined) return facts;
-  const found = await attempt(() => home.documents.get(standbyKey(application.id)));
-  if (found === undefined || ('value' in found && found.value === null)) return facts;
-  if (!isReadable(found)) return { ...facts, standby: found };
-  const read = standbyRecordWire.safeParse(found.value);
-  return { ...facts, standby: read.success ? read.data : { unreadable: 'malformed' } };
+  const hasStandby = application?.kind === 'gke' && application.standby !== undefined;
+  const [standby, isolated] = await Promise.all([
+    hasStandby ? recordAt(standbyKey(facts.application), standbyRecordWire, home) : undefined,
+    recordAt(isolationKey(facts.application), isolationRecordWire, home),
+  ]);
+  return { ...facts, ...(standby === undefined ? {} : { standby }), ...(isolated === undefined ? {} : { isolated }) };
+}
+
+async function recordAt<T>(key: string, wire: z.ZodType<T>, home: GatherHome): Promise<T | Unreadable | undefined> {
+  const found = await attempt(() => home.documents.get(key));
+  if (found === undefined || ('value' in found && found.value === null)) return undefined;
+  if (!isReadable(found)) return found;
+  const read = wire.safeParse(found.value);
+  return read.success ? read.data : { unreadable: 'malformed' };
+}
+
+async function isolationFacts(application: string, { world }: GatherHome): Promise<IsolationFacts> {
+  return { application, status: await attempt(() => world.isolation.inspect(application)) };
 }
 
 async function bucketFacts(bucket: string, { world }: GatherHome): Promise<EvidenceBucketFacts> {

@@ -12,6 +12,7 @@ import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import {
   APPLICATION_OF,
+  applicationOf,
   copyTargetOf,
   databaseWith,
   firstTargetOf,
@@ -226,7 +227,7 @@ function signalOfCommand(
       source: 'command',
       relation: 'command',
       target: target ?? null,
-      subject: {},
+      subject: starts && command.isolate.length > 0 ? { isolate: command.isolate.join(' ') } : {},
       summary: `${command.requestedBy}: ${command.reason}`,
       at: instant(now),
       runbook: starts ? command.runbook : null,
@@ -254,6 +255,11 @@ function objectionTo(command: Command, system: System): string | undefined {
   if (command.command === 'cancel') return 'cancel needs an authenticated request (./dr cancel), not a message';
   if (command.command === 'start' && command.target !== undefined && APPLICATION_OF[command.runbook] === 'system')
     return `${command.runbook} is about the whole system and takes no target`;
+  if (command.command === 'start' && command.isolate.length > 0) {
+    if (command.runbook !== 'breach-response') return `${command.runbook} isolates nothing`;
+    const unknown = command.isolate.find((id) => applicationOf(system, id) === undefined);
+    if (unknown !== undefined) return `dr.yaml has no application ${unknown} that could be isolated`;
+  }
   if (command.command === 'start' && targetOfStart(command, system) === undefined)
     return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
   return undefined;

@@ -17,7 +17,7 @@ import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
 import type { System } from '../system/system.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
-import { dependenciesOf, isSystemTarget, modeFor, targetOf, targetsOf } from '../system/topology.ts';
+import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
@@ -137,6 +137,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
       restores: state.requested === 'backup-restore',
       secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
       evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
+      isolations: isolationsWanted(state, scope),
     },
   );
   const digest = await store.evidence.keep(factsText(facts));
@@ -199,6 +200,12 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     return amidst(together.mass, decideLook(current, conclusion, at), current);
   });
 }
+
+/** Applications that this incident is to cut off, or to let be reached again. */
+const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): readonly string[] =>
+  state.requested === 'lift-isolation'
+    ? scope.flatMap((ref) => (ref.kind === 'application' ? [ref.id] : []))
+    : state.isolate;
 
 /** What the walls ask of a plan that promotes; `undefined` for one that doesn't. */
 function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {

@@ -23,6 +23,7 @@ export const SCENARIOS = [
   'deployment-under-pressure',
   'application-failure',
   'security-breach',
+  'isolation-in-force',
   'recovered',
   'not-failed',
   'test-notification',

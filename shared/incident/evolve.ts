@@ -38,6 +38,7 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     target: targetId(event.data.target),
     targets: [targetId(event.data.target)],
     requested: event.data.runbook,
+    isolate: [],
     signals: 0,
     unseen: 0,
     thawed: false,
@@ -81,6 +82,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       return {
         ...state,
         requested: signals.findLast((signal) => signal.runbook !== null)?.runbook ?? state.requested,
+        isolate: [...new Set([...state.isolate, ...signals.flatMap(({ subject }) => wordsOf(subject['isolate']))])],
         signals: state.signals + signals.length,
         unseen: state.unseen + signals.length,
         absorbedAt: at,
@@ -329,6 +331,9 @@ const withPreparation = (state: IncidentState, digest: string, preparation: 'beg
   state.phase.kind === 'awaitingApproval' && state.run?.digest === digest
     ? withRun(state, (run) => (run.preparation === 'allowed' ? { ...run, preparation } : run))
     : state;
+
+/** Names that a signal carries in one text, divided by spaces. */
+const wordsOf = (text: string | undefined): readonly string[] => (text ?? '').split(' ').filter((word) => word !== '');
 
 const isLanding = (state: IncidentState): boolean => state.run?.landing !== undefined;
 

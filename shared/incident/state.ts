@@ -139,6 +139,8 @@ export interface IncidentState {
   readonly targets: readonly TargetId[];
   /** A runbook that a person asked for by hand. */
   readonly requested: string | null;
+  /** Applications that people want cut off, by their ids; part of a plan that is then approved, or of none. */
+  readonly isolate: readonly string[];
   readonly signals: number;
   /** Signals since the last look: a reason to look again. */
   readonly unseen: number;

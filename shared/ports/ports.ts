@@ -5,6 +5,7 @@ import type { Contents } from './contents.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
 import type { EvidenceVault } from './evidence-vault.ts';
+import type { Isolation } from './isolation.ts';
 import type { LogArchive } from './log-archive.ts';
 import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
@@ -37,6 +38,7 @@ export interface World {
   readonly serviceRestarts: ServiceRestarts;
   readonly secrets: Secrets;
   readonly sessions: Sessions;
+  readonly isolation: Isolation;
   readonly logArchive: LogArchive;
   readonly vault: EvidenceVault;
   readonly metrics: Metrics;

@@ -4,6 +4,7 @@ import type {
   ConfigurationOptions,
   CoreV1Api,
   ObservableMiddleware,
+  NetworkingV1Api,
   PolicyV1Api,
 } from '@kubernetes/client-node';
 import { z } from 'zod';
@@ -33,6 +34,7 @@ export interface ClusterApis {
   readonly apps: AppsV1Api;
   readonly autoscaling: AutoscalingV2Api;
   readonly policy: PolicyV1Api;
+  readonly networking: NetworkingV1Api;
   /** Options of one call: its signal, since the client has no time limit, and the content type of a patch. */
   readonly options: (signal: AbortSignal, contentType?: PatchType) => ConfigurationOptions<ObservableMiddleware>;
   /**
@@ -176,6 +178,7 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
     apps: config.makeApiClient(kubernetes.AppsV1Api),
     autoscaling: config.makeApiClient(kubernetes.AutoscalingV2Api),
     policy: config.makeApiClient(kubernetes.PolicyV1Api),
+    networking: config.makeApiClient(kubernetes.NetworkingV1Api),
     listening: (signal, hear) => ({
       middlewareMergeStrategy: 'append',
       middleware: [

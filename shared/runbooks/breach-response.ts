@@ -1,6 +1,7 @@
 // Breach response, as far as it goes today: what was stolen is made worthless (runbook 7.1).
 //
 //   keep evidence (breach-evidence.ts) ─▶ new values ─▶ restart what reads them ─▶ grace ─▶ disable the old ones
+//   cut off what people name (breach-isolation.ts)
 //          └─▶ ask people for what only an issuer can make ─▶ restart ─▶ grace ─▶ disable
 //
 // Invariants
@@ -16,7 +17,7 @@
 // Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
 // `--data-file=/dev/urandom` never ends; a payment provider's key can't be invented; adding a version reaches no running pod and takes
 // the old one from nobody; the log level is left alone, since DEBUG writes secrets into logs that may be read by who broke in.
-// Not yet: isolation, the database's password, Redis' AUTH string.
+// Not yet: the database's password, Redis' AUTH string.
 // Data loss: none. Source: runbook 7.1, facts.md 7 and 10.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
@@ -26,6 +27,7 @@ import { type TargetId, targetId } from '../system/names.ts';
 import type { Application, IssuedSecret, Secret, System } from '../system/system.ts';
 import { systemTarget } from '../system/topology.ts';
 import { type EvidenceFacts, type EvidenceSteps, evidenceSteps } from './breach-evidence.ts';
+import { type IsolationSteps, isolationSteps, type IsolationWish } from './breach-isolation.ts';
 import { planSteps, type StepDraft } from './steps.ts';
 
 /** What the plan rests on. */
@@ -34,6 +36,8 @@ export interface BreachResponseFacts {
   /** The versions of each secret, newest first; one that could not be read is missing. */
   readonly versions: ReadonlyMap<string, readonly { readonly version: string; readonly enabled: boolean }[]>;
   readonly evidence: EvidenceFacts;
+  /** Applications that people want cut off. */
+  readonly isolate: readonly IsolationWish[];
   readonly warnings: readonly GuardBlock[];
 }
 
@@ -45,6 +49,13 @@ const RESTART_WITHIN = minutes(20);
 
 /** A secret that can be replaced: what it is, the version that is the newest now, and all that are enabled. */
 type Replaced<S extends Secret = Secret> = S & { readonly before: string; readonly enabled: readonly string[] };
+
+/** What the steps of one plan share. */
+interface Around {
+  readonly incident: string;
+  readonly evidence: EvidenceSteps;
+  readonly isolation: IsolationSteps;
+}
 
 /** Draws the plan from the facts alone; a sentence when there is nothing that it could replace. */
 export function drawBreachResponse(
@@ -66,11 +77,14 @@ export function drawBreachResponse(
   const readers = system.applications.filter(({ id }) => replaced.some(({ readBy }) => readBy.includes(id)));
   const target = systemTarget(system);
   const evidence = evidenceSteps(readers, facts.evidence, target, incident);
+  const isolation = isolationSteps(system, facts.isolate);
+  const around: Around = { incident, evidence, isolation };
   const drafts = [
+    ...isolation.drafts,
     ...evidence.drafts,
-    ...generated(replaced, readers, target, { incident, evidence }),
-    ...sessions(system, replaced, readers, target),
-    ...issued(replaced, readers, target, { incident, evidence }),
+    ...generated(replaced, readers, target, around),
+    ...sessions(system, replaced, readers, { target, isolation }),
+    ...issued(replaced, readers, target, around),
   ];
   return {
     version: 1,
@@ -78,15 +92,23 @@ export function drawBreachResponse(
     runbook: 'breach-response',
     scenario,
     target,
-    holds: [target, ...readers.map(targetOfApplication)],
+    holds: [
+      ...new Set([
+        target,
+        ...[...readers, ...facts.isolate.map(({ application }) => application)].map(targetOfApplication),
+      ]),
+    ],
     steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
     lossBound: { kind: 'none' },
     alternatives: [],
-    warnings: [...evidence.warnings, ...facts.warnings],
+    warnings: [...evidence.warnings, ...isolation.warnings, ...facts.warnings],
     bounds: { observedAtMs: facts.at, topology: [] },
     failback: [
       'Old versions are disabled and not destroyed: an enabled one can be had back by hand.',
-      'Not done by this plan: isolating anything, the database’s password, Redis’ AUTH string.',
+      ...(isolation.by.size === 0
+        ? []
+        : [`Cut off until people approve ./dr trigger lift-isolation: ${[...isolation.by.keys()].join(', ')}.`]),
+      `Not done by this plan: ${isolation.by.size === 0 ? 'isolating anything, ' : ''}the database’s password, Redis’ AUTH string.`,
       ...(unread.length === 0 ? [] : [`Not in this plan, since it could not be read: ${unread.join(', ')}.`]),
     ].join(' '),
   };
@@ -99,7 +121,7 @@ function generated(
   all: readonly Replaced[],
   readers: readonly Application[],
   target: TargetId,
-  { incident, evidence }: { readonly incident: string; readonly evidence: EvidenceSteps },
+  around: Around,
 ): readonly StepDraft[] {
   const own = all.filter((secret) => secret.kind === 'generated');
   const rotations = own.map(
@@ -110,7 +132,7 @@ function generated(
       title: `Give ${secret.name} a new random value instead of version ${secret.before}`,
       target,
       needs: [],
-      after: evidence.kept,
+      after: around.evidence.kept,
       stage: 'execute',
       estimate: seconds(5),
       limit: minutes(20),
@@ -120,15 +142,12 @@ function generated(
     .filter(({ id }) => own.some(({ readBy }) => readBy.includes(id)))
     .map((application) => {
       const needs = rotations.map(({ id }) => id);
-      return {
-        ...restart(application, own, needs, `restart-${application.id}`, incident),
-        after: evidence.sealed,
-      };
+      return restart(application, own, { needs, id: `restart-${application.id}` }, around);
     });
   return [
     ...rotations,
     ...restarts,
-    ...own.flatMap((secret) => endOf(secret, target, incident, (id) => `restart-${id}`)),
+    ...own.flatMap((secret) => endOf(secret, target, around, (id) => `restart-${id}`)),
   ];
 }
 
@@ -137,11 +156,11 @@ function sessions(
   system: System,
   all: readonly Replaced[],
   readers: readonly Application[],
-  target: TargetId,
+  { target, isolation }: { readonly target: TargetId } & Pick<Around, 'isolation'>,
 ): readonly StepDraft[] {
-  const restarted = readers
-    .filter(({ id }) => all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(id)))
-    .map(({ id }) => `restart-${id}`);
+  const own = readers.filter(({ id }) => all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(id)));
+  const restarted = own.filter(({ id }) => !isolation.by.has(id)).map(({ id }) => `restart-${id}`);
+  const cutOff = own.flatMap(({ id }) => (isolation.by.has(id) ? [isolation.by.get(id) ?? '', `restart-${id}`] : []));
   return system.sessions.map(({ id, instance, prefix }) => ({
     id: `end-${id}`,
     action: 'end-sessions',
@@ -149,6 +168,7 @@ function sessions(
     title: `End every session in ${instance} (keys that begin with ${prefix}); everybody signs in again`,
     target,
     needs: restarted,
+    after: cutOff,
     stage: 'execute',
     optional: true,
     estimate: seconds(30),
@@ -161,7 +181,7 @@ function issued(
   all: readonly Replaced[],
   readers: readonly Application[],
   target: TargetId,
-  { incident, evidence }: { readonly incident: string; readonly evidence: EvidenceSteps },
+  around: Around,
 ): readonly StepDraft[] {
   return all
     .filter((secret): secret is Replaced<IssuedSecret> => secret.kind === 'issued')
@@ -185,29 +205,26 @@ function issued(
         .map((application): StepDraft => {
           const first = all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(application.id));
           const needs = [ask.id, ...(first ? [`restart-${application.id}`] : [])];
-          return {
-            ...restart(application, [secret], needs, nameOf(application.id), incident),
-            after: evidence.sealed,
-            stage: 'after',
-            optional: true,
-          };
+          const id = nameOf(application.id);
+          return { ...restart(application, [secret], { needs, id }, around), stage: 'after', optional: true };
         });
       return [
         ask,
         ...restarts,
-        ...endOf(secret, target, incident, nameOf).map((draft) => ({ ...draft, optional: true })),
+        ...endOf(secret, target, around, nameOf).map((draft) => ({ ...draft, optional: true })),
       ];
     });
 }
 
+/** A reader that is cut off is not restarted (C2 of breach-isolation.ts); one that could not be cut off is. */
 function restart(
   application: Application,
   secrets: readonly Replaced[],
-  needs: readonly string[],
-  id: string,
-  incident: string,
+  { needs, id }: { readonly needs: readonly string[]; readonly id: string },
+  { incident, evidence, isolation }: Around,
 ): StepDraft {
   const read = secrets.filter(({ readBy }) => readBy.includes(application.id));
+  const cutOff = isolation.by.get(application.id);
   return {
     id,
     action: 'restart-application',
@@ -219,6 +236,8 @@ function restart(
     title: `Restart every copy of ${application.id}, one after the other, to read ${read.map(({ name }) => name).join(', ')} anew`,
     target: targetOfApplication(application),
     needs,
+    ...(cutOff === undefined ? {} : { unless: [cutOff] }),
+    after: evidence.sealed,
     stage: 'execute',
     estimate: minutes(3),
     limit: RESTART_WITHIN,
@@ -229,17 +248,20 @@ function restart(
 function endOf(
   { name, enabled, grace, readBy }: Replaced,
   target: TargetId,
-  incident: string,
+  { incident, isolation }: Around,
   restartOf: (id: string) => string,
 ): readonly StepDraft[] {
-  const restarted = readBy.map(restartOf);
+  // A restart that makes way for an isolation is not done, and what needs it would be left out: the step itself looks at who is cut off.
+  const needs = readBy.filter((id) => !isolation.by.has(id)).map(restartOf);
+  const after = readBy.flatMap((id) => (isolation.by.has(id) ? [isolation.by.get(id) ?? '', restartOf(id)] : []));
   const pass: StepDraft = {
     id: `grace-${name}`,
     action: 'pass-grace',
     input: { secret: name, graceMs: grace },
     title: `Leave the former versions of ${name} enabled for their grace`,
     target,
-    needs: restarted,
+    needs,
+    after,
     stage: 'after',
     estimate: grace,
     limit: millis(grace + minutes(10)),
@@ -251,15 +273,25 @@ function endOf(
       input: {
         secret: name,
         version,
-        readers: readBy.map((id) => ({ application: id, restarted: restartOf(id), stamps: `${incident}/` })),
+        readers: readBy.map((id) => ({
+          application: id,
+          restarted: restartOf(id),
+          stamps: `${incident}/`,
+          ...cutOffBy(id),
+        })),
       },
       title: `Disable version ${version} of ${name}; it is kept for forensics`,
       target,
-      needs: grace > 0 ? [...restarted, pass.id] : restarted,
+      needs: grace > 0 ? [...needs, pass.id] : needs,
+      after,
       stage: 'after',
       estimate: seconds(5),
       limit: minutes(20),
     }),
   );
+  function cutOffBy(id: string): { readonly cutOff?: string } {
+    const step = isolation.by.get(id);
+    return step === undefined ? {} : { cutOff: step };
+  }
   return grace > 0 ? [pass, ...ends] : ends;
 }

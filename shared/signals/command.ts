@@ -15,6 +15,8 @@ export type Command =
       readonly runbook: RunbookName;
       /** A name of `dr.yaml` or a target id; `undefined`: whatever the runbook applies to. */
       readonly target: string | undefined;
+      /** Applications that a breach response shall cut off as well. */
+      readonly isolate: readonly string[];
     })
   | (CommandBase & { readonly command: 'cancel' | 'resume' | 'takeover'; readonly incident: IncidentId })
   | (CommandBase & { readonly command: 'stop' });
@@ -71,6 +73,10 @@ const wire = z.discriminatedUnion('command', [
       .string()
       .regex(/^[a-z0-9][a-z0-9/-]{0,199}$/, 'no target')
       .optional(),
+    isolate: z
+      .array(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'no application'))
+      .max(20)
+      .default([]),
   }),
   z.strictObject({ ...shared, command: z.enum(['cancel', 'resume', 'takeover']), incident: id }),
   z.strictObject({ ...shared, command: z.literal('stop') }),
@@ -92,7 +98,7 @@ export function parseCommand(payload: unknown): Result<Command, Malformed> {
   const asked = read.data;
   switch (asked.command) {
     case 'start':
-      return ok({ ...base, command: 'start', runbook: asked.runbook, target: asked.target });
+      return ok({ ...base, command: 'start', runbook: asked.runbook, target: asked.target, isolate: asked.isolate });
     case 'cancel':
     case 'resume':
     case 'takeover':

@@ -21,6 +21,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'cluster-failover': minutes(20), // the standby warm, traffic moved and seen to have moved
   'database-failover': minutes(30), // runbook 3.1: 15-30 minutes
   'deployment-scale-up': minutes(25), // raised, watched for at most 20 minutes, and given back
+  'lift-isolation': minutes(15), // new copies, and users seen to arrive
   'pod-force-delete': minutes(5),
   'pod-heal': minutes(5),
   'rollout-restart': minutes(15),
@@ -36,6 +37,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'cluster-failover': true,
   'database-failover': true,
   'deployment-scale-up': false,
+  'lift-isolation': true,
   'pod-force-delete': true,
   'pod-heal': false,
   'rollout-restart': true,
@@ -54,6 +56,7 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'cluster-failover': true,
   'database-failover': false,
   'deployment-scale-up': false,
+  'lift-isolation': false,
   'pod-force-delete': false,
   'pod-heal': false,
   'rollout-restart': false,

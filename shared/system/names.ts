@@ -36,6 +36,7 @@ export const RUNBOOKS = [
   'cluster-failover',
   'database-failover',
   'deployment-scale-up',
+  'lift-isolation',
   'pod-force-delete',
   'pod-heal',
   'rollout-restart',

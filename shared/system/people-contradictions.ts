@@ -104,21 +104,21 @@ function modes(system: System): readonly Contradiction[] {
   });
 }
 
+/** What whoever broke in could decide in their own favour. */
+const OF_A_BREACH = ['breach-response', 'lift-isolation'] as const;
+
 /** Whoever broke in may read the approvers' mail: a link alone is no decision on a breach (design.md section 7). */
 function breachByLink({ approvals }: System): readonly Contradiction[] {
-  const policy = approvals.perRunbook['breach-response'];
-  if (policy === undefined || approvals.identity !== 'link' || approvals.breachByLink === 'sandbox') return [];
-  return [
-    {
-      path: ['approvals', 'breach-response'],
-      problem: 'would be decided by whoever holds a link, which in a breach may be who broke in',
-      wanted: 'identity iap or oidc, or breachByLink: sandbox for a sandbox alone',
-      involves: [
-        ['approvals', 'identity'],
-        ['approvals', 'breachByLink'],
-      ],
-    },
-  ];
+  if (approvals.identity !== 'link' || approvals.breachByLink === 'sandbox') return [];
+  return OF_A_BREACH.filter((runbook) => approvals.perRunbook[runbook] !== undefined).map((runbook) => ({
+    path: ['approvals', runbook],
+    problem: 'would be decided by whoever holds a link, which in a breach may be who broke in',
+    wanted: 'identity iap or oidc, or breachByLink: sandbox for a sandbox alone',
+    involves: [
+      ['approvals', 'identity'],
+      ['approvals', 'breachByLink'],
+    ],
+  }));
 }
 
 /** Whether the system has anything that the runbook is for. */
@@ -136,6 +136,7 @@ function isUsed(system: System, runbook: RunbookName): boolean {
     case 'pod-heal':
       return system.applications.some(({ kind }) => kind === 'gke');
     case 'deployment-scale-up':
+    case 'lift-isolation':
     case 'pod-force-delete':
     case 'rollout-restart':
     case 'rollout-undo':

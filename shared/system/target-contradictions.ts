@@ -265,7 +265,7 @@ function alerts(system: System): readonly Contradiction[] {
     const wanted =
       kindWanted === undefined
         ? 'a database, or what depends on one'
-        : kindWanted === 'system'
+        : kindWanted === 'system' || kindWanted === 'application'
           ? 'another runbook: this one is started by people'
           : `an application of kind ${kindWanted}`;
     found.push({

@@ -37,26 +37,30 @@ export const systemTarget = ({ project }: Pick<System, 'project'>): TargetId => 
 /** Whether a target is that of a whole system. */
 export const isSystemTarget = (id: TargetId): boolean => id.startsWith('system/');
 
-/** The kind of application that a runbook is about; `undefined` for one that is about a database, `system` for the whole of it. */
-export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 'system' | undefined>> = {
-  'backup-restore': undefined,
-  'breach-response': 'system',
-  'cluster-failback': 'gke',
-  'cluster-failover': 'gke',
-  'database-failover': undefined,
-  'deployment-scale-up': 'gke',
-  'pod-force-delete': 'gke',
-  'pod-heal': 'gke',
-  'rollout-restart': 'gke',
-  'rollout-undo': 'gke',
-  'service-scale-up': 'cloudRun',
-};
+/** The kind of application that a runbook is about, or any; `undefined` for one about a database, `system` for the whole of it. */
+export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 'application' | 'system' | undefined>> =
+  {
+    'backup-restore': undefined,
+    'breach-response': 'system',
+    'cluster-failback': 'gke',
+    'cluster-failover': 'gke',
+    'database-failover': undefined,
+    'deployment-scale-up': 'gke',
+    'lift-isolation': 'application',
+    'pod-force-delete': 'gke',
+    'pod-heal': 'gke',
+    'rollout-restart': 'gke',
+    'rollout-undo': 'gke',
+    'service-scale-up': 'cloudRun',
+  };
 
 /** What a runbook is about where nobody names it: the first of the file that it could recover; none for the whole system. */
 export function firstTargetOf(system: System, runbook: RunbookName): TargetRef | undefined {
   const wanted = APPLICATION_OF[runbook];
   return targetsOf(system).find((ref) =>
-    ref.kind === 'database' ? wanted === undefined : applicationOf(system, ref.id)?.kind === wanted,
+    ref.kind === 'database'
+      ? wanted === undefined
+      : wanted === 'application' || applicationOf(system, ref.id)?.kind === wanted,
   );
 }
 

@@ -22,6 +22,7 @@ import { createTerminalDelivery } from '../providers/terminal-delivery.ts';
 import { createWebhookDelivery } from '../providers/webhook-delivery.ts';
 import { createGoogleIdentity, type GoogleIdentity } from '../providers/google-auth.ts';
 import type { GoogleAccess } from '../providers/google-call.ts';
+import { createGoogleIsolation } from '../providers/google-isolation.ts';
 import { createGoogleLogArchive } from '../providers/google-log-archive.ts';
 import { createGoogleLookout } from '../providers/google-lookout.ts';
 import { createGoogleTraffic } from '../providers/google-traffic.ts';
@@ -134,6 +135,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     ),
     secrets: createSecretManagerSecrets(access),
     sessions: createRedisSessions(access, system.sessions),
+    isolation: createGoogleIsolation(access, system),
     logArchive: createGoogleLogArchive(access, applications),
     vault: createCloudStorageVault(access),
     metrics: createMonitoringMetrics(access),

@@ -109,6 +109,7 @@ function deadPrimary(now: () => number): World {
     },
     contents: { inventory: unused, ask: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
+    isolation: { inspect: unused, deny: unused, admit: unused, setIngress: unused },
     logArchive: { entries: unused },
     vault: { retention: unused, seal: unused, sealed: unused },
     dataPlane: {

@@ -65,6 +65,29 @@ describe('a breach that somebody reports', () => {
     expect(intake).toEqual({ kind: 'refused', because: expect.stringContaining('takes no target') });
   });
 
+  it('names the applications that are to be cut off, each once, however many ask', async () => {
+    const { home } = flowStage();
+    const wish = (...isolate: readonly string[]) => ({ runbook: 'breach-response', isolate });
+    await receiveCommand(command(home, wish('api-gke')), 'm1', home);
+    await absorb(home);
+    await receiveCommand(command(home, wish('api-gke', 'api-run'), 2), 'm2', home);
+    await absorb(home);
+
+    expect((await incidentsOf(home)).map(({ isolate }) => isolate)).toEqual([['api-gke', 'api-run']]);
+  });
+
+  it('cuts off nothing that is no application, and no other runbook cuts off anything', async () => {
+    const { home } = flowStage();
+    const asked = [
+      { runbook: 'breach-response', isolate: ['coditect-dms-db'] },
+      { runbook: 'rollout-restart', isolate: ['api-gke'] },
+    ];
+    for (const [index, wish] of asked.entries())
+      expect(await receiveCommand(command(home, wish, index + 1), `m${index}`, home)).toMatchObject({
+        kind: 'refused',
+      });
+  });
+
   it('is found by nothing but its own target, whatever its run holds', async () => {
     const { home } = await reported();
     const [incident] = await incidentsOf(home);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { comesAfter, planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
+import type { IsolationWish } from '../../shared/runbooks/breach-isolation.ts';
 import { drawBreachResponse } from '../../shared/runbooks/breach-response.ts';
 import type { Retention } from '../../shared/ports/evidence-vault.ts';
 import { instanceName } from '../../shared/system/names.ts';
@@ -15,11 +16,12 @@ function drawn(
   versions: Readonly<Record<string, ReturnType<typeof enabled>>>,
   system = SYSTEM,
   retention: Retention | string = YEAR,
+  isolate: readonly IsolationWish[] = [],
 ) {
   const { forensics } = system;
   const sources = [{ instance: instanceName('coditect-dms-db'), tier: 'db-custom-4-16384' }];
   const evidence = { forensics: forensics && { ...forensics, retention }, sources };
-  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, warnings: [] };
+  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, isolate, warnings: [] };
   return drawBreachResponse(system, 'inc-a', 'security-breach', facts);
 }
 
@@ -100,6 +102,53 @@ describe('the plan for a breach', () => {
 
   it('says nothing of a bucket that keeps what it should', () => {
     expect(drawn({ [JWT]: enabled('1') })).toMatchObject({ warnings: [] });
+  });
+
+  describe('with an application that people want cut off', () => {
+    const onGke = SYSTEM.applications.filter(({ id }) => id === 'api-gke');
+    const wishes = (status: IsolationWish['status']) => onGke.map((application) => ({ application, status }));
+    const OPEN = { kind: 'gke', policy: null } as const;
+    const cut = (status: IsolationWish['status'] = OPEN, system = SYSTEM) => {
+      const plan = drawn({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') }, system, YEAR, wishes(status));
+      if (typeof plan === 'string') throw new Error(plan);
+      expect(planFaults(plan)).toEqual([]);
+      return plan;
+    };
+
+    it('writes down what is there, cuts it off at once, and restarts it only where that fails', () => {
+      const { steps } = cut();
+
+      expect(steps.slice(0, 2).map(({ id, needs }) => [id, needs])).toEqual([
+        ['remember-api-gke', []],
+        ['isolate-api-gke', ['remember-api-gke']],
+      ]);
+      expect(steps.find(({ id }) => id === 'restart-api-gke')?.unless).toEqual(['isolate-api-gke']);
+      expect(steps.find(({ id }) => id === 'restart-api-run')?.unless).toBeUndefined();
+    });
+
+    it('disables the old key after the others are restarted, and leaves nothing out for who is cut off', () => {
+      const { steps } = cut();
+      const end = steps.find(({ id }) => id === `disable-${JWT}-1`);
+
+      expect(end).toMatchObject({ needs: ['restart-api-run'], after: ['isolate-api-gke', 'restart-api-gke'] });
+      expect(end?.input['readers']).toContainEqual(
+        expect.objectContaining({ application: 'api-gke', cutOff: 'isolate-api-gke' }),
+      );
+      expect(steps.find(({ id }) => id === 'end-sessions')).toMatchObject({
+        needs: ['restart-api-run'],
+        after: ['isolate-api-gke', 'restart-api-gke'],
+      });
+    });
+
+    it('cuts off nobody whom nobody could let be reached again, or whose way is not known', () => {
+      const { 'lift-isolation': _, ...perRunbook } = SYSTEM.approvals.perRunbook;
+      const without = { ...SYSTEM, approvals: { ...SYSTEM.approvals, perRunbook } };
+      for (const plan of [cut(OPEN, without), cut('forbidden')]) {
+        expect(plan.steps.some(({ action }) => action === 'isolate-application')).toBe(false);
+        expect(plan.warnings).toContainEqual(expect.objectContaining({ code: 'notIsolated' }));
+        expect(plan.steps.find(({ id }) => id === 'restart-api-gke')?.unless).toBeUndefined();
+      }
+    });
   });
 
   it('waits for no issuer with what is replaced here', () => {

@@ -143,7 +143,11 @@ export class People {
       version: 1,
       command: verb,
       ...(operation.verb === 'start'
-        ? { runbook: operation.runbook ?? 'database-failover' }
+        ? {
+            runbook: operation.runbook ?? 'database-failover',
+            ...(operation.target === undefined ? {} : { target: operation.target }),
+            ...(operation.isolate === undefined ? {} : { isolate: operation.isolate }),
+          }
         : verb === 'stop'
           ? {}
           : { incident }),

@@ -51,7 +51,13 @@ export type Forgery = (typeof FORGERIES)[number];
 /** What an operator asks for. A command is a message that anybody could have sent; a wish is authenticated. */
 export type Operation =
   | { readonly by: 'command'; readonly verb: 'stop' | 'takeover' | 'resume' | 'cancel' }
-  | { readonly by: 'command'; readonly verb: 'start'; readonly runbook?: RunbookName }
+  | {
+      readonly by: 'command';
+      readonly verb: 'start';
+      readonly runbook?: RunbookName;
+      readonly target?: string;
+      readonly isolate?: readonly string[];
+    }
   | { readonly by: 'wish'; readonly verb: 'acknowledge'; readonly step: string }
   | { readonly by: 'wish'; readonly verb: 'stop' | 'release' | 'takeover' | 'resume' | 'cancel' }
   | {

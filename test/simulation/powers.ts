@@ -79,6 +79,14 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
     `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
   ],
   'restart-application': (input) => [text(input, 'application') === 'api-run' ? SERVICE : TEMPLATE],
+  'isolate-application': (input) =>
+    text(input, 'application') === 'api-run'
+      ? [SERVICE]
+      : [`k8s.networking.networkpolicies.create namespaces/${namespace}/networkpolicies`],
+  'lift-isolation': (input) =>
+    text(input, 'application') === 'api-run'
+      ? [SERVICE]
+      : [`k8s.networking.networkpolicies.delete namespaces/${namespace}/networkpolicies/dr-isolate-${api}`],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };
 

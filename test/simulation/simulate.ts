@@ -159,7 +159,10 @@ function systemOf({ remedies, byRecord }: Plot): System {
     ...known,
     databases,
     entrances,
-    approvals: { ...approvals, perRunbook: { ...approvals.perRunbook, 'breach-response': breach } },
+    approvals: {
+      ...approvals,
+      perRunbook: { ...approvals.perRunbook, 'breach-response': breach, 'lift-isolation': breach },
+    },
     endpoints: { ...endpoints, approve: ['https://approve.test'] },
   };
 }

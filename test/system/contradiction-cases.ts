@@ -62,6 +62,7 @@ export const PEOPLE: readonly Case[] = [
     [[['notifications', 3], undefined]],
     `${at('approvers[2]')}: has no destination, so the link would never arrive`,
     'approvals.breach-response.approvers[1]: has no destination, so the link would never arrive',
+    'approvals.lift-isolation.approvers[1]: has no destination, so the link would never arrive',
     'approvals.backup-restore.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failback.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failover.approvers[2]: has no destination, so the link would never arrive',
@@ -76,12 +77,14 @@ export const PEOPLE: readonly Case[] = [
     [[['people', 2, 'id'], 'cto']],
     'people[3].id: is the id of people[2] too, so nobody knows who "cto" is',
     'approvals.breach-response.approvers[0]: is nobody of `people`',
+    'approvals.lift-isolation.approvers[0]: is nobody of `people`',
     'notifications[4].person: is nobody of `people`',
   ],
   [
     'a breach that a link alone decides',
     [[['approvals', 'breachByLink'], 'never']],
     'approvals.breach-response: would be decided by whoever holds a link, which in a breach may be who broke in',
+    'approvals.lift-isolation: would be decided by whoever holds a link, which in a breach may be who broke in',
   ],
   [
     'a second destination of the same id',
