@@ -75,6 +75,7 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
     ),
   );
 
+// Its own verbs have options of the same names, which it takes wherever they stand: they ask for all that were given.
 const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it')
   .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
   .option('--seed <n>', 'fixes chance', whole, 1)
@@ -92,11 +93,11 @@ const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` 
       (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true }),
     ),
   );
-verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((options: Shared) =>
-  run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(options))),
+verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((_: Shared, command: Command) =>
+  run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(command.optsWithGlobals<Shared>()))),
 );
-verb('stop', 'End the sandbox that runs here', sandbox).action((options: Shared) =>
-  run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(options))),
+verb('stop', 'End the sandbox that runs here', sandbox).action((_: Shared, command: Command) =>
+  run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(command.optsWithGlobals<Shared>()))),
 );
 
 verb('demo', 'Play every story, or one, unattended; 0 only if every verification held')

@@ -1,7 +1,9 @@
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { FunctionName } from '../shared/system/names.ts';
 import { type Sandbox, startSandbox } from '../sandbox/host/sandbox.ts';
 import type { OutputLine } from '../sandbox/host/function-process.ts';
+import { OPERATOR } from '../sandbox/world/reference-system.ts';
 import type { Ending } from './config.ts';
 import { control, type Facts } from './sandbox-facts.ts';
 import { play } from './play.ts';
@@ -98,9 +100,12 @@ const portVariable = (instance: string): string => `PGPORT_${instance.toUpperCas
 export async function sandboxEnv(facts: Facts): Promise<Ending> {
   const databases = addressesWire.parse(await control(facts, 'GET', '/databases'));
   const base = `${facts.google}/`;
+  const folder = dirname(facts.kubeconfig);
   const apis = ['SQL', 'CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING', 'PUBSUB', 'MONITORING', 'STORAGE'];
   const variables: readonly (readonly [string, string])[] = [
-    ['CLOUDSDK_CONFIG', `${facts.kubeconfig.replace(/[^/]*$/, '')}gcloud`],
+    ['CLOUDSDK_CONFIG', join(folder, 'gcloud')],
+    ['BOTO_CONFIG', join(folder, 'gsutil.boto')],
+    ['CLOUDSDK_CORE_ACCOUNT', OPERATOR],
     ['CLOUDSDK_CORE_DISABLE_PROMPTS', '1'],
     ['CLOUDSDK_CORE_PROJECT', facts.project],
     ['CLOUDSDK_CORE_DISABLE_USAGE_REPORTING', 'true'],

@@ -78,6 +78,9 @@ type State =
 
 const RESTART_DELAY_MS = 1_000;
 
+/** The heap that Node collects within: half of the 1 GiB that a function has in the cloud (docs/deployment.md). */
+const HEAP_MAX = '--max-old-space-size=512';
+
 /** Processes in a row that may end without having served: beyond, it is no crash but a mistake. */
 const FAILED_STARTS_MAX = 5;
 
@@ -155,7 +158,7 @@ class Supervised implements FunctionProcess {
   #started(): State {
     const { script, preload = [], env } = this.#options;
     const imports = [END_WITH_PARENT, ...preload].flatMap((module) => ['--import', module]);
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...imports, script], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', HEAP_MAX, ...imports, script], {
       env: { PATH: process.env['PATH'], ...env, PORT: String(this.#port) },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C in a terminal reaches us alone, and we end it in order.

@@ -321,6 +321,8 @@ async function start(
     }),
     { mode: 0o600 },
   );
+  // gsutil has no endpoint of its own to set, but hands its work to `gcloud storage`, which has.
+  writeFileSync(join(directory, 'gsutil.boto'), '[GSUtil]\nuse_gcloud_storage=True\n');
   const facts: SandboxFacts = {
     pid: process.pid,
     project: project.id,

@@ -5,7 +5,7 @@ import { type Face, type Target, refuseMethod } from './kubernetes-resource.ts';
 import { kubernetesRefusal, replyOf } from './kubernetes-status.ts';
 import { type HttpReply, type HttpRequest, json } from './router.ts';
 
-// Subresources: `scale`, `eviction`, `log`, and `exec` with its kind, which this cluster can't do.
+// Subresources: `scale`, `eviction`, `log` and `exec`; not `attach` and `portforward`, which this cluster can't do.
 
 /** Answers a request for a subresource. Throws 404 for one that isn't served. */
 export function subresource(face: Face, request: HttpRequest, target: Target): HttpReply {
@@ -14,8 +14,9 @@ export function subresource(face: Face, request: HttpRequest, target: Target): H
   if ((kind === 'Deployment' || kind === 'ReplicaSet') && wanted === 'scale') return scale(face, request, target, kind);
   if (kind === 'Pod' && wanted === 'log') return log(face, request, target);
   if (kind === 'Pod' && wanted === 'eviction') return eviction(face, request, target);
-  if (kind === 'Pod' && /^(exec|attach|portforward)$/.test(wanted)) {
-    const why = `${wanted} is not implemented: the containers of this simulated cluster run no commands; read the pod's logs and events, or ask the application over HTTP`;
+  if (kind === 'Pod' && wanted === 'exec') return exec(face, request, target);
+  if (kind === 'Pod' && /^(attach|portforward)$/.test(wanted)) {
+    const why = `${wanted} is not implemented: read the pod's logs and events, or ask the application over HTTP`;
     return kubernetesRefusal(notImplemented(why));
   }
   throw noSuchPath();
@@ -49,6 +50,46 @@ function eviction({ cluster }: Face, request: HttpRequest, target: Target): Http
     json({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201),
   );
 }
+
+/** The WebSocket protocols of exec: a byte that names the channel, then its content. */
+const EXEC_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+
+/** Channels of what a command writes, and of how it ended. */
+const CHANNEL = { stdout: 1, stderr: 2, error: 3 } as const;
+
+function exec({ cluster }: Face, request: HttpRequest, { namespace, name }: Target): HttpReply {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+  const protocol = EXEC_PROTOCOLS.find((known) => offered.includes(known));
+  // Older clients ask for SPDY, which Kubernetes gives up.
+  if (protocol === undefined) throw badRequest('unable to upgrade: this server speaks WebSockets only');
+  const container = request.query.get('container');
+  const ran = cluster.api.exec(callerOf(request), namespace, name, {
+    ...(container === null || container === '' ? {} : { container }),
+    command: request.query.getAll('command'),
+  });
+  return replyOf(ran, ({ code, stdout, stderr }) => ({
+    kind: 'webSocket',
+    protocol,
+    start(send, end) {
+      const say = (channel: number, text: string): void => {
+        if (text !== '') send(Buffer.concat([Buffer.of(channel), Buffer.from(text)]));
+      };
+      say(CHANNEL.stdout, stdout);
+      say(CHANNEL.stderr, stderr);
+      say(CHANNEL.error, JSON.stringify(code === 0 ? { metadata: {}, status: 'Success' } : exitStatus(code)));
+      end();
+    },
+  }));
+}
+
+/** How a command's exit code is told (k8s.io/apimachinery, `NonZeroExitCodeReason`). */
+const exitStatus = (code: number): unknown => ({
+  metadata: {},
+  status: 'Failure',
+  reason: 'NonZeroExitCode',
+  message: `command terminated with non-zero exit code: exit status ${code}`,
+  details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+});
 
 function log(face: Face, request: HttpRequest, target: Target): HttpReply {
   if (request.method !== 'GET') return refuseMethod(target, request.method);

@@ -56,6 +56,13 @@ export type HttpReply =
       readonly contentType?: string;
       /** Called once, after the headers (status 200) have been sent. `onClose` registers what to do when either side ends it. */
       start(write: (chunk: string) => void, end: () => void, onClose: (listener: () => void) => void): void;
+    }
+  | {
+      readonly kind: 'webSocket';
+      /** The subprotocol that is spoken, one of those that the client has offered. */
+      readonly protocol: string;
+      /** Called once both sides have agreed on it. */
+      start(send: (message: Uint8Array) => void, end: () => void): void;
     };
 
 /** One method and path. The whole path must match `pattern`; its named groups arrive decoded as `params`. */

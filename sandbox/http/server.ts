@@ -1,5 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
 import { assert, unreachable } from '../../shared/core/assert.ts';
 import { after } from '../../shared/core/time.ts';
 import { ApiError, type Place, type Principal, type WorldClock } from '../world/kernel.ts';
@@ -11,10 +14,14 @@ import { type HttpReply, type HttpRequest, matchRoute, type Route } from './rout
 // H1. It listens on loopback only.
 // H2. A refusal of its own (401, 404, 400, 413) has the form that the face's clients decode: `refuse`.
 // H3. `silence` writes nothing, ever: only the client's own deadline, or `close`, ends the exchange.
-// H4. After `close` no socket of this server is left, so a test or a killed sandbox leaves nothing behind.
+// H4. A WebSocket is spoken where a route answers with one; everything else that asks for an upgrade is answered plainly.
+// H5. After `close` no socket of this server is left, so a test or a killed sandbox leaves nothing behind.
 
 /** Largest request body, bytes: a Pub/Sub publish, the largest message that anybody sends here, may have 10 MB. */
 const BODY_BYTES_MAX = 10_000_000;
+
+/** RFC 6455, section 7.4.1. */
+const NORMAL_CLOSURE = 1_000;
 
 /** How a server is made. */
 export type ServerOptions = {
@@ -42,9 +49,48 @@ export type RunningServer = { readonly port: number; close(): Promise<void> };
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const listener = (incoming: IncomingMessage, response: ServerResponse): void =>
     void exchange(options, incoming, response);
-  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+  // Other upgrades than this one are ordinary requests to Node, as they are without a listener.
+  const settings = { shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade === 'websocket' };
+  const server = options.tls
+    ? createTlsServer({ ...options.tls, ...settings }, listener)
+    : createServer(settings, listener);
+  const webSockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (incoming, socket, head) => void upgrade(options, webSockets, { incoming, socket, head }));
   const port = await listening(server, options.port ?? 0);
-  return { port, close: () => closed(server) };
+  return {
+    port,
+    close: () => {
+      for (const open of webSockets.clients) open.terminate();
+      return closed(server);
+    },
+  };
+}
+
+/** A request that would go on as a WebSocket. */
+async function upgrade(
+  options: ServerOptions,
+  webSockets: WebSocketServer,
+  { incoming, socket, head }: { readonly incoming: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+): Promise<void> {
+  const answered = await answer(options, incoming, () => Promise.resolve(Buffer.alloc(0)));
+  if (answered?.kind === 'webSocket') {
+    // The library agrees to the first that is offered.
+    incoming.headers['sec-websocket-protocol'] = answered.protocol;
+    webSockets.handleUpgrade(incoming, socket, head, (open) =>
+      answered.start(
+        (message) => open.send(message),
+        // A close without a code is an error to its client.
+        () => open.close(NORMAL_CLOSURE),
+      ),
+    );
+    return;
+  }
+  if (answered === undefined || !(socket instanceof Socket)) return void socket.destroy();
+  const response = new ServerResponse(incoming);
+  response.assignSocket(socket);
+  response.shouldKeepAlive = false;
+  response.on('finish', () => socket.end());
+  await sendLate(options.clock, answered, response);
 }
 
 function listening(server: Server, port: number): Promise<number> {
@@ -66,27 +112,42 @@ function closed(server: Server): Promise<void> {
 }
 
 async function exchange(options: ServerOptions, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const refuse = options.refuse ?? googleError;
+  const answered = await answer(options, incoming, bodyOf);
+  if (answered === undefined) return;
   try {
-    await sendLate(options.clock, await reply(options, incoming), response);
+    await sendLate(options.clock, answered, response);
   } catch (error) {
-    if (error instanceof ClientLeft) return;
-    if (!(error instanceof ApiError)) (options.onBug ?? printBug)(error);
-    if (response.headersSent) response.destroy();
-    else
-      send(
-        refuse(error instanceof ApiError ? error : new ApiError(500, 'backendError', 'Internal error encountered.')),
-        response,
-      );
+    (options.onBug ?? printBug)(error);
+    response.destroy();
   }
 }
 
-async function reply(options: ServerOptions, incoming: IncomingMessage): Promise<HttpReply> {
+/** What the route answers, or the refusal that came instead; `undefined` when the client is gone. */
+async function answer(
+  options: ServerOptions,
+  incoming: IncomingMessage,
+  body: (incoming: IncomingMessage) => Promise<Buffer>,
+): Promise<HttpReply | undefined> {
+  try {
+    return await reply(options, incoming, body);
+  } catch (error) {
+    if (error instanceof ClientLeft) return undefined;
+    if (!(error instanceof ApiError)) (options.onBug ?? printBug)(error);
+    const refuse = options.refuse ?? googleError;
+    return refuse(error instanceof ApiError ? error : new ApiError(500, 'backendError', 'Internal error encountered.'));
+  }
+}
+
+async function reply(
+  options: ServerOptions,
+  incoming: IncomingMessage,
+  body: (incoming: IncomingMessage) => Promise<Buffer>,
+): Promise<HttpReply> {
   const url = targetOf(incoming);
   const method = incoming.method ?? 'GET';
   const match = matchRoute(options.routes, method, url.pathname);
   // A body is read before any refusal, so that the client gets the answer and not a reset connection.
-  const bytes = await bodyOf(incoming);
+  const bytes = await body(incoming);
   if (match.kind === 'notFound') throw notFound(`The requested URL ${url.pathname} was not found on this server.`);
   if (match.kind === 'malformed') throw invalidArgument('The requested URL is malformed.');
   const principal = principalOf(options, incoming);
@@ -180,6 +241,10 @@ async function sendLate(clock: WorldClock | undefined, outgoing: HttpReply, resp
 function send(outgoing: HttpReply, response: ServerResponse): void {
   switch (outgoing.kind) {
     case 'silence':
+      return;
+    case 'webSocket':
+      response.writeHead(426, { upgrade: 'websocket', connection: 'upgrade' });
+      response.end();
       return;
     case 'json':
       response.writeHead(outgoing.status, { 'content-type': 'application/json; charset=UTF-8', ...outgoing.headers });

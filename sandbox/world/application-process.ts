@@ -8,7 +8,7 @@ import {
 } from './application-database.ts';
 import type { ApplicationReply, ApplicationRequest, HealthBody, ProbeBody } from './application-request.ts';
 import { userOf } from './application-session.ts';
-import type { ApplicationInstance, Chance, Place, WorldClock } from './kernel.ts';
+import type { ApplicationInstance, Chance, CommandEnd, Place, WorldClock } from './kernel.ts';
 
 // One running copy of the reference application, or of its prober.
 //
@@ -16,6 +16,8 @@ import type { ApplicationInstance, Chance, Place, WorldClock } from './kernel.ts
 // A2. Readiness says that the process answers, not that its database does: a dead database must not empty the load balancer.
 // A3. A prober writes only when it is told to, and only to the address that it is told.
 // A4. The key that makes and checks sessions is read once too: a stolen one is good until the process ends.
+// A5. Of commands it knows `python -c` with the line of the runbook's chapter 3.1, which connects, and nothing else: no interpreter
+//     is simulated.
 
 /** Least and most seconds from the launch until the process serves. */
 const START_SECONDS = [5, 15] as const;
@@ -24,6 +26,15 @@ const START_SECONDS = [5, 15] as const;
 const LOG_LINES = { first: 5, all: 500 } as const;
 
 const ANSWER = millis(8);
+
+/** What chapter 3.1 of the runbook runs in a container as a proof; a replica passes it too. */
+const CONNECT_LINE = 'from src.backend.database import engine; engine.connect()';
+
+const failure = (why: string): CommandEnd => ({
+  code: 1,
+  stdout: '',
+  stderr: `Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n${why}\n`,
+});
 
 /** What a process is made with. */
 export interface ProcessOptions {
@@ -74,6 +85,22 @@ export class ApplicationProcess implements ApplicationInstance {
 
   log(): readonly { readonly at: Instant; readonly text: string }[] {
     return this.#log;
+  }
+
+  run([program, flag, line]: readonly string[]): CommandEnd | undefined {
+    if (program !== 'python') return undefined;
+    const connects = flag === '-c' && line?.trim().replaceAll(/\s+/g, ' ') === CONNECT_LINE;
+    if (!connects) return { code: 1, stdout: '', stderr: `this simulated image runs one line only: ${CONNECT_LINE}\n` };
+    const { readSecret, secret, network, place } = this.#options;
+    // A new interpreter reads what its container has been given, which is the address that this process has read.
+    const target = this.#pool?.target ?? parseDatabaseUrl(readSecret(secret) ?? '');
+    if (target === undefined) return failure('ValueError: no database URL');
+    const pool = new ConnectionPool(network, target, place, `${this.id}/exec`);
+    const outcome = pool.read(() => undefined);
+    pool.close();
+    return outcome.kind === 'done'
+      ? { code: 0, stdout: '', stderr: '' }
+      : failure(`sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) ${outcome.message}`);
   }
 
   stop(): void {

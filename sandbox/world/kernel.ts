@@ -153,7 +153,17 @@ export interface ApplicationInstance {
   /** Liveness and readiness as a kubelet would see them. */
   ready(): boolean;
   log(): readonly { readonly at: Instant; readonly text: string }[];
+  /** Runs a command beside it, in its container; `undefined` where its image has no such program. */
+  run?(command: readonly string[]): CommandEnd | undefined;
   stop(): void;
+}
+
+/** How a command in a container ended. */
+export interface CommandEnd {
+  /** Its exit code. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** Starts application instances; given to the Kubernetes and Cloud Run models, so that neither knows what an application does. */

@@ -23,7 +23,7 @@ export interface LogLine {
 }
 
 /** A container's process. The application's own, or an inert one for containers that the world doesn't know. */
-export type Process = Pick<ApplicationInstance, 'state' | 'ready' | 'log' | 'stop'>;
+export type Process = Pick<ApplicationInstance, 'state' | 'ready' | 'log' | 'run' | 'stop'>;
 
 /** Where a container stands. */
 export type ContainerPhase =

@@ -47,7 +47,7 @@ export function createLogs(
 
   const find = (namespace: string, name: string, options: LogOptions): ContainerRecord => {
     const pod = parts.store.read('Pod', namespace, name);
-    const container = nameOf(pod, options.container);
+    const container = containerOf(pod, options.container);
     const record = kubelets.recordOf(pod)?.containers.find(({ spec }) => spec.name === container);
     if (pod.spec.nodeName === undefined) throw badRequest(`pod ${name} does not have a host assigned`);
     const about = `container "${container}" in pod "${name}"`;
@@ -89,7 +89,8 @@ export function createLogs(
   };
 }
 
-function nameOf(pod: Pod, asked: string | undefined): string {
+/** The container that is meant: the one named, or the only one. Throws 400. */
+export function containerOf(pod: Pod, asked: string | undefined): string {
   const { name } = pod.metadata;
   const names = pod.spec.containers.map((container) => container.name);
   if (asked !== undefined && asked !== '') {

@@ -12,6 +12,7 @@ import { runEndpoints } from './kubernetes-endpoints.ts';
 import { createEventRecorder } from './kubernetes-events.ts';
 import { type ClusterFaults, createClusterFaults } from './kubernetes-faults.ts';
 import { Kubelets } from './kubernetes-kubelet.ts';
+import { type Exec, createExec } from './kubernetes-exec.ts';
 import { type Logs, createLogs } from './kubernetes-logs.ts';
 import { passes } from './kubernetes-network.ts';
 import { type Draft, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
@@ -51,7 +52,7 @@ export interface KubernetesOptions extends Workloads {
 }
 
 /** The API of a cluster, through the door. */
-export interface KubernetesApi extends Reads, Writes, Scales, Logs {
+export interface KubernetesApi extends Reads, Writes, Scales, Logs, Exec {
   /** Passes the door for a path that is no resource: discovery, version, health. */
   visit(caller: Caller, path: string): ApiOutcome<void>;
   reviewAccess(caller: Caller, body: unknown): ApiOutcome<AccessReview>;
@@ -127,6 +128,7 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
       ...createWrites(context),
       ...createScales(context),
       ...createLogs(context, kubelets),
+      ...createExec(context, kubelets),
       visit: (caller, path) => askPath(kernel, caller, path, () => undefined),
       reviewAccess: (caller, body) => reviewAccess(kernel, caller, body),
     },

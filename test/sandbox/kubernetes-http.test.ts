@@ -101,7 +101,8 @@ describe('a refusal', () => {
     ['of a body that is no object', 400, 'BadRequest', () => send('POST', PODS, { body: [1] })],
     ['of a dry run in part', 400, 'BadRequest', () => send('DELETE', `${DEPLOYMENT}?dryRun=Some`)],
     ['of a senseless limit', 400, 'BadRequest', () => get(`${PODS}?limit=all`)],
-    ['of a command in a container', 501, 'NotImplemented', () => send('POST', `${PODS}/x/exec?command=ls`)],
+    ['of a terminal in a container', 501, 'NotImplemented', () => send('POST', `${PODS}/x/attach`)],
+    ['of a command over SPDY', 400, 'BadRequest', () => send('POST', `${PODS}/x/exec?command=ls`)],
   ])('%s is a Status with its code and reason', async (_what, status, reason, ask) => {
     const { body, status: found } = await ask();
     expect(found).toBe(status);

@@ -232,7 +232,10 @@ suite('kubectl', () => {
         err: 'Error from server (NotFound): pods "nobody" not found\n',
       });
       const exec = await kubectl(`exec ${API} -n ${NAMESPACE} -- python -c pass`);
-      expect([exec.code, exec.err]).toEqual([1, expect.stringContaining('exec is not implemented')]);
+      expect([exec.code, exec.err]).toEqual([126, expect.stringContaining('"python": executable file not found')]);
+      expect(exec.err).toContain('command terminated with exit code 126');
+      const attached = await kubectl(`attach ${API} -n ${NAMESPACE}`);
+      expect([attached.code, attached.err]).toEqual([1, expect.stringContaining('attach is not implemented')]);
       const warned = await kubectl(`patch ${API} -n ${NAMESPACE} --type=merge -p {"spec":{"unheardOf":1}}`);
       expect(warned.err).toContain('Warning: unknown field "spec.unheardOf"');
     },

@@ -17,7 +17,7 @@ const WITHIN = seconds(60 * RATE);
 /** Longer than the storm, so that none of its incidents has ended before its last signal. */
 const CONFIRMATION = '8m';
 
-/** Resident memory of one function, MiB: half of what Cloud Run would give it (docs/deployment.md). */
+/** Resident memory of one function, MiB: three quarters of what it has in the cloud (docs/deployment.md). */
 const MEMORY_MAX = 768;
 
 /** Pages that a person can get before anybody knows that it is a storm, and the cards: a few for each of four people. */

@@ -38,6 +38,8 @@ export interface Opening {
   readonly regions?: 1 | 2;
   /** What holds state and messages; the embedded engines unless given, or `DR_STORY_ENGINES`. */
   readonly engines?: 'embedded' | 'google';
+  /** What executes SQL; the embedded engine unless given. */
+  readonly postgres?: 'embedded' | 'local';
   /** How late and how often messages come, where the sandbox's own disorder is not wanted. */
   readonly disorder?: SandboxOptions['disorder'];
   /** Changes the reference `dr.yaml` before the sandbox starts. */
@@ -75,6 +77,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     seed: SEED,
     regions: opening.regions ?? 1,
     engines: opening.engines ?? ENGINES,
+    ...(opening.postgres === undefined ? {} : { postgres: opening.postgres }),
     ...(opening.disorder === undefined ? {} : { disorder: opening.disorder }),
     onLine: (name, { text }) => output.push(`${name}: ${text}`),
   });

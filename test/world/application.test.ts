@@ -69,6 +69,22 @@ describe('the application', () => {
     expect(world.ask(canary('x'))).toMatchObject({ status: 500, takes: seconds(5) });
   });
 
+  it("runs the runbook's own proof in its container, which a replica passes too and a dead server does not", () => {
+    const world = createApplicationWorld();
+    const connect = ['python', '-c', 'from src.backend.database import engine; engine.connect()'];
+    expect(world.launch('api-1').run?.(connect)).toEqual({ code: 0, stdout: '', stderr: '' });
+    world.disasters.breakZone(PRIMARY, 'refuses');
+    expect(world.launch('api-2').run?.(connect)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Connection refused'),
+    });
+    world.secrets.set(REFERENCE.databaseSecret, urlOf('10.20.0.4'));
+    const onReplica = world.launch('api-3');
+    expect(onReplica.run?.(connect)?.code).toBe(0);
+    expect(onReplica.run?.(['python', '-c', 'print(1)'])?.code).toBe(1);
+    expect(onReplica.run?.(['bash'])).toBeUndefined();
+  });
+
   it('reports a replica as in recovery and refuses to write there', () => {
     const world = createApplicationWorld();
     world.secrets.set(REFERENCE.databaseSecret, urlOf('10.20.0.4'));
