@@ -6,6 +6,9 @@ import { startOperatorStage } from './operator-stage.ts';
 let stage: Awaited<ReturnType<typeof startOperatorStage>>;
 beforeAll(async () => {
   stage = await startOperatorStage();
+  // Loads the clients: on a busy machine that alone may take longer than an answer is waited for.
+  await logs();
+  await logs({ application: 'api-run' });
 });
 afterAll(() => stage.close());
 afterEach(() => stage.sandbox.world.kernel.faults.clear());

@@ -12,6 +12,8 @@ beforeAll(async () => {
   const { world, clock } = operatorOf(stage.facts, loadSystem(stage.facts.config));
   await world.dataPlane.heartbeat(instanceName('coditect-dms-db'), 1, clock.now());
   stage.sandbox.clock.advanceBy(seconds(10));
+  // Loads every client: on a busy machine that alone may take longer than an answer is waited for.
+  await statusCommand(stage.facts, { json: true });
 });
 afterAll(() => stage.close());
 afterEach(() => stage.sandbox.world.kernel.faults.clear());
