@@ -115,8 +115,7 @@ export function createDns({ clock, chance, assumptions, zones }: DnsOptions): Dn
   return {
     zones: () => stored.map(({ zone }) => zone),
     zone: (wanted) => find(wanted).zone,
-    records: (wanted) =>
-      find(wanted).records.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1)),
+    records: (wanted) => listed(find(wanted).records),
     create(wanted, record) {
       apply(find(wanted), { additions: [record], deletions: [] });
       return record;
@@ -138,6 +137,17 @@ export function createDns({ clock, chance, assumptions, zones }: DnsOptions): Dn
     changes: (wanted) => find(wanted).changes.toReversed(),
     served: (name, type) => stored.flatMap(({ served }) => served).find((record) => sameSet(record, { name, type })),
   };
+}
+
+/** In order of name and type. Records are replaced and never changed, and asked for far more often. */
+const listedKnown = new WeakMap<readonly RecordSet[], readonly RecordSet[]>();
+
+function listed(records: readonly RecordSet[]): readonly RecordSet[] {
+  const known =
+    listedKnown.get(records) ??
+    records.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1));
+  listedKnown.set(records, known);
+  return known;
 }
 
 const drawn = (chance: Chance, [low, high]: readonly [number, number]): Millis => millis(chance.between(low, high));

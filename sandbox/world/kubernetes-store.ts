@@ -176,6 +176,6 @@ function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return names.values().every((name) => sameValue(Reflect.get(a, name), Reflect.get(b, name)));
+  for (const name of Object.keys(a)) if (!sameValue(Reflect.get(a, name), Reflect.get(b, name))) return false;
+  return Object.keys(b).every((name) => Object.hasOwn(a, name) || Reflect.get(b, name) === undefined);
 }

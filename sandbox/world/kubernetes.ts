@@ -15,7 +15,7 @@ import { Kubelets } from './kubernetes-kubelet.ts';
 import { type Exec, createExec } from './kubernetes-exec.ts';
 import { type Logs, createLogs } from './kubernetes-logs.ts';
 import { passes } from './kubernetes-network.ts';
-import { type Draft, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
+import { type Draft, type Endpoints, type Kind, type Kinds, stamp } from './kubernetes-objects.ts';
 import type { ClusterParts } from './kubernetes-parts.ts';
 import type { PodRecord } from './kubernetes-pod-record.ts';
 import { type Reads, createReads } from './kubernetes-reads.ts';
@@ -139,10 +139,10 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
       return store.create(kind, admitNew(kind, namespace, manifest, { validation: 'Strict', nameFrom }).object);
     },
     podMetrics: () => kubelets.records().flatMap(metricsOf),
-    readyPods: (namespace, service) =>
-      (store.get('Endpoints', namespace, service)?.subsets ?? [])
-        .flatMap(({ addresses = [] }) => addresses)
-        .flatMap(({ targetRef }) => targetRef?.name ?? []),
+    readyPods: (namespace, service) => {
+      const endpoints = store.get('Endpoints', namespace, service);
+      return endpoints === undefined ? [] : readyIn(endpoints);
+    },
     lets: (direction, namespace, pod) => !enforced || passes(store, namespace, pod, direction),
     enforcePolicies: (wanted) => {
       enforced = wanted;
@@ -150,6 +150,18 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
   };
   for (const namespace of ['default', 'kube-system']) cluster.seed('Namespace', '', { metadata: { name: namespace } });
   return cluster;
+}
+
+/** Every request asks for them, and what the store holds is replaced and never changed. */
+const readyKnown = new WeakMap<Endpoints, readonly string[]>();
+
+function readyIn(endpoints: Endpoints): readonly string[] {
+  const known = readyKnown.get(endpoints);
+  if (known !== undefined) return known;
+  const addresses = (endpoints.subsets ?? []).flatMap((subset) => subset.addresses ?? []);
+  const names = addresses.flatMap(({ targetRef }) => targetRef?.name ?? []);
+  readyKnown.set(endpoints, names);
+  return names;
 }
 
 function runControllers(parts: (part: string) => ClusterParts, demandOf: CpuDemand): void {

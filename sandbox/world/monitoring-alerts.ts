@@ -1,4 +1,4 @@
-import { after, between, type Instant, type Millis, millis, minutes } from '../../shared/core/time.ts';
+import { after, between, instant, type Instant, type Millis, millis, minutes } from '../../shared/core/time.ts';
 import type { Chance, WorldClock } from './kernel.ts';
 import { type AlignedSeries, aggregate, stepAt } from './monitoring-align.ts';
 import {
@@ -63,6 +63,13 @@ interface Verdict {
   readonly value: number | undefined;
 }
 
+/** Series that were judged and left no incident open: nothing follows from them until there are others, or time passes. */
+interface Settled {
+  readonly aligned: readonly AlignedSeries[];
+  /** From then on a series counts as missing or absent that did not. */
+  readonly until: Instant;
+}
+
 /** The alerting of one project. */
 export class Alerting {
   readonly #clock: WorldClock;
@@ -74,6 +81,7 @@ export class Alerting {
   readonly #givenUp = new Map<string, Instant>();
   readonly #conditions = new WeakMap<ConditionDocument, Condition>();
   readonly #aggregated = new WeakMap<Condition, Aggregated>();
+  readonly #settled = new WeakMap<Condition, Settled>();
 
   constructor(options: {
     readonly clock: WorldClock;
@@ -103,7 +111,10 @@ export class Alerting {
   #evaluateOne(policy: AlertPolicyDocument, document: ConditionDocument): void {
     const now = this.#clock.now();
     const condition = this.#read(document);
-    const verdicts = this.#verdicts(condition, now);
+    const aligned = this.#aggregate(condition, now);
+    const settled = this.#settled.get(condition);
+    if (aligned === settled?.aligned && now < settled.until && !this.#isOpen(document)) return;
+    const verdicts = verdictsOf(aligned, condition, now);
     const violating = verdicts.filter(({ verdict }) => verdict === 'violates').length;
     for (const { series, verdict, value } of verdicts) {
       const key = incidentKey(document, series);
@@ -116,6 +127,12 @@ export class Alerting {
       if (incident !== undefined && verdict === 'clear') this.#end(key, incident, value);
     }
     this.#endSilent(policy, document, condition, new Set(verdicts.map(({ series }) => incidentKey(document, series))));
+    if (!this.#isOpen(document)) this.#settled.set(condition, { aligned, until: untilSilent(aligned, condition, now) });
+  }
+
+  #isOpen({ name }: ConditionDocument): boolean {
+    for (const { condition } of this.#open.values()) if (condition.name === name) return true;
+    return false;
   }
 
   /** Closes incidents whose series has not been heard of: at once if missing data is inactive, else after autoClose. */
@@ -135,13 +152,6 @@ export class Alerting {
       if (isGivenUp) this.#givenUp.set(key, incident.seenAt);
       if ((inactive && !heard.has(key)) || isGivenUp) this.#end(key, incident, undefined);
     }
-  }
-
-  #verdicts(condition: Condition, now: Instant): readonly Verdict[] {
-    const { test, duration } = condition;
-    return this.#aggregate(condition, now).map((series) =>
-      test.kind === 'absent' ? absence(series, duration, now) : threshold(series, condition, test, now),
-    );
   }
 
   #aggregate(condition: Condition, now: Instant): readonly AlignedSeries[] {
@@ -193,6 +203,20 @@ export class Alerting {
 
 const incidentKey = (condition: ConditionDocument, series: { readonly key: string }): string =>
   `${condition.name} ${series.key}`;
+
+function verdictsOf(aligned: readonly AlignedSeries[], condition: Condition, now: Instant): readonly Verdict[] {
+  const { test, duration } = condition;
+  return aligned.map((series) =>
+    test.kind === 'absent' ? absence(series, duration, now) : threshold(series, condition, test, now),
+  );
+}
+
+/** When the next of them has been silent for so long that its verdict is another one. */
+function untilSilent(aligned: readonly AlignedSeries[], { test, duration }: Condition, now: Instant): Instant {
+  const silence = test.kind === 'absent' ? duration : MISSING_AFTER;
+  const moments = aligned.map(({ seenAt }) => after(seenAt, silence)).filter((moment) => moment >= now);
+  return instant(Math.min(...moments));
+}
 
 function absence(series: AlignedSeries, duration: Millis, now: Instant): Verdict {
   const absent = between(series.seenAt, now) >= duration;

@@ -1,13 +1,6 @@
 import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, instant, type Millis } from '../../shared/core/time.ts';
-import {
-  firstAfter,
-  type Labels,
-  type Point,
-  type Series,
-  type SeriesIdentity,
-  seriesKey,
-} from './monitoring-series.ts';
+import { firstAfter, type Labels, type Series, type SeriesIdentity, seriesKey } from './monitoring-series.ts';
 
 // Aligning (one value for each window of each series) and reducing (one series for each group), as Monitoring defines them.
 
@@ -69,13 +62,21 @@ const SILENT = 600_000;
 /** The last step at or before a moment. */
 export const stepAt = (at: Instant, step: Millis): Instant => instant(Math.floor(at / step) * step);
 
+/** The steps for which values are computed, both ends included. */
+interface Steps {
+  readonly first: Instant;
+  readonly last: Instant;
+  readonly step: Millis;
+}
+
 /** Aligns and reduces. Steps run from `from` to `to`, both included, and are multiples of `step`. */
 export function aggregate(
   series: readonly Series[],
   how: Aggregation,
-  range: { readonly from: Instant; readonly to: Instant; readonly step: Millis },
+  { from, to, step }: { readonly from: Instant; readonly to: Instant; readonly step: Millis },
 ): readonly AlignedSeries[] {
-  const aligned = series.map((one) => alignSeries(one, how, range));
+  const steps = { first: stepAt(after(from, step - 1), step), last: stepAt(to, step), step };
+  const aligned = series.map((one) => alignSeries(one, how, steps));
   if (how.reducer === 'REDUCE_NONE') return aligned;
   const groups = new Map<string, { readonly identity: SeriesIdentity; readonly members: AlignedSeries[] }>();
   for (const one of aligned) {
@@ -84,7 +85,11 @@ export function aggregate(
     group.members.push(one);
     groups.set(key, group);
   }
-  return [...groups].map(([key, { identity, members }]) => reduceGroup(key, identity, members, how.reducer));
+  return [...groups].map(([key, { identity, members }]) => ({
+    key,
+    ...identity,
+    ...reduceGroup(members, how.reducer, steps),
+  }));
 }
 
 interface Group {
@@ -106,87 +111,76 @@ function groupOf(series: Series | AlignedSeries, how: Aggregation): Group {
   return group;
 }
 
-function alignSeries(
-  series: Series,
-  { period, aligner }: Aggregation,
-  { from, to, step }: { readonly from: Instant; readonly to: Instant; readonly step: Millis },
-): AlignedSeries {
+function alignSeries(series: Series, { period, aligner }: Aggregation, { first, last, step }: Steps): AlignedSeries {
+  const { key, resource, metric, points, seenAt } = series;
   const values = new Map<Instant, number>();
-  for (let at = stepAt(after(from, step - 1), step); at <= to; at = after(at, step)) {
-    const value = alignWindow(series, after(at, -period), at, aligner, period);
-    if (value !== undefined) values.set(at, value);
+  let [low, high] = [firstAfter(points, after(first, -period)), 0];
+  for (let at = first; at <= last; at = after(at, step)) {
+    const start = after(at, -period);
+    while (low < points.length && (points[low]?.at ?? at) <= start) low += 1;
+    high = Math.max(low, high);
+    while (high < points.length && (points[high]?.at ?? at) <= at) high += 1;
+    if (low < high) values.set(at, alignWindow(series, low, high, aligner, period));
   }
-  const newest = series.points.at(-1)?.at ?? from;
-  const { key, resource, metric, seenAt } = series;
+  const newest = points.at(-1)?.at ?? first;
   const completeUntil = stepAt(after(newest, step - 1), step);
   const metadata = series.metadata === undefined ? {} : { metadata: series.metadata };
   return { key, resource, metric, ...metadata, values, completeUntil, seenAt };
 }
 
-/** The value of the window (start, end]; `undefined` when it has no point. */
-function alignWindow(
-  series: Series,
-  start: Instant,
-  end: Instant,
-  aligner: Aligner,
-  period: Millis,
-): number | undefined {
-  const points = series.points.slice(firstAfter(series.points, start), firstAfter(series.points, end));
-  const last = points.at(-1);
-  if (last === undefined) return undefined;
-  const values = points.map(({ value }) => value);
-  const sum = values.reduce((total, value) => total + value, 0);
+/** The value of a window that holds the points from `low` to before `high`, at least one. */
+function alignWindow({ kind, points }: Series, low: number, high: number, aligner: Aligner, period: Millis): number {
+  let [sum, least, most] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let index = low; index < high; index += 1) {
+    const value = points[index]?.value ?? 0;
+    sum += value;
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  const count = high - low;
+  const last = points[high - 1]?.value ?? 0;
+  // The sum of deltas, or the growth of a counter since the last point before the window.
+  const change = kind === 'DELTA' ? sum : last - (points[low === 0 ? 0 : low - 1]?.value ?? 0);
   switch (aligner) {
     case 'ALIGN_NEXT_OLDER':
-      return last.value;
+      return last;
     case 'ALIGN_MIN':
-      return Math.min(...values);
+      return least;
     case 'ALIGN_MAX':
-      return Math.max(...values);
+      return most;
     case 'ALIGN_MEAN':
     case 'ALIGN_FRACTION_TRUE':
-      return sum / values.length;
+      return sum / count;
     case 'ALIGN_COUNT':
-      return values.length;
+      return count;
     case 'ALIGN_SUM':
     case 'ALIGN_COUNT_TRUE':
       return sum;
     case 'ALIGN_COUNT_FALSE':
-      return values.length - sum;
+      return count - sum;
     case 'ALIGN_DELTA':
-      return change(series, points, start);
+      return change;
     case 'ALIGN_RATE':
-      return change(series, points, start) / (period / 1_000);
+      return change / (period / 1_000);
     default:
       return unreachable(aligner);
   }
 }
 
-/** How much a series changed in a window: the sum of deltas, or the growth of a counter since the last point before it. */
-function change(series: Series, points: readonly Point[], start: Instant): number {
-  if (series.kind === 'DELTA') return points.reduce((total, { value }) => total + value, 0);
-  const before = series.points.findLast(({ at }) => at <= start) ?? points[0];
-  return (points.at(-1)?.value ?? 0) - (before?.value ?? 0);
-}
-
 function reduceGroup(
-  key: string,
-  identity: SeriesIdentity,
   members: readonly AlignedSeries[],
   reducer: Reducer,
-): AlignedSeries {
-  const steps = new Set(members.flatMap(({ values }) => [...values.keys()]));
+  { first, last, step }: Steps,
+): Pick<AlignedSeries, 'values' | 'completeUntil' | 'seenAt'> {
   const values = new Map<Instant, number>();
-  for (const step of [...steps].sort((a, b) => a - b)) {
-    const present = members.flatMap((member) => member.values.get(step) ?? []);
+  for (let at = first; at <= last; at = after(at, step)) {
+    const present = members.flatMap((member) => member.values.get(at) ?? []);
     const value = reduceValues(present, reducer);
-    if (value !== undefined) values.set(step, value);
+    if (value !== undefined) values.set(at, value);
   }
   const newest = Math.max(...members.map(({ completeUntil }) => completeUntil));
   const alive = members.map(({ completeUntil }) => completeUntil).filter((until) => until > newest - SILENT);
   return {
-    key,
-    ...identity,
     values,
     completeUntil: instant(Math.min(...alive)),
     seenAt: instant(Math.max(...members.map(({ seenAt }) => seenAt))),

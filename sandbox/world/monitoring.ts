@@ -4,10 +4,10 @@ import type { Caller } from './caller.ts';
 import { ApiError, type ApiOutcome, type Chance, type Kernel } from './kernel.ts';
 import { type Aggregation, aggregate, stepAt } from './monitoring-align.ts';
 import { Alerting, type IncidentChange } from './monitoring-alerts.ts';
-import { parseFilter } from './monitoring-filter.ts';
+import { type Filter, parseFilter } from './monitoring-filter.ts';
 import { notificationOf } from './monitoring-notification.ts';
 import { type AlertPolicyDocument, readCondition } from './monitoring-policy.ts';
-import { type Series, SeriesStore } from './monitoring-series.ts';
+import { type RecordedSeries, type Series, SeriesStore } from './monitoring-series.ts';
 import type { MetricSource } from './monitoring-sources.ts';
 import type { Project } from './project.ts';
 
@@ -18,6 +18,9 @@ const SAMPLE_EVERY = seconds(60);
 
 /** From one evaluation of all policies to the next. */
 const EVALUATE_EVERY = seconds(10);
+
+/** Filters that are known at a time; the reference system asks with some twenty. */
+const FILTERS_KNOWN = 200;
 
 /** Most that a source's delay varies from point to point, seconds. */
 const JITTER_SECONDS = 15;
@@ -64,6 +67,8 @@ export class Monitoring {
   readonly #sources: MetricSource[] = [];
   readonly #stops: (() => void)[] = [];
   #policies: readonly AlertPolicyDocument[] = [];
+  /** Filters that were asked with, by their text: the same few are asked with again and again. */
+  readonly #filters = new Map<string, Filter>();
 
   constructor(options: MonitoringOptions) {
     this.#options = options;
@@ -125,7 +130,7 @@ export class Monitoring {
   }
 
   #query({ filter: text, from, to, aggregation }: SeriesQuery): readonly Series[] {
-    const filter = parseFilter(text);
+    const filter = this.#filter(text);
     if (filter.metricType === undefined) {
       throw new ApiError(400, 'badRequest', 'Field filter must restrict metric.type to one type with "=".');
     }
@@ -139,19 +144,30 @@ export class Monitoring {
     return aggregation === undefined ? kept : aggregated(kept, aggregation, from, to);
   }
 
+  #filter(text: string): Filter {
+    const known = this.#filters.get(text);
+    if (known !== undefined) return known;
+    const filter = parseFilter(text);
+    if (this.#filters.size >= FILTERS_KNOWN) this.#filters.clear();
+    this.#filters.set(text, filter);
+    return filter;
+  }
+
   #sampleRegularly(source: MetricSource): void {
     const { clock } = this.#options.kernel;
     const chance = this.#chance.fork(`source ${source.name}`);
     const [least, most] = source.visibleAfter;
     const usual = chance.between(least, most);
     const offset = seconds(chance.between(0, 59));
+    let last: readonly RecordedSeries[] = [];
     this.#every(offset, SAMPLE_EVERY, () => {
       const at = clock.now();
       const visibleAt = after(at, seconds(usual + chance.between(0, JITTER_SECONDS)));
-      for (const sample of source.samples()) {
+      last = source.samples().map((sample, index) => {
         const startAt = sample.kind === 'DELTA' ? after(at, -SAMPLE_EVERY) : sample.startAt;
-        this.#store.record(startAt === undefined ? sample : { ...sample, startAt }, at, visibleAt);
-      }
+        const timed = startAt === undefined ? sample : { ...sample, startAt };
+        return this.#store.record(timed, at, visibleAt, last[index]);
+      });
     });
   }
 

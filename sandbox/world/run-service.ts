@@ -80,6 +80,7 @@ export function createRunService(parts: RunParts, ref: RunServiceRef, first: Ser
 class Service implements RunService {
   readonly #parts: RunParts;
   readonly #ref: RunServiceRef;
+  readonly #uid: string;
   readonly #createdAt: Instant;
   readonly #revisions: RunRevision[] = [];
   readonly #outcomes = new Map<number, RunOutcome>([[1, { kind: 'done' }]]);
@@ -90,6 +91,7 @@ class Service implements RunService {
   #appliedGeneration = 1;
   #servingGeneration = 1;
   #edits = 0;
+  #etag: { readonly edits: number; readonly text: string } | undefined;
   #updatedAt: Instant;
   #settledAt: Instant;
   #lastRequest: Instant | undefined;
@@ -103,6 +105,7 @@ class Service implements RunService {
   constructor(parts: RunParts, ref: RunServiceRef, first: ServiceSpec) {
     this.#parts = parts;
     this.#ref = ref;
+    this.#uid = uuidOf(`run/${ref.location}/${ref.service}`);
     this.#spec = first;
     this.#inForce = first;
     this.#luck = parts.chance.fork(`pressure/${ref.service}`);
@@ -119,9 +122,9 @@ class Service implements RunService {
     return {
       ref: this.#ref,
       spec: this.#spec,
-      uid: uuidOf(`run/${location}/${service}`),
+      uid: this.#uid,
       url: `https://${service}-${this.#parts.project.number}.${location}.run.app`,
-      etag: `"${sha256(`${service}/${this.#edits}`).slice(0, 22)}"`,
+      etag: this.#etagNow(),
       generation: this.#generation,
       createdAt: this.#createdAt,
       updatedAt: this.#updatedAt,
@@ -134,6 +137,14 @@ class Service implements RunService {
       revisions: this.#revisions.map((revision) => revision.view()),
       routes: this.#routes(),
     };
+  }
+
+  /** Made anew for an edit, and not for each look at it. */
+  #etagNow(): string {
+    const edits = this.#edits;
+    if (this.#etag?.edits !== edits)
+      this.#etag = { edits, text: `"${sha256(`${this.#ref.service}/${edits}`).slice(0, 22)}"` };
+    return this.#etag.text;
   }
 
   apply(spec: ServiceSpec): void {

@@ -45,6 +45,8 @@ export class SqlFleet {
   readonly snapshots = new Map<string, History>();
   readonly stopFaults = new Map<string, StopFault>();
   readonly #instances = new Map<string, SqlInstance>();
+  /** The same in order of their names, once somebody has asked. */
+  #inOrder: readonly SqlInstance[] | undefined;
 
   constructor(options: {
     readonly kernel: Kernel;
@@ -66,7 +68,8 @@ export class SqlFleet {
 
   /** In order of their names. */
   all(): readonly SqlInstance[] {
-    return [...this.#instances.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#inOrder ??= [...this.#instances.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#inOrder;
   }
 
   find(name: string): SqlInstance | undefined {
@@ -84,11 +87,13 @@ export class SqlFleet {
 
   put(instance: SqlInstance): void {
     this.#instances.set(instance.name, instance);
+    this.#inOrder = undefined;
   }
 
   /** Takes an instance away, and its backups with it (facts.md 3.6). */
   remove(name: string): void {
     this.#instances.delete(name);
+    this.#inOrder = undefined;
     this.servers.remove(name);
     for (const { id } of this.backups.filter(({ instance }) => instance === name))
       this.snapshots.delete(`${name}/${id}`);

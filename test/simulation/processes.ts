@@ -109,18 +109,23 @@ export class Process {
     return settled();
   }
 
-  /** The same object, each of whose methods (and those of its parts) passes this process. Its members are those of now. */
+  /** The same object, each of whose methods (and those of its parts) passes this process. Its members never change. */
   wrap<T extends object>(target: T): T {
-    const passing = Object.entries(target).map(([key, value]: [string, unknown]) => [
-      key,
-      this.#passing(target, value),
-    ]);
-    return Object.fromEntries(passing) as T; // the same members, wrapped
+    const wrapped = new Map<string | symbol, unknown>();
+    return new Proxy(target, {
+      get: (own, key) => {
+        const known = wrapped.get(key);
+        if (known !== undefined) return known;
+        const passing = this.#passing(own, Reflect.get(own, key));
+        wrapped.set(key, passing);
+        return passing;
+      },
+    });
   }
 
-  #passing(target: object, value: unknown): unknown {
+  #passing(own: object, value: unknown): unknown {
     if (typeof value === 'function')
-      return (...args: unknown[]) => this.pass(async () => (await Reflect.apply(value, target, args)) as unknown);
+      return (...args: unknown[]) => this.pass(async () => (await Reflect.apply(value, own, args)) as unknown);
     return typeof value === 'object' && value !== null ? this.wrap(value) : value;
   }
 

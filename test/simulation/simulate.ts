@@ -279,8 +279,17 @@ function lastMomentOf(plot: Plot): Instant {
   return after(START, Math.min(plot.faultsUntilMs, Math.max(0, ...ends)));
 }
 
-/** Nothing goes on by itself, and whoever has to know does. */
+/** Asked at every moment, of states that change at few. */
+const restKnown = new WeakMap<IncidentState, boolean>();
+
 function isAtRest(state: IncidentState): boolean {
+  const known = restKnown.get(state) ?? comesToRest(state);
+  restKnown.set(state, known);
+  return known;
+}
+
+/** Nothing goes on by itself, and whoever has to know does. */
+function comesToRest(state: IncidentState): boolean {
   const told = [...state.notices.values()].every(({ notice, delivered }) => {
     const asks = notice.approval === null || notice.approval === currentApproval(state)?.id;
     return !notice.urgent || !asks || delivered.length > 0;
