@@ -45,7 +45,7 @@ export interface DisasterParts {
   readonly sql: Sql;
   readonly enforcePolicies: (enforced: boolean) => void;
   readonly pods: Pick<ClusterFaults, 'hangPod' | 'unhangPod' | 'crashLoop' | 'badRevision' | 'stickPod'>;
-  readonly run: Pick<Run, 'press'>;
+  readonly run: Pick<Run, 'limitInstances' | 'press' | 'service'>;
   readonly applications: Pick<Applications, 'running'>;
   /** The load on the API on GKE. */
   readonly workload: Pick<PressedWorkload, 'press'>;
@@ -192,6 +192,11 @@ export class Disasters {
         return this.#cutOff(this.#ofControlPlane());
       case 'cloud-run-pressure':
         return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
+      case 'cloud-run-quota': {
+        const { run, service } = this.#parts;
+        run.limitInstances(run.service(service).spec.scaling.max);
+        return { resolved: service.service, mend: () => run.limitInstances(undefined) };
+      }
       case 'deployment-pressure': {
         const { workload, deployment } = this.#parts;
         workload.press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', pods: BUSY_PODS });

@@ -92,6 +92,11 @@ export const FAULTS = {
     target: 'none',
     variants: ['crowded', 'stuck'],
   },
+  'cloud-run-quota': {
+    does: 'The quota of the region allows the API on Cloud Run no more instances than it may have now.',
+    target: 'none',
+    variants: [],
+  },
   'bad-revision': {
     does: 'Somebody deploys a revision of the API that is no good: no such image, no such Secret, or it ends after each start.',
     target: 'none',

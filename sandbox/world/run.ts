@@ -52,6 +52,8 @@ export interface Run {
   active(ref: RunServiceRef): number;
   /** While withheld, the region starts no instance of any service. */
   withholdCapacity(withheld: boolean): void;
+  /** The project's quota lets a service have so many instances at the most; `undefined` for one that nobody meets. */
+  limitInstances(most: number | undefined): void;
 }
 
 /** How a project's Cloud Run is made: services that serve from the start. */
@@ -66,6 +68,7 @@ export type CreateRunOptions = RunOptions & {
 /** Cloud Run with the given services, whose first revisions are ready and whose minimum instances are starting. */
 export function createRun({ project, services, placeOf = () => 'cloudRun', ...options }: CreateRunOptions): Run {
   let capacity = true;
+  let quota: number | undefined;
   const draws = options.chance.fork('run');
   const parts = { ...options, chance: draws, project, capacity: () => capacity };
   const all = services.map(({ ref, spec }) => ({
@@ -107,6 +110,13 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
         present.revisions.map(({ name }) => name),
       );
       service.checkRevisionName(spec.template);
+      const { max } = spec.scaling;
+      if (quota !== undefined && max !== undefined && max > quota && max !== present.spec.scaling.max)
+        throw new ApiError(
+          400,
+          'badRequest',
+          `Max instances must be set to ${quota} or fewer (quota of ${ref.location}).`,
+        );
       const name = operationName(project, ref, `${operations.length}-${canonicalJson(ref)}`);
       if (validateOnly) return { name, ref, state: { kind: 'done' } };
       service.apply(spec);
@@ -121,6 +131,9 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
     active: (ref) => find(ref).active(),
     withholdCapacity(withheld) {
       capacity = !withheld;
+    },
+    limitInstances(most) {
+      quota = most;
     },
   };
 }

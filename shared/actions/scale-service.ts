@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { assert } from '../core/assert.ts';
 import { type Instant, instant, seconds } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
+import { isPortError } from '../ports/port-error.ts';
 import type { ServiceStatus } from '../ports/services.ts';
 import { activeInstances, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
 import { limitsWire, type ServiceLimits } from '../ports/standby-record.ts';
@@ -45,9 +46,15 @@ export const raiseService = define({
     const detail = `${application}: its scaling is no longer ${show(before)}, so somebody else is at it`;
     return { kind: 'refused', failure: failure('voided', 'scalingChanged', detail) };
   },
-  start: async ({ application, wanted }, etag, { world }) => {
-    const operation = await world.services.setScaling(application, scalingTo(wanted), etag);
-    return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
+  start: async ({ application, before, wanted }, etag, { world }) => {
+    try {
+      const operation = await world.services.setScaling(application, scalingTo(wanted), etag);
+      return { kind: 'running', handle: { operation }, detail: CHANGING, again: SOON };
+    } catch (error) {
+      if (!isPortError(error) || error.kind !== 'permanent') throw error;
+      const detail = `Cloud Run refuses ${show(wanted)} instances of ${application} (${error.code}), which is its quota or a limit of its own; it keeps ${show(before)}`;
+      return { kind: 'failed', failure: failure('permanent', 'limitRefused', detail) };
+    }
   },
   poll: ({ operation }, { application }, context) => pollService(operation, application, context),
   verify: async ({ application, wanted }, { world }) => {

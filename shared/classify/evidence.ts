@@ -35,6 +35,8 @@ export interface Inquiry {
   readonly raisedInVain?: boolean;
   /** What its newest run raised and has not taken back. */
   readonly leftRaised?: LeftRaised | undefined;
+  /** Why its newest run was refused more, for good. */
+  readonly raiseRefused?: string | undefined;
   /** Verbs that an authenticated person has given for this incident. */
   readonly verbs?: readonly string[];
 }

@@ -38,20 +38,28 @@ function sharesAFailure(
   );
 }
 
+/** Why this incident raises nothing further; `undefined` while it may. */
+function whyNoFurther({ inquiry: { raisedInVain: isVain, raiseRefused } }: Evidence, what: string): string | undefined {
+  if (raiseRefused !== undefined) return raiseRefused;
+  return isVain === true ? `this incident has raised its ${what} once already` : undefined;
+}
+
 const raisedInVain: Rule = {
   scenario: 'service-under-pressure',
   code: 'limitsRaisedBefore',
-  describe: 'A service is under pressure though this incident has raised its limits: people, and no further raise.',
-  when: forPressed(({ service, pressure }, application, evidence) =>
-    evidence.inquiry.raisedInVain === true
-      ? about(application, evidence, {
+  describe:
+    'A service is under pressure though this incident has raised its limits, or was refused that: people, and no further raise.',
+  when: forPressed(({ service, pressure }, application, evidence) => {
+    const why = whyNoFurther(evidence, 'limits');
+    return why === undefined
+      ? undefined
+      : about(application, evidence, {
           confidence: 'confirmed',
           outcome: { kind: 'person' },
-          text: `${service.id}: ${pressure.text}, and this incident has raised its limits once already`,
+          text: `${service.id}: ${pressure.text}, and ${why}`,
           wouldChangeMind: ['what makes its requests slow or fail is mended', 'the load goes down'],
-        })
-      : undefined,
-  ),
+        });
+  }),
 };
 
 const atCeiling: Rule = {
@@ -96,12 +104,13 @@ const deploymentCrowded: Rule = {
     const { application, crowding } = found;
     if (application.kind !== 'gke' || crowding === undefined || sharesAFailure(found, evidence)) return undefined;
     const ceiling = replicasMax(application, crowding);
-    const isVain = evidence.inquiry.raisedInVain === true;
-    const why = isVain
-      ? ', and this incident has raised its replicas once already'
-      : ceiling <= crowding.replicas
-        ? `; it may have no more than ${ceiling} replicas (maxReplicas of dr.yaml, or its autoscaler's maximum)`
-        : '';
+    const further = whyNoFurther(evidence, 'replicas');
+    const why =
+      further !== undefined
+        ? `, and ${further}`
+        : ceiling <= crowding.replicas
+          ? `; it may have no more than ${ceiling} replicas (maxReplicas of dr.yaml, or its autoscaler's maximum)`
+          : '';
     const isForPeople = why !== '';
     return about(found, evidence, {
       confidence: crowding.isSteady ? 'confirmed' : 'likely',

@@ -10,7 +10,7 @@ import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts'
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
 import { type Conclusion, decideLook } from '../incident/decide.ts';
-import { leftRaised } from '../incident/left-raised.ts';
+import { leftRaised, raiseRefused } from '../incident/left-raised.ts';
 import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
@@ -152,6 +152,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     incident: state.id,
     raisedInVain: hasRaisedInVain(state),
     leftRaised: leftRaised(state),
+    raiseRefused: raiseRefused(state),
     verbs: opens,
   });
   // From the beginning of this look: one that waits for whoever does not answer must not put the next too far away (L2).

@@ -35,6 +35,13 @@ export function leftRaised({ run }: Pick<IncidentState, 'run'>): LeftRaised | un
   return read.success ? read.data : undefined;
 }
 
+/** Why more was refused for good, in words; `undefined` where the newest run was not refused it. To ask again would be no use. */
+export function raiseRefused({ run }: Pick<IncidentState, 'run'>): string | undefined {
+  const raise = run?.plan.steps.find(({ action }) => RAISES.has(action));
+  const progress = raise === undefined ? undefined : run?.steps.get(raise.id);
+  return progress?.kind === 'failed' && progress.failure.kind === 'permanent' ? progress.failure.detail : undefined;
+}
+
 /** Reads what a diagnosis says was left raised; `undefined` where it says nothing of it. Throws for anything else. */
 export const parseLeftRaised = (text: string | undefined): LeftRaised | undefined =>
   text === undefined ? undefined : wire.parse(JSON.parse(text));

@@ -86,6 +86,16 @@ describe('a Cloud Run service under pressure', () => {
     expect(asked({}, { raisedInVain: true })).toMatchObject({ conclusion: 'person', runbook: null });
   });
 
+  it('goes to people with what was refused, and is not asked for again', () => {
+    const { conclusion, reasons } = asked(
+      {},
+      { raiseRefused: 'Cloud Run refuses 4 to 8 instances of api-run (http 400)' },
+    );
+
+    expect(conclusion).toBe('person');
+    expect(reasons[0]?.text).toMatch(/turned away.*and Cloud Run refuses 4 to 8/);
+  });
+
   it.each<[string, Seen]>([
     ['an instance is free', { active: 3 }],
     ['all are busy and everybody is answered', { refused: 0 }],

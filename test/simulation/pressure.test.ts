@@ -97,3 +97,20 @@ describe('A Cloud Run service that more instances do not help', () => {
     expect(updates(run)).toBe(2);
   });
 });
+
+describe('A Cloud Run service whose quota allows no more instances', () => {
+  it('is asked for once, and people are told what was refused', async () => {
+    const run = await played([later(-minutes(1), { kind: 'break', fault: 'cloud-run-quota' }), presses('crowded')]);
+
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(run.incidents.map(({ state }) => state.phase.kind)).toEqual(['needsPerson']);
+    const events = run.incidents.flatMap((incident) => incident.events);
+    expect(events.filter(({ kind }) => kind === 'runStarted')).toHaveLength(1);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringMatching(/refuses 4 to 8 instances.*its quota/) }),
+      }),
+    );
+  });
+});

@@ -163,6 +163,12 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     play: () => [breaks(0, 'cloud-run-pressure', 'crowded')],
   },
   {
+    name: 'Cloud Run is crowded, and its quota allows no more',
+    weight: 1,
+    runbook: 'service',
+    play: () => [breaks(-minutes(1), 'cloud-run-quota'), breaks(0, 'cloud-run-pressure', 'crowded')],
+  },
+  {
     name: 'Cloud Run is stuck',
     weight: 3,
     runbook: 'service',
