@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.ts';
 import { digestOf } from '../core/digest.ts';
+import { between } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import { evidenceOf, type Evidence, type Inquiry } from './evidence.ts';
 import type { Match, Rule } from './rule.ts';
@@ -33,10 +34,15 @@ const ENDS_BY_ITSELF: ReadonlySet<string> = new Set([
 
 /** A state that comes and goes would wait from look to look for ever (C3). */
 function boundedWait(rule: Rule, match: Match, evidence: Evidence): Match {
-  if (match.outcome.kind !== 'wait' || !hasWaitedLongEnough(evidence)) return match;
+  if (match.outcome.kind !== 'wait' || !hasWaitedLongEnough(evidence) || !hasLookedForAWindow(evidence)) return match;
   if (rule.isPatient === true || ENDS_BY_ITSELF.has(rule.scenario)) return match;
   const reason = { code: 'undecided', text: 'it comes and goes, and has been undecided for too long' };
   return { ...match, outcome: { kind: 'person' }, reasons: [reason, ...match.reasons] };
+}
+
+/** Whether looks have gone on for a window: the first one after a pause (a run, a brake) decides nothing by itself. */
+function hasLookedForAWindow({ inquiry: { rounds }, facts, window }: Evidence): boolean {
+  return between(rounds[0]?.at ?? facts.at, facts.at) >= window;
 }
 
 function diagnosisOf(rule: Rule, match: Match, evidence: Evidence): Diagnosis {

@@ -82,7 +82,10 @@ export function nextMove(state: IncidentState, now: Instant): Move {
       // Nobody would act on the deny once it is released: people get it now.
       if (approval !== undefined && standing(approval, now) === 'denied')
         return { kind: 'closeApproval', standing: 'denied' };
-      return lookFrom(earlier(phase.until ?? after(state.lastAt, LOOK_AGAIN), afterSignal(state)), now);
+      const clears = phase.until ?? after(state.lastAt, LOOK_AGAIN);
+      // A look after that may need others before it can confirm again what is planned: they come at their own pace.
+      const isLookedAt = state.lookedAt !== undefined && state.lookedAt >= clears;
+      return lookFrom(earlier(isLookedAt ? after(state.lookedAt, LOOK_AGAIN) : clears, afterSignal(state)), now);
     }
     case 'awaitingApproval': {
       const approval = currentApproval(state);

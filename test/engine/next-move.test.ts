@@ -39,3 +39,15 @@ describe('While people have an incident', () => {
     );
   });
 });
+
+describe('When a brake has cleared', () => {
+  it('the first look comes at once, and those that it needs to confirm again at their own pace', () => {
+    const [heldAt, clears] = [instant(0), minutes(10)];
+    const brake = { ...withPeople(heldAt), phase: { kind: 'held', until: after(heldAt, clears) } } as const;
+
+    expect(nextMove(brake, after(heldAt, clears))).toEqual({ kind: 'look' });
+    const looked = { ...brake, lookedAt: after(heldAt, clears + 1_000) };
+    expect(nextMove(looked, after(heldAt, clears + 2_000)).kind).toBe('wait');
+    expect(nextMove(looked, after(heldAt, clears + 26_000))).toEqual({ kind: 'look' });
+  });
+});

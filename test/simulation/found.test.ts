@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes, seconds } from '../../shared/core/time.ts';
-import { atEvent, atStep, calm, later } from './calm.ts';
+import { atEvent, atStep, BROKEN_AT, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Plot } from './plot.ts';
 import type { Run } from './run.ts';
@@ -150,5 +150,19 @@ describe('What the simulation found', () => {
   it('a process that freezes before it promotes promotes nothing twice', async () => {
     const frozen = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'before', lasts: seconds(130) } } as const;
     expect(phases(await played(calm([atStep('promote-replica', frozen)], { copies: 2 })))).toEqual(['resolved']);
+  });
+
+  it('a pod that a cooldown holds back is healed when that has cleared, without a storm of looks and with nobody paged', async () => {
+    const plot = calm([], { faultsUntilMs: BROKEN_AT + minutes(40), endsAtMs: BROKEN_AT + minutes(90) });
+    const hangs = { kind: 'break', fault: 'pod' } as const;
+    const awake = later(minutes(30), { kind: 'garbage', text: 'not JSON' });
+    const run = await played({ ...plot, happenings: [later(0, hangs), later(minutes(7.6), hangs), awake] });
+
+    expect(phases(run)).toEqual(['resolved', 'resolved']);
+    expect(eventsOf(run, 'held')).toBe(1);
+    expect(eventsOf(run, 'needsPerson')).toBe(0);
+    const looks = run.incidents.flatMap(({ events }) => events.filter(({ kind }) => kind === 'looked'));
+    const withinAMinute = looks.map(({ at }) => looks.filter((other) => other.at >= at && other.at < at + minutes(1)));
+    expect(Math.max(...withinAMinute.map(({ length }) => length))).toBeLessThanOrEqual(4);
   });
 });
