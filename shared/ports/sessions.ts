@@ -14,7 +14,8 @@ export interface SessionsEnded {
 }
 
 /**
- * What the product asks of a session store, by its `dr.yaml` id. It removes keys with the stated prefix and can do nothing else.
+ * What the product asks of a session store, by its `dr.yaml` id. It removes keys with the stated prefix, or
+ * empties a database that is stated to hold nothing else, and can do nothing more.
  * Rejects with `PortError`.
  */
 export interface Sessions {

@@ -13,7 +13,8 @@ import type { Effect } from './normalize-error.ts';
 // AUTH string come from its Admin API each time: none of them stands in a file, and a failover may move the first.
 //
 // E1. TLS is verified against the instance's own authority wherever the instance speaks TLS.
-// E2. Keys are removed by their prefix, with SCAN and UNLINK: FLUSHDB would take queues, locks and limits along.
+// E2. Keys are removed by their prefix, with SCAN and UNLINK: FLUSHDB would take queues, locks and limits along. It is sent only where
+//     dr.yaml says that the database holds nothing else, and only while none of some thousand keys of it says otherwise.
 // E3. A call is one connection with an end; it goes on from a cursor, so that a large store needs no long call.
 
 /** Keys that one SCAN looks at, about. Redis is busy for no longer than that. */
@@ -91,6 +92,11 @@ export function createRedisSessions(access: GoogleAccess, stores: readonly Sessi
       }),
     end: (id, from) =>
       withClient(id, `ending sessions of ${id}`, 'writes', async (client) => {
+        if (from === '0' && find(id).only && (await holdsNothingElse(client, find(id)))) {
+          const removed = await client.dbSize();
+          await client.flushDb('ASYNC');
+          return { cursor: '0', removed };
+        }
         let [cursor, removed] = [from, 0];
         for (let scans = 0; scans < SCANS_MAX; scans += 1) {
           const found = await client.scan(cursor, { MATCH: patternOf(find(id)), COUNT: KEYS_AT_ONCE });
@@ -101,6 +107,15 @@ export function createRedisSessions(access: GoogleAccess, stores: readonly Sessi
         return { cursor, removed };
       }),
   };
+}
+
+/** Whether every key of a first page begins with the prefix (E2). */
+async function holdsNothingElse(
+  client: { scan(cursor: string, options: { COUNT: number }): Promise<{ readonly keys: readonly unknown[] }> },
+  { prefix }: SessionStore,
+): Promise<boolean> {
+  const { keys } = await client.scan('0', { COUNT: KEYS_AT_ONCE });
+  return keys.every((key) => String(key).startsWith(prefix));
 }
 
 /** A prefix as SCAN's glob: what means something in a glob means itself here. */

@@ -11,7 +11,7 @@
 //       a newer one is enabled.
 //   B4. An issuer that takes days holds up nothing else: what can be rotated here is rotated and disabled without it.
 //   B5. A secret whose versions can't be read is in no plan, and is named; it joins a new one when it can.
-//   B6. Sessions end once, after the restarts, by their prefix alone: queues and locks beside them stay. A store that can't be reached
+//   B6. Sessions end once, after the restarts, by their prefix: queues and locks beside them stay, unless dr.yaml says that there are none. A store that can't be reached
 //       is named as left to do by hand, and keeps no stolen key alive.
 //
 // Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
@@ -161,11 +161,11 @@ function sessions(
   const own = readers.filter(({ id }) => all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(id)));
   const restarted = own.filter(({ id }) => !isolation.by.has(id)).map(({ id }) => `restart-${id}`);
   const cutOff = own.flatMap(({ id }) => (isolation.by.has(id) ? [isolation.by.get(id) ?? '', `restart-${id}`] : []));
-  return system.sessions.map(({ id, instance, prefix }) => ({
+  return system.sessions.map(({ id, instance, prefix, only, database }) => ({
     id: `end-${id}`,
     action: 'end-sessions',
     input: { store: id },
-    title: `End every session in ${instance} (keys that begin with ${prefix}); everybody signs in again`,
+    title: `End every session in ${instance} (${only ? `FLUSHDB of database ${database}, which holds nothing else` : `keys that begin with ${prefix}`}); everybody signs in again`,
     target,
     needs: restarted,
     after: cutOff,

@@ -269,6 +269,10 @@ const sessionStore = map({
   prefix: text('what the key of every session begins with', /^[\x21-\x7e]{2,100}$/).describe(
     'What the key of every session begins with, and no other key: such as session:.',
   ),
+  only: oneOf(['yes', 'no'])
+    .prefault('no')
+    .transform((word) => word === 'yes')
+    .describe('Whether the database holds nothing but sessions, and may be emptied as a whole.'),
 });
 
 const forensics = map({

@@ -215,6 +215,8 @@ export interface SessionStore {
   readonly database: number;
   /** What the key of every session begins with, and no other key. */
   readonly prefix: string;
+  /** The database holds sessions alone: it may be emptied as a whole. */
+  readonly only: boolean;
 }
 
 /** How a breach's evidence is kept. */

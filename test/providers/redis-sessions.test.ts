@@ -12,6 +12,7 @@ const STORE = {
   region: 'us-central1',
   database: 0,
   prefix: 'session:',
+  only: false,
 };
 const MANY = 5_000;
 
@@ -67,6 +68,28 @@ if (!installed)
       'queue:jobs',
       'sessionless',
     ]);
+  });
+
+  it('end with the whole of a database that holds nothing else, and with no other', async () => {
+    await client.del(['queue:jobs', 'lock:billing', 'sessionless']);
+    const sessions = createRedisSessions(recover, [{ ...STORE, only: true }]);
+    const other = await connectTo(redis);
+    await other.select(1);
+    await other.set('queue:jobs', 'stays');
+
+    expect(await sessions.end('sessions', '0')).toEqual({ cursor: '0', removed: MANY });
+    expect(await client.dbSize()).toBe(0);
+    expect(await other.dbSize()).toBe(1);
+    await other.flushDb();
+    other.destroy();
+  });
+
+  it('end by their prefix where a database holds something else all the same, whatever dr.yaml says', async () => {
+    const few = Array.from({ length: MANY - 20 }, (_, index) => `session:${index}`);
+    await client.del(few);
+
+    expect(await endAll(createRedisSessions(recover, [{ ...STORE, only: true }]))).toBe(20);
+    expect(await client.dbSize()).toBe(3);
   });
 
   it('are told from others by their prefix as it is written, whatever it means in a pattern', async () => {
