@@ -9,7 +9,8 @@ import { define } from './define.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 // A copy of a database as it is now, for whoever finds out later what was done to it (facts.md 7). Nothing reads it and nothing deletes
-// it but people. The source is only read: design.md counts it among what observes.
+// it but people. The source is only read; but it costs what an instance costs, so it is begun under a verified approval alone, as what is
+// destructive is: a start that somebody forged into the log makes none.
 //
 // C1. Its name is that of the incident, and what stands under that name is ours only if this run has asked for it: Cloud SQL clones no
 //     labels of our choosing, so the operation is what tells.
@@ -31,7 +32,7 @@ export const CLONE_LIMIT = minutes(240);
 /** Clones an instance as it is now. */
 export const cloneForForensics = define({
   kind: 'clone-for-forensics',
-  risk: 'observe',
+  risk: 'destructive',
   repeat: 'named',
   input: copied,
   version: z.null(),
@@ -62,7 +63,7 @@ export const cloneForForensics = define({
 /** Stops the clone, says on it what it is for, and protects it from being deleted (C2, C3). */
 export const keepClone = define({
   kind: 'keep-clone',
-  risk: 'observe',
+  risk: 'destructive',
   repeat: 'terminal',
   input: copied,
   version: z.string(),

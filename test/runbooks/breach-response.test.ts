@@ -77,7 +77,7 @@ describe('the plan for a breach', () => {
       'keep-coditect-dms-db',
     ]);
     expect(steps.find(({ id }) => id === 'clone-coditect-dms-db')).toMatchObject({
-      risk: 'observe',
+      risk: 'destructive',
       optional: true,
       input: { source: 'coditect-dms-db', copy: 'coditect-dms-db-forensic-a' },
       title: expect.stringContaining(
