@@ -17,6 +17,7 @@ import {
   type Trigger,
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
+import { BREACHES } from './breaches.ts';
 import { CLUSTERS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
@@ -24,6 +25,20 @@ import { CLUSTERS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 /** Actions of the runbooks, at whose beginning something can be made to happen. */
 export const ACTIONS = {
+  breach: [
+    'capture-application-evidence',
+    'capture-logs',
+    'seal-evidence',
+    'clone-for-forensics',
+    'keep-clone',
+    'isolate-application',
+    'rotate-secret',
+    'restart-application',
+    'end-sessions',
+    'await-issued-secret',
+    'disable-secret-version',
+    'lift-isolation',
+  ],
   database: [
     'confirm-database-failed',
     'hold-workload',
@@ -90,6 +105,9 @@ const ROLLED_SHARE = 0.07;
 const CLUSTER_SHARE = 0.08;
 const RECORD_SHARE = 0.3;
 
+/** How many are about a breach. */
+const BREACH_SHARE = 0.04;
+
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
   const chance = createChance(`plot ${seed}`);
@@ -104,7 +122,13 @@ export function drawPlot(seed: number): Plot {
         ? pickWeighted(ROLLOUTS, rolled)
         : usual;
   const clustered = chance.fork('cluster');
-  const scene = clustered.next() < CLUSTER_SHARE ? pickWeighted(CLUSTERS, clustered) : others;
+  const breached = chance.fork('breach');
+  const scene =
+    breached.next() < BREACH_SHARE
+      ? pickWeighted(BREACHES, breached)
+      : clustered.next() < CLUSTER_SHARE
+        ? pickWeighted(CLUSTERS, clustered)
+        : others;
   const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
@@ -127,7 +151,12 @@ export function drawPlot(seed: number): Plot {
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(75),
     happenings: [...disaster, ...aims, ...beside, ...dangers, ...control.happenings],
-    habits: drawHabits(chance.fork('habits'), mood),
+    habits: {
+      ...drawHabits(chance.fork('habits'), mood),
+      ...(scene.runbook === 'breach'
+        ? { 'security-pager': chance.fork('security').pick(['quick', ...HABITS] as const) }
+        : {}),
+    },
     assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,
     duplicates: rough.next() * 0.4,
     delayMaxMs: rough.between(0, mood === 'hostile' ? 20_000 : 4_000),
@@ -194,7 +223,8 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
   const isPrepared = action === 'raise-service' || action === 'remember-standby' || action === 'check-standby';
-  const isHeals = runbook === 'cluster' ? isPrepared : runbook !== 'database' && runbook !== 'rollout';
+  const isHeals =
+    runbook === 'cluster' ? isPrepared : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
   const worker: FunctionName = isHeals ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }

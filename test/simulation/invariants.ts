@@ -5,6 +5,7 @@ import type { Invariant } from './judged.ts';
 import { LIVENESS } from './liveness.ts';
 import { RECORDS } from './records.ts';
 import { RESTRAINT } from './restraint.ts';
+import { THEFT } from './theft.ts';
 import { TRAFFIC } from './traffic.ts';
 import type { Run } from './run.ts';
 
@@ -18,6 +19,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   ...EFFECTS,
   ...RESTRAINT,
   ...TRAFFIC,
+  ...THEFT,
   ...LIVENESS,
   ...RECORDS,
 };

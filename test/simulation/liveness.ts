@@ -209,6 +209,8 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     run.witness.endings.flatMap(({ at, incident, how, ill }) => {
       const found = run.incidents.find(({ state }) => state.id === incident);
       if (how !== 'resolved' || found === undefined || isForged(run, found)) return [];
+      // What a breach takes away from a thief is over when it is over, whoever is served: it cuts applications off on purpose.
+      if (found.state.run?.plan.runbook === 'breach-response') return [];
       // A run on one application answers for that one: what else fell ill meanwhile is an incident of its own.
       const own = SERVICE_OF[found.state.run?.plan.target ?? ''];
       const still = ill

@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'cluster' | 'database' | 'deployment' | 'pod' | 'rollout' | 'service';
+  readonly runbook: 'breach' | 'cluster' | 'database' | 'deployment' | 'pod' | 'rollout' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
