@@ -1,7 +1,8 @@
 import './require-node.js';
 import { join } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { RUNBOOKS } from '../shared/system/names.ts';
+import { engines, oneOrTwo, positive, postgres, whole } from './arguments.ts';
 import type { Ending } from './config.ts';
 
 // `./dr VERB [OBJECT] [--json] [--config dr.yaml]` (decisions.md 26). Each verb's code is loaded when it is asked for.
@@ -348,34 +349,6 @@ async function store(options: Shared & { store?: string }): Promise<string> {
 
 async function operate(options: Shared, wish: Readonly<Record<string, string>>): Promise<void> {
   await run(async () => (await import('./commands.ts')).operateCommand(await facts(options), wish, options));
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
-  return value;
-}
-
-function engines(text: string): 'embedded' | 'google' {
-  if (text === 'embedded' || text === 'google') return text;
-  throw new InvalidArgumentError('embedded or google is wanted');
-}
-
-function postgres(text: string): 'embedded' | 'local' {
-  if (text === 'embedded' || text === 'local') return text;
-  throw new InvalidArgumentError('embedded or local is wanted');
-}
-
-function oneOrTwo(text: string): 1 | 2 {
-  if (text === '1') return 1;
-  if (text === '2') return 2;
-  throw new InvalidArgumentError('1 or 2 is wanted');
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('a number above 0 is wanted');
-  return value;
 }
 
 /** Runs a verb and ends as decisions.md 26 says. */
