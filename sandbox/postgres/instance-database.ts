@@ -17,7 +17,7 @@ import {
   takeCaptured,
 } from './capture.ts';
 import { type Engine, type EngineKind, type EngineSession, ROLES, type SessionIdentity, SqlError } from './engine.ts';
-import type { Images } from './images.ts';
+import type { FoundImage, Images } from './images.ts';
 import { Turns } from './turns.ts';
 import { isIdle } from './wire.ts';
 
@@ -213,6 +213,18 @@ export class InstanceDatabase {
   async #start(history: History): Promise<Running> {
     const image = this.#images.newestIn(history);
     const engine = await this.#kind.start(image?.bytes);
+    try {
+      const running = await this.#fill(engine, history, image);
+      if (this.#closed) throw new SqlError('57P01', 'the sandbox has ended');
+      return running;
+    } catch (error) {
+      // Nobody else knows of it yet, and it would keep this process alive.
+      await engine.close();
+      throw error;
+    }
+  }
+
+  async #fill(engine: Engine, history: History, image: FoundImage | undefined): Promise<Running> {
     if (image === undefined && history.base === 'reference') await layFoundation(engine);
     await installCapture(engine);
     const running: Running = {

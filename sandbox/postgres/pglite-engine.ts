@@ -176,21 +176,29 @@ export class PgliteKind implements EngineKind {
 
   async start(image: EngineImage | undefined): Promise<Engine> {
     this.#blank ??= makeBlank();
-    const thread = new Thread(REFERENCE.database, image ?? (await this.#blank));
-    await thread.ready;
-    return new PgliteEngine(thread);
+    return await begun(new Thread(REFERENCE.database, image ?? (await this.#blank)));
   }
 
   async close(): Promise<void> {}
 }
 
+async function begun(thread: Thread): Promise<PgliteEngine> {
+  try {
+    await thread.ready;
+    return new PgliteEngine(thread);
+  } catch (error) {
+    await thread.terminate();
+    throw error;
+  }
+}
+
 async function makeBlank(): Promise<EngineImage> {
-  const thread = new Thread('postgres', undefined);
-  await thread.ready;
-  const engine = new PgliteEngine(thread);
-  await engine.execute(`create role ${ROLES.application} login`);
-  await engine.execute(`create database ${REFERENCE.database} owner ${ROLES.application}`);
-  const image = await engine.image();
-  await engine.close();
-  return image;
+  const engine = await begun(new Thread('postgres', undefined));
+  try {
+    await engine.execute(`create role ${ROLES.application} login`);
+    await engine.execute(`create database ${REFERENCE.database} owner ${ROLES.application}`);
+    return await engine.image();
+  } finally {
+    await engine.close();
+  }
 }
