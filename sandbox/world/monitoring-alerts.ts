@@ -113,7 +113,7 @@ export class Alerting {
     const condition = this.#read(document);
     const aligned = this.#aggregate(condition, now);
     const settled = this.#settled.get(condition);
-    if (aligned === settled?.aligned && now < settled.until && !this.#isOpen(document)) return;
+    if (aligned === settled?.aligned && now < settled.until) return;
     const verdicts = verdictsOf(aligned, condition, now);
     const violating = verdicts.filter(({ verdict }) => verdict === 'violates').length;
     for (const { series, verdict, value } of verdicts) {
