@@ -193,19 +193,11 @@ verb(
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .option('--isolate <application...>', 'with breach-response: applications to cut off as well')
   .action((runbook: string, options: Shared & { reason: string; target?: string; isolate?: string[] }) =>
-    run(async () =>
-      (await import('./commands.ts')).publishCommand(
-        await facts(options),
-        {
-          command: 'start',
-          runbook,
-          target: options.target,
-          reason: options.reason,
-          ...(options.isolate === undefined ? {} : { isolate: options.isolate }),
-        },
-        options,
-      ),
-    ),
+    run(async () => {
+      const { target, reason, isolate = [] } = options;
+      const { publishCommand } = await import('./commands.ts');
+      return publishCommand(await facts(options), { command: 'start', runbook, target, isolate, reason }, options);
+    }),
   );
 
 for (const [name, says, help] of [
