@@ -3,7 +3,8 @@ import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { after, instant, toIso } from '../shared/core/time.ts';
 import { COMMAND_EXPIRES_IN } from '../shared/signals/command.ts';
-import { incidentIdOf } from '../shared/system/names.ts';
+import { incidentIdOf, instanceName } from '../shared/system/names.ts';
+import { tenantTargetOf } from '../shared/system/topology.ts';
 import type { Ending } from './config.ts';
 import { control, type Facts, Refusal } from './sandbox-facts.ts';
 
@@ -23,6 +24,22 @@ export type Wish =
     }
   | { readonly command: 'takeover' | 'resume'; readonly incident: string; readonly reason: string }
   | { readonly command: 'stop'; readonly reason: string };
+
+/** The target that the options of `trigger` name: one tenant's rows in a database, or what `--target` says. */
+export function targetAsked({
+  target,
+  database,
+  tenant,
+}: {
+  readonly target?: string;
+  readonly database?: string;
+  readonly tenant?: string;
+}): string | undefined {
+  if (database === undefined && tenant === undefined) return target;
+  if (database === undefined || tenant === undefined || target !== undefined)
+    throw new Refusal(2, '--database and --tenant go together, and without --target');
+  return tenantTargetOf(instanceName(database), tenant);
+}
 
 /** Publishes a command and says what to look at next. */
 export async function publishCommand(facts: Facts, wish: Wish, { json }: { readonly json: boolean }): Promise<Ending> {

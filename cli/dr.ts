@@ -15,6 +15,13 @@ const RATE = 20;
 
 const WHICH_RUNBOOK = RUNBOOKS.join(', ');
 
+/** What a runbook is asked for. */
+interface Asked {
+  readonly target?: string;
+  readonly database?: string;
+  readonly tenant?: string;
+}
+
 interface Shared {
   readonly json: boolean;
   readonly config: string;
@@ -192,11 +199,14 @@ verb(
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .option('--isolate <application...>', 'with breach-response: applications to cut off as well')
-  .action((runbook: string, options: Shared & { reason: string; target?: string; isolate?: string[] }) =>
+  .option('--database <instance>', 'with --tenant: the database of dr.yaml that holds the tenant’s rows')
+  .option('--tenant <key>', 'for tenant-restore: the tenant, as its key is written in the database')
+  .action((runbook: string, options: Shared & Asked & { reason: string; isolate?: string[] }) =>
     run(async () => {
-      const { target, reason, isolate = [] } = options;
-      const { publishCommand } = await import('./commands.ts');
-      return publishCommand(await facts(options), { command: 'start', runbook, target, isolate, reason }, options);
+      const { publishCommand, targetAsked } = await import('./commands.ts');
+      const { reason, isolate = [] } = options;
+      const wish = { command: 'start', runbook, target: targetAsked(options), isolate, reason } as const;
+      return publishCommand(await facts(options), wish, options);
     }),
   );
 
@@ -293,7 +303,10 @@ verb('acknowledge', 'Say that what a step asked you for is done; it looks for it
 
 verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own approval (an authenticated request)')
   .argument('<incident>')
-  .argument('<wall>', 'accept-unknown-loss, accept-loss, accept-unfenced-primary or hand-over-restore')
+  .argument(
+    '<wall>',
+    'accept-unknown-loss, accept-loss, accept-unfenced-primary, hand-over-restore or import-reviewed-rows',
+  )
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .action((incident: string, wall: string, options: Shared & { reason: string }) =>
     operate(options, { verb: 'accept', incident, wall, reason: options.reason }),

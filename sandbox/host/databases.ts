@@ -34,6 +34,7 @@ export interface DatabaseAddresses {
 export class SandboxDatabases {
   readonly #world: World;
   readonly #choice: PostgresChoice;
+  readonly #named: readonly string[];
   readonly #passwords: Readonly<Record<string, string | undefined>>;
   readonly #passwordFile: string;
   readonly #ports = new Map<string, PostgresPort>();
@@ -41,8 +42,10 @@ export class SandboxDatabases {
   #localFolder: string | undefined;
   #opening: Promise<void> = Promise.resolve();
 
-  constructor(world: World, choice: PostgresChoice, directory: string) {
+  /** `named`: instances that may come to be, whose ports are there from the beginning, as their addresses stand in dr.yaml. */
+  constructor(world: World, choice: PostgresChoice, directory: string, named: readonly string[] = []) {
     this.#world = world;
+    this.#named = named;
     this.#choice = choice;
     this.#passwordFile = join(directory, 'pgpass');
     // What the secret said when the system was set up is what the server's role has.
@@ -91,7 +94,7 @@ export class SandboxDatabases {
     const { kernel, sql } = this.#world;
     const real = await this.#databases();
     const { openPostgresPort } = await import('../postgres/postgres-port.ts');
-    const names = sql.fleet.all().map(({ name }) => name);
+    const names = [...new Set([...sql.fleet.all().map(({ name }) => name), ...this.#named])];
     for (const [name, port] of this.#ports) {
       if (names.includes(name)) continue;
       this.#ports.delete(name);

@@ -6,6 +6,7 @@ export interface SandboxEndpoints {
   readonly kubernetes: Readonly<Record<string, string>>;
   readonly hosts: Readonly<Record<string, string>>;
   readonly dataPlane: Readonly<Record<string, string>>;
+  readonly postgres: Readonly<Record<string, string>>;
   readonly approve: readonly string[];
 }
 

@@ -210,8 +210,9 @@ async function start(
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }
-  const databases = new SandboxDatabases(world, options.postgres ?? 'embedded', directory);
+  const databases = new SandboxDatabases(world, options.postgres ?? 'embedded', directory, [REFERENCE.restored]);
   stops.push(() => databases.close());
+  const { ports: postgresPorts } = await databases.addresses();
   const front = async (service: string): Promise<string> =>
     base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
   const board = new NoticeBoard();
@@ -237,6 +238,7 @@ async function start(
       'pager.dms.internal': base(pager.port),
     },
     dataPlane,
+    postgres: Object.fromEntries(Object.entries(postgresPorts).map(([name, port]) => [name, `127.0.0.1:${port}`])),
     approve: ports.map(({ approve }) => base(approve)),
   };
   const config = join(directory, 'dr.yaml');

@@ -67,6 +67,8 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
           admin.insert(caller, { name: copy, region, databaseVersion, settings: { tier, userLabels: labels } }),
         )
       ).name,
+    remove: async (copy) =>
+      (await cross(crossing, `deleting ${copy}`, 'writes', () => admin.delete(caller, copy))).name,
     createDatabase: async (copy, database) =>
       (
         await cross(crossing, `creating ${database} in ${copy}`, 'writes', () =>

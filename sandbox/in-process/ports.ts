@@ -15,6 +15,8 @@ import { type Crossing, cross } from './crossing.ts';
 import { inProcessDatabases } from './databases.ts';
 import { inProcessLogArchive, inProcessVault } from './evidence.ts';
 import { inProcessIsolation } from './isolation.ts';
+import { inProcessRowFiles } from './row-files.ts';
+import { inProcessRows } from './rows.ts';
 import { inProcessRollouts } from './rollouts.ts';
 import { inProcessSessions } from './sessions.ts';
 import { inProcessTraffic } from './traffic.ts';
@@ -41,6 +43,8 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     backups,
     copies: backups,
     contents: inProcessContents(world, crossing),
+    rows: inProcessRows(world, crossing),
+    rowFiles: inProcessRowFiles(world, crossing),
     dataPlane: inProcessDataPlane(world, crossing),
     applications: inProcessApplications(world, crossing),
     workloads: inProcessWorkloads(world, crossing),

@@ -157,6 +157,8 @@ const RECOVER = [
   'cloudsql.instances.clone',
   'cloudsql.instances.restoreBackup',
   'cloudsql.instances.import',
+  // Copies that an incident made; in the cloud a condition on the name keeps every other instance out of it.
+  'cloudsql.instances.delete',
   'cloudsql.databases.create',
   'cloudsql.databases.list',
   // For as long as a copy reads a dump, its own account may read the bucket.

@@ -1,6 +1,7 @@
 import type { ServiceSpec } from './run-spec.ts';
 import { TEMPLATE_DEFAULTS } from './run-spec.ts';
-import { REFERENCE, SECONDARY } from './reference-system.ts';
+import { functionPrincipal, REFERENCE, SECONDARY } from './reference-system.ts';
+import { type Binding, memberOf } from './storage-policy.ts';
 
 // The parts of the reference system that the runbook takes for granted: Cloud Run services, DNS, Redis, cluster.
 
@@ -76,6 +77,18 @@ export const REFERENCE_EVIDENCE = {
   location: 'us-east1',
   retention: { seconds: 365 * 86_400, locked: true },
 } as const;
+
+/** Rows for review, which hold what the rows hold: a bucket of their own, whose policy says which of our functions use it. */
+export const REFERENCE_ROW_FILES = { name: 'coditect-dms-recovery', location: 'us-east1' } as const;
+
+/** Looking reads what is there; recovering writes more, and replaces and deletes nothing. */
+export const ROW_FILE_BINDINGS: readonly Binding[] = [
+  {
+    role: 'roles/storage.objectViewer',
+    members: ['classify', 'tick', 'recover'].map((name) => memberOf(functionPrincipal(name))),
+  },
+  { role: 'roles/storage.objectCreator', members: [memberOf(functionPrincipal('recover'))] },
+];
 
 /** The load balancers: the one that users come to, and one before Cloud Run alone, for a team that switches an address. */
 export const REFERENCE_BALANCERS = [

@@ -38,6 +38,8 @@ import {
   REFERENCE_BALANCERS,
   REFERENCE_BUCKET,
   REFERENCE_EVIDENCE,
+  REFERENCE_ROW_FILES,
+  ROW_FILE_BINDINGS,
   REFERENCE_KEYS,
   REFERENCE_REDIS,
   REFERENCE_RUN_SERVICES,
@@ -134,6 +136,10 @@ export function createWorld(options: WorldOptions): World {
   });
   const { name: evidence, location, retention } = REFERENCE_EVIDENCE;
   storage.addBucket(evidence, location, { retention, bindings: sealersMay() });
+  storage.addBucket(REFERENCE_ROW_FILES.name, REFERENCE_ROW_FILES.location, {
+    versioning: true,
+    bindings: ROW_FILE_BINDINGS,
+  });
   const secrets = createSecrets({ clock, project });
   const applications = createApplications(kernel, sql, secrets, {
     secondary,

@@ -2,6 +2,7 @@ import type { Action, Catalogue } from '../engine/action.ts';
 import { adoptCopy } from './adopt-copy.ts';
 import { captureApplicationEvidence } from './capture-application.ts';
 import { captureLogs } from './capture-logs.ts';
+import { awaitRowsReview, compareRows } from './compare-rows.ts';
 import { confirmRelief } from './await-relief.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
@@ -10,6 +11,7 @@ import { cloneForForensics, keepClone } from './forensic-clone.ts';
 import { forceDeletePod } from './force-delete-pod.ts';
 import { capturePodEvidence, captureRevisionEvidence, evictPod, stayHealthy } from './heal-pod.ts';
 import { holdService, holdWorkload, releaseService, releaseWorkload } from './hold-consumers.ts';
+import { deleteCopy, importRows } from './import-rows.ts';
 import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
 import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
@@ -103,6 +105,10 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   admitCopy,
   importDump,
   dismissCopy,
+  compareRows,
+  awaitRowsReview,
+  importRows,
+  deleteCopy,
   captureApplicationEvidence,
   captureLogs,
   cloneForForensics,

@@ -16,6 +16,7 @@ import type { EntranceAnswer, EntranceStatus } from '../ports/traffic.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
 import type { WorkloadLoad } from '../ports/workload-load.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
+import type { RowFile } from '../ports/row-files.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Database } from '../system/system.ts';
 
@@ -63,6 +64,21 @@ export interface RestoreFacts {
   readonly template: InstanceTemplate | Unreadable;
   /** The copy by the name that dr.yaml gives it; its labels say whose it is. */
   readonly copy: RestoredCopy | Unreadable | undefined;
+  /** The set of rows that this incident has written for review, as it lies there now; absent where nobody asked for one. */
+  readonly set?: RowSetFacts | Unreadable | undefined;
+}
+
+/** A set of rows that waits for review, or has been reviewed. */
+export interface RowSetFacts {
+  readonly file: RowFile;
+  /** SHA-256 of its bytes. */
+  readonly digest: string;
+  /** Why it can't be used; `undefined` when it can. */
+  readonly problem: string | undefined;
+  /** How many rows it would insert, update and delete, by table. */
+  readonly rows: readonly { readonly table: string; readonly operation: string; readonly rows: number }[];
+  /** How each table's rows lead to the tenant, for people to confirm. */
+  readonly paths: readonly string[];
 }
 
 /** An instance under the name of the copy. */

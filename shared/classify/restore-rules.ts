@@ -1,10 +1,10 @@
 import { showDuration, toIso, between, instant } from '../core/time.ts';
-import { copyTargetOf, databaseWith, targetOf } from '../system/topology.ts';
+import { copyTargetOf, databaseWith, targetOf, tenantOf } from '../system/topology.ts';
 import type { TargetId } from '../system/names.ts';
 import { chooseSource, judgeDumps } from './choose-backup.ts';
 import type { DatabaseEvidence, Evidence } from './evidence.ts';
 import { isReadable, type RestoredCopy, type RestoreFacts } from './facts.ts';
-import { HAND_OVER, isCopyOf, LABELS } from '../ports/copy-labels.ts';
+import { HAND_OVER, IMPORT_ROWS, isCopyOf, LABELS } from '../ports/copy-labels.ts';
 import { type Match, type Reason, type Rule, waitOrPerson } from './rule.ts';
 
 // A restore from a backup is asked for by a person, who has seen what no observer of ours can: that data is wrong or missing, or was
@@ -16,6 +16,7 @@ import { type Match, type Reason, type Rule, waitOrPerson } from './rule.ts';
 
 /** What a rule looks at. */
 interface Asked {
+  readonly requested: 'backup-restore' | 'tenant-restore';
   readonly evidence: Evidence;
   readonly database: DatabaseEvidence;
   readonly facts: RestoreFacts;
@@ -24,21 +25,26 @@ interface Asked {
 /** Whether this incident is a person's request for a restore, and what its looks found. */
 function asked(evidence: Evidence): Asked | undefined {
   const { state, system } = evidence.inquiry;
-  if (state.requested !== 'backup-restore') return undefined;
+  const { requested } = state;
+  if (requested !== 'backup-restore' && requested !== 'tenant-restore') return undefined;
   const ref = targetOf(system, state.target as TargetId); // a target's id is what an incident is about
   const named = ref?.kind === 'database' ? databaseWith(system, ref.instance) : undefined;
   const index = evidence.databases.findIndex(({ facts }) => facts.database.instance === named?.instance);
   const database = evidence.databases[index];
   const facts = evidence.facts.restores?.[index];
-  return database === undefined || facts === undefined ? undefined : { evidence, database, facts };
+  return database === undefined || facts === undefined ? undefined : { requested, evidence, database, facts };
 }
 
-function about({ evidence, database }: Asked, match: Omit<Match, 'target' | 'subject' | 'failedSince'>): Match {
-  const { firstSignalAt, openedAt } = evidence.inquiry.state;
+function about(
+  { requested, evidence, database }: Asked,
+  match: Omit<Match, 'target' | 'subject' | 'failedSince'>,
+): Match {
+  const { firstSignalAt, openedAt, target } = evidence.inquiry.state;
+  const tenant = requested === 'tenant-restore' ? tenantOf(target) : undefined;
   return {
     ...match,
-    target: copyTargetOf(database.facts.database.instance),
-    subject: { instance: database.facts.primaryName },
+    target: tenant === undefined ? copyTargetOf(database.facts.database.instance) : (target as TargetId), // as above
+    subject: { instance: database.facts.primaryName, ...(tenant === undefined ? {} : { tenant }) },
     failedSince: firstSignalAt ?? openedAt,
   };
 }
@@ -49,14 +55,17 @@ const notConfigured: Rule = {
   describe: 'A restore was asked for, and dr.yaml does not say how: people.',
   when: (evidence) => {
     const found = asked(evidence);
-    if (found === undefined || found.database.facts.database.restore !== undefined) return undefined;
-    const { instance } = found.database.facts.database;
+    if (found === undefined) return undefined;
+    const { instance, restore, rows } = found.database.facts.database;
+    const isRows = found.requested === 'tenant-restore' && rows?.tenant === undefined;
+    if (restore !== undefined && !isRows) return undefined;
+    const missing = restore === undefined ? 'restore' : 'rows.tenant';
     return about(found, {
       confidence: 'confirmed',
       outcome: { kind: 'person' },
-      text: `a restore of ${instance} was asked for, and dr.yaml has no \`restore\` for it`,
+      text: `a restore of ${instance} was asked for, and dr.yaml has no \`${missing}\` for it`,
       reasons: backupsText(found),
-      wouldChangeMind: [`databases[].restore for ${instance} in dr.yaml`],
+      wouldChangeMind: [`databases[].${missing} for ${instance} in dr.yaml`],
     });
   },
 };
@@ -74,6 +83,60 @@ const copyUnknown: Rule = {
       text: `whether there is a copy already can’t be read (${found.facts.copy.unreadable})`,
       reasons: [],
       wouldChangeMind: ['the management API answers'],
+    });
+  },
+};
+
+const rowsWait: Rule = {
+  scenario: 'data-loss',
+  code: 'rowsWait',
+  describe:
+    'One tenant’s rows of the copy that this incident made are compared, then reviewed, then brought back (B2).',
+  when: (evidence) => {
+    const found = asked(evidence);
+    const copy = copyIn(found);
+    if (found?.requested !== 'tenant-restore' || copy === undefined || !isOurs(copy, evidence)) return undefined;
+    const { set } = found.facts;
+    const name = copy.status.instance;
+    const act = { confidence: 'confirmed', outcome: { kind: 'act', runbook: 'tenant-restore' }, reasons: [] } as const;
+    if (set === undefined)
+      return about(found, {
+        ...act,
+        text: `${name} is there, and its rows have not been compared with those of ${found.facts.source}`,
+        wouldChangeMind: ['the copy is gone, or is another one'],
+      });
+    if (!isReadable(set))
+      return about(found, {
+        confidence: 'unknown',
+        outcome: waitOrPerson(evidence),
+        text: `the set of rows for review can’t be read (${set.unreadable})`,
+        reasons: [],
+        wouldChangeMind: ['Cloud Storage answers'],
+      });
+    const { file, problem, rows, paths } = set;
+    const where = `gs://${file.bucket}/${file.name}`;
+    const wants = evidence.inquiry.verbs?.includes(IMPORT_ROWS) === true && problem === undefined;
+    const counts = rows.map(({ table, operation, rows: count }) => `${table}: ${count} ${operation}`).join('; ');
+    const text = problem ?? (counts === '' ? 'nothing to bring back' : counts);
+    const reasons = paths.map((path) => ({ code: 'path', text: `whose a row is: ${path}` }));
+    if (wants)
+      return about(found, {
+        ...act,
+        text: `a person has reviewed ${where}, generation ${file.generation}: ${text}`,
+        reasons,
+        wouldChangeMind: ['the file is written over, or the copy is gone'],
+      });
+    const id = evidence.inquiry.incident ?? '';
+    return about(found, {
+      confidence: 'confirmed',
+      outcome: { kind: 'person' },
+      text: `${where}, generation ${file.generation}, waits for a person’s review: ${text}`,
+      reasons,
+      wouldChangeMind: [
+        `./dr accept ${id} ${IMPORT_ROWS} (asks for a plan that imports exactly this generation; nothing is written before that is approved)`,
+        `another file in its place (docs/runbooks/tenant-restore.md), and then the same`,
+        `./dr cancel ${id} (keeps ${name}, which costs what an instance costs)`,
+      ],
     });
   },
 };
@@ -157,7 +220,7 @@ const restorable: Rule = {
     if (choice.kind === 'dump')
       return about(found, {
         confidence: 'likely',
-        outcome: { kind: 'act', runbook: 'backup-restore' },
+        outcome: { kind: 'act', runbook: found.requested },
         text: `a restore was asked for; no backup of Cloud SQL fits, and the newest dump of ${choice.database} does`,
         reasons: [...passedOver, ...backupsText(found)],
         wouldChangeMind: ['a backup of Cloud SQL is complete', 'the dump is replaced'],
@@ -167,7 +230,7 @@ const restorable: Rule = {
     return about(found, {
       // What a person says of the data is not for us to confirm.
       confidence: 'likely',
-      outcome: { kind: 'act', runbook: 'backup-restore' },
+      outcome: { kind: 'act', runbook: found.requested },
       text: `a restore was asked for; backup ${id} of ${found.facts.source}, taken ${age} ago, is complete and fits`,
       reasons: [...passedOver, ...backupsText(found)],
       wouldChangeMind: ['a newer backup is complete', `an instance has the name ${restore.instance}`],
@@ -196,4 +259,4 @@ function backupsText({ evidence, database, facts }: Asked): readonly Reason[] {
 }
 
 /** In the order in which they are asked; before those of databases, which a person's request does not wait for. */
-export const RESTORE_RULES: readonly Rule[] = [notConfigured, copyUnknown, copyWaits, nameTaken, restorable];
+export const RESTORE_RULES: readonly Rule[] = [notConfigured, copyUnknown, rowsWait, copyWaits, nameTaken, restorable];

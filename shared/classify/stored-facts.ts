@@ -61,12 +61,24 @@ const replication = z.strictObject({
   position: z.number(),
 });
 
+const rows = z.strictObject({
+  database: z.string(),
+  databaseSecret: z.string(),
+  files: z.string(),
+  tenant: maybe(z.strictObject({ columns: z.array(z.string()), table: z.string() })),
+  leaveOut: z.array(z.string()),
+  include: z.array(z.string()),
+  hide: z.array(z.string()),
+  triggers: z.array(z.string()),
+});
+
 const database = z.strictObject({
   database: z.strictObject({
     instance: name,
     region: z.string(),
     replicas: z.array(z.strictObject({ instance: name, region: z.string() })),
     lossBudget: z.number().transform(millis),
+    rows: maybe(rows),
     restore: maybe(
       z.strictObject({
         instance: name,
@@ -208,6 +220,14 @@ const template = z.strictObject({
   flags: z.array(z.strictObject({ name: z.string(), value: z.string() })),
 });
 
+const rowSet = z.strictObject({
+  file: z.strictObject({ bucket: z.string(), name: z.string(), generation: z.string(), bytes: z.number() }),
+  digest: z.string(),
+  problem: maybe(z.string()),
+  rows: z.array(z.strictObject({ table: z.string(), operation: z.string(), rows: z.number() })),
+  paths: z.array(z.string()),
+});
+
 const restores = z.array(
   z.strictObject({
     source: name,
@@ -215,6 +235,7 @@ const restores = z.array(
     dumps: maybe(z.union([unreadable, z.array(dump)])),
     template: z.union([unreadable, template]),
     copy: maybe(z.union([unreadable, z.strictObject({ status, labels: z.record(z.string(), z.string()) })])),
+    set: maybe(z.union([unreadable, rowSet])).exactOptional(),
   }),
 );
 

@@ -22,6 +22,7 @@ import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
 import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
 import { drawBreach, drawLift } from './draw-breach.ts';
 import { drawRestore } from './draw-restore.ts';
+import { drawTenantRestore } from './draw-tenant-restore.ts';
 
 // From a diagnosis and the facts that it rests on to a plan. Pure, so that `notify` can draw the same plan again from the
 // evidence before it signs anything (design.md section 7).
@@ -88,6 +89,8 @@ function draw(
         takeBack(system, incident, diagnosis, facts, asides) ??
         serviceScaleUp(system, incident, diagnosis, facts, asides)
       );
+    case 'tenant-restore':
+      return drawTenantRestore(system, incident, diagnosis, facts, asides);
     case 'database-failover':
       return databaseFailover(system, incident, diagnosis, facts, asides);
   }

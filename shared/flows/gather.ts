@@ -29,7 +29,8 @@ import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { readWorkloadLoad } from '../ports/workload-load.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { previewOf } from '../signals/malformed.ts';
-import type { InstanceName } from '../system/names.ts';
+import { findRowSet, rowPlaceOf } from '../rows/find-row-set.ts';
+import type { IncidentId, InstanceName } from '../system/names.ts';
 import type { Application, Database, Entrance, GkeApplication, System } from '../system/system.ts';
 import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
 
@@ -62,6 +63,8 @@ const BACKUPS_MAX = 20;
 export interface LookWish {
   /** A person wants a database restored. */
   readonly restores: boolean;
+  /** A person wants rows brought back: the incident whose set is looked at. */
+  readonly rowsFor?: IncidentId | undefined;
   /** A person reports a breach: the secrets whose versions are looked at. */
   readonly secrets?: readonly string[];
   /** The bucket into which its evidence goes. */
@@ -99,7 +102,9 @@ export async function gatherFacts(
   const facts = { version: 1, at, round, databases, entrances, applications: recorded } as const;
   return {
     ...facts,
-    ...(wish.restores ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home))) } : {}),
+    ...(wish.restores
+      ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home, wish.rowsFor))) }
+      : {}),
     ...(versions.length === 0 ? {} : { secrets: versions }),
     ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
     ...(isolations.length === 0 ? {} : { isolations }),
@@ -210,10 +215,14 @@ async function databaseFacts(
 }
 
 /** What could be restored of a database, and what is there under the copy's name. */
-async function restoreFacts({ database, primaryName }: DatabaseFacts, { world }: GatherHome): Promise<RestoreFacts> {
-  const { restore } = database;
+async function restoreFacts(
+  { database, primaryName }: DatabaseFacts,
+  { world }: GatherHome,
+  rowsFor: IncidentId | undefined,
+): Promise<RestoreFacts> {
+  const { restore, rows } = database;
   const { backups, databases } = world;
-  const [runs, dumps, template, copy] = await Promise.all([
+  const [runs, dumps, template, copy, set] = await Promise.all([
     attempt(() => backups.runs(primaryName)),
     restore?.dumps === undefined ? undefined : attempt(() => backups.dumps(restore.dumps ?? '')),
     attempt(() => backups.template(primaryName)),
@@ -223,6 +232,9 @@ async function restoreFacts({ database, primaryName }: DatabaseFacts, { world }:
           const labels = await backups.labels(restore.instance);
           return labels === undefined ? undefined : { status: await databases.inspect(restore.instance), labels };
         }),
+    rowsFor === undefined || rows === undefined
+      ? undefined
+      : attempt(() => findRowSet(world.rowFiles, rowPlaceOf(rows, rowsFor))),
   ]);
   return {
     source: primaryName,
@@ -230,6 +242,7 @@ async function restoreFacts({ database, primaryName }: DatabaseFacts, { world }:
     dumps: dumps !== undefined && isReadable(dumps) ? dumps.slice(0, BACKUPS_MAX) : dumps,
     template,
     copy,
+    ...(rowsFor === undefined ? {} : { set }),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   targetIdOf,
   targetNamed,
   targetOf,
+  tenantOf,
   type TargetRef,
 } from '../system/topology.ts';
 import type { FlowHome } from './flow-home.ts';
@@ -241,6 +242,15 @@ function signalOfCommand(
 
 function targetOfStart(command: Extract<Command, { readonly command: 'start' }>, system: System): TargetId | undefined {
   if (APPLICATION_OF[command.runbook] === 'system') return systemTarget(system);
+  const named = command.target === undefined ? undefined : targetId(command.target);
+  // One tenant's rows are what nothing else is about, and what has no first one.
+  if (command.runbook === 'tenant-restore' || (named !== undefined && tenantOf(named) !== undefined))
+    return command.runbook === 'tenant-restore' &&
+      named !== undefined &&
+      tenantOf(named) !== undefined &&
+      targetOf(system, named) !== undefined
+      ? named
+      : undefined;
   const ref =
     command.target === undefined
       ? firstTargetOf(system, command.runbook)

@@ -134,7 +134,8 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
     round,
     {
-      restores: state.requested === 'backup-restore',
+      restores: state.requested === 'backup-restore' || state.requested === 'tenant-restore',
+      rowsFor: state.requested === 'tenant-restore' ? state.id : undefined,
       secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
       evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
       isolations: isolationsWanted(state, scope),

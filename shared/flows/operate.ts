@@ -7,7 +7,7 @@ import { decideAcknowledge } from '../incident/acknowledge.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
 import type { NewEvent } from '../incident/events.ts';
 import { hasEnded, type IncidentState } from '../incident/state.ts';
-import { HAND_OVER } from '../ports/copy-labels.ts';
+import { HAND_OVER, IMPORT_ROWS } from '../ports/copy-labels.ts';
 import type { IdentityVerifier } from '../ports/signing.ts';
 import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
 import type { Person } from '../system/system.ts';
@@ -38,7 +38,7 @@ const wire = z.discriminatedUnion('verb', [
   z.strictObject({
     verb: z.literal('accept'),
     incident,
-    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary', HAND_OVER]),
+    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary', HAND_OVER, IMPORT_ROWS]),
     reason,
   }),
 ]);

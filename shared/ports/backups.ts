@@ -67,6 +67,8 @@ export interface Copies {
   /** Lets the copy's own account read the objects of a bucket, or ends that. Conditional: the policy is written under the etag that was read. */
   admit(copy: InstanceName, bucket: string): Promise<void>;
   dismiss(copy: InstanceName, bucket: string): Promise<void>;
+  /** Deletes the copy with everything in it. Terminal: one that is gone is `notFound`. */
+  remove(copy: InstanceName): Promise<string>;
   /** Replaces what is in the copy. Safe to repeat: the backup is the same. */
   restore(copy: InstanceName, backup: Pick<BackupRun, 'id' | 'instance'>): Promise<string>;
   /** Named: a name that exists is `conflict`. The copy has what the source has now, its settings and labels included. */

@@ -18,6 +18,9 @@ export const LABELS = {
 /** The verb by which a person asks that consumers get the copy. */
 export const HAND_OVER = 'hand-over-restore';
 
+/** The verb by which a person who has reviewed a set of rows asks that it is imported. */
+export const IMPORT_ROWS = 'import-reviewed-rows';
+
 /** Whether these are the labels of the copy that this incident made. */
 export const isCopyOf = (labels: Labels, incident: string | undefined): boolean =>
   incident !== undefined && labels[LABELS.incident] === incident;

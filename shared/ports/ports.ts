@@ -9,6 +9,8 @@ import type { Isolation } from './isolation.ts';
 import type { LogArchive } from './log-archive.ts';
 import type { Messages } from './messages.ts';
 import type { Metrics } from './metrics.ts';
+import type { RowFiles } from './row-files.ts';
+import type { Rows } from './rows.ts';
 import type { Rollouts } from './rollouts.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServiceRestarts } from './service-restarts.ts';
@@ -30,6 +32,8 @@ export interface World {
   readonly copies: Copies;
   readonly dataPlane: DataPlane;
   readonly contents: Contents;
+  readonly rows: Rows;
+  readonly rowFiles: RowFiles;
   readonly applications: Applications;
   readonly workloads: Workloads;
   readonly rollouts: Rollouts;

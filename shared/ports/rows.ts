@@ -13,6 +13,8 @@ import type { InstanceName } from '../system/names.ts';
 export interface RowPlace {
   readonly instance: InstanceName;
   readonly database: string;
+  /** The secret with a database URL, whose user and password log in. */
+  readonly login: string;
 }
 
 /** A table's name as `schema.table`. */
@@ -123,6 +125,8 @@ export interface RowReader {
   versions(table: Table, keys: readonly RowKey[]): Promise<readonly RowVersion[]>;
   /** By tenant, or under `''` without a path. Rows that lead to no tenant are counted under `null`. */
   tallies(table: Table, path: TenantPath | undefined): Promise<ReadonlyMap<string | null, Tally>>;
+  /** What a set that was imported came to; `undefined` when it was not. Rejects as `permanent` (`noImportTable`) where `dr_row_imports` is missing. */
+  imported(set: Digest): Promise<ImportRecord | undefined>;
 }
 
 /** A change of one row. */
@@ -159,8 +163,6 @@ export interface ImportRecord {
  * it as `retryable` (`serialization`): nothing has happened then.
  */
 export interface RowWriter extends RowReader {
-  /** What a set that was imported came to; `undefined` when it was not. Rejects as `permanent` (`noImportTable`) where `dr_row_imports` is missing. */
-  imported(set: Digest): Promise<ImportRecord | undefined>;
   /** Locks the rows of these keys that are there until the transaction ends, and reads them. */
   lock(table: Table, keys: readonly RowKey[]): Promise<readonly RowVersion[]>;
   /** Makes changes of one kind. What an existing row, a missing one or a constraint stands against is refused, and the rest is made. */

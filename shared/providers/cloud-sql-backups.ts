@@ -173,6 +173,10 @@ export function createCloudSqlBackups(
         const body = { name: copy, region, databaseVersion, settings };
         return parseStarted((await instances.insert({ project, body }, options))[0]);
       }),
+    remove: (copy) =>
+      call(`deleting ${copy}`, 'writes', async ({ instances }, options) =>
+        parseStarted((await instances.delete({ project, instance: copy }, options))[0]),
+      ),
     createDatabase: (copy, database) =>
       call(`creating the database ${database} in ${copy}`, 'writes', async ({ databases }, options) =>
         parseStarted((await databases.insert({ project, instance: copy, body: { name: database } }, options))[0]),

@@ -116,7 +116,7 @@ const withoutReader = ({ bindings }: Policy, member: string): Policy['bindings']
     .filter(({ members }) => members.length > 0);
 
 /** `gs://bucket/prefix`, which `dr.yaml` was checked for. */
-function placeOf(place: string, doing: string): { readonly bucket: string; readonly prefix: string } {
+export function placeOf(place: string, doing: string): { readonly bucket: string; readonly prefix: string } {
   const match = /^gs:\/\/([^/]+)\/(.*)$/.exec(place);
   const [, bucket, prefix] = match ?? [];
   if (bucket === undefined || prefix === undefined) throw new PortError('permanent', 'notAPlace', doing);

@@ -139,7 +139,13 @@ const codeOf = (error: unknown): string | undefined => {
 function portErrorOf(error: unknown, doing: string, effect: 'reads' | 'writes'): PortError {
   if (isPortError(error)) return error;
   const code = codeOf(error);
-  if (code === undefined) return normalizeError(error, { doing, effect });
+  if (code === undefined) {
+    const found = normalizeError(error, { doing, effect });
+    // What is none of the server's words and none of the system's is the client's own giving up.
+    return found.code === 'unreadable' && effect === 'reads'
+      ? new PortError('retryable', 'timeout', doing, error)
+      : found;
+  }
   switch (code) {
     case '40001':
       return new PortError('retryable', 'serialization', doing, error);

@@ -121,8 +121,8 @@ function headerOf(
     kind: 'dr.rows',
     version: 1,
     incident,
-    source: { ...source.place },
-    production: { ...production.place },
+    source: namedIn(source.place),
+    production: namedIn(production.place),
     comparedAtMs: at,
     undoes: null,
     schema: fingerprintOf(tables),
@@ -131,6 +131,8 @@ function headerOf(
     tenant: tenant === undefined ? null : { value: tenant.value, paths },
   };
 }
+
+const namedIn = ({ instance, database }: RowPlace) => ({ instance, database });
 
 async function compareTable(
   { source, production, tenant, operations, hidden }: ComparisonRequest,

@@ -45,8 +45,8 @@ export interface ImportRequest {
   readonly triggers: ReadonlySet<string>;
   /** Stores a file, and answers how it is found. */
   readonly keep: (what: 'undo' | 'second-review', lines: readonly string[]) => Promise<string>;
-  /** Right before the commit; rejects when it must not be made. */
-  readonly mayCommit: () => Promise<void>;
+  /** Between chunks, and right before the commit; rejects when nothing may be changed any more. */
+  readonly mayGoOn: () => Promise<void>;
 }
 
 /** What was done in one table. */
@@ -86,7 +86,7 @@ export async function importSet(writer: RowWriter, request: ImportRequest): Prom
   const plan = planImport(set, await writer.schema(), request.triggers);
   if (!plan.ok) return refused(plan.error);
   const before = await talliesOf(writer, plan.value, set.header);
-  const work = new Work(writer);
+  const work = new Work(writer, request.mayGoOn);
   for (const section of plan.value) await work.section(section);
   await writer.settle();
   const after = await talliesOf(writer, plan.value, set.header);
@@ -103,7 +103,7 @@ export async function importSet(writer: RowWriter, request: ImportRequest): Prom
   };
   const text = JSON.stringify(result);
   await writer.record({ set: set.digest, incident: request.incident, result: text });
-  await request.mayCommit();
+  await request.mayGoOn();
   return { kind: 'commit', value: { kind: 'imported', result: text } };
 }
 
@@ -178,14 +178,16 @@ const COUNTED = { insert: 'inserted', update: 'updated', delete: 'deleted' } as 
 /** What has been done so far. */
 class Work {
   readonly #writer: RowWriter;
+  readonly #mayGoOn: () => Promise<void>;
   readonly #counts = new Map<TableName, typeof NONE>();
   readonly #shares = new Map<TableName, Tally>();
   readonly #raises = new Map<string, { readonly sequence: Table['sequences'][number]; readonly value: bigint }>();
   readonly undo: SetEntry[] = [];
   readonly second: string[] = [];
 
-  constructor(writer: RowWriter) {
+  constructor(writer: RowWriter, mayGoOn: () => Promise<void>) {
     this.#writer = writer;
+    this.#mayGoOn = mayGoOn;
   }
 
   tables = (): readonly TableImport[] => [...this.#counts].map(([table, counts]) => ({ table, ...counts }));
@@ -217,6 +219,7 @@ class Work {
 
   /** I1. */
   async #chunk(table: Table, entries: readonly SetEntry[]): Promise<void> {
+    await this.#mayGoOn();
     const locked = await this.#writer.lock(
       table,
       entries.map(({ key }) => key),

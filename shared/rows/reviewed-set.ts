@@ -96,7 +96,7 @@ export interface ReviewedSet {
   readonly digest: Digest;
   readonly rows: number;
   /** Lines of one table and operation, each of which `parseEntry` reads. */
-  lines(table: TableName, operation: Operation): readonly string[];
+  readonly lines: (table: TableName, operation: Operation) => readonly string[];
 }
 
 /** Why a file is no reviewed set; the line's number, from 1. */

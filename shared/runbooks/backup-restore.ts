@@ -52,21 +52,8 @@ export function drawBackupRestore(system: System, incident: string, scenario: st
   const copy = restore.instance;
   const target = copyTargetOf(database.instance);
   const compared = { copy, source, takenAtMs: from.kind === 'backup' ? from.takenAt : from.dump.writtenAt };
-  const filling = from.kind === 'backup' ? backupSteps(facts, from, target) : dumpSteps(facts, from, target);
-  const filled = filling.at(-1)?.id ?? '';
   const drafts: readonly StepDraft[] = [
-    ...filling,
-    {
-      id: 'validate',
-      action: 'validate-copy',
-      input: { copy, checks: checksOf(restore.checks) },
-      title: `Check that ${copy} is whole: rows, foreign keys${restore.checks.map(({ name }) => `, "${name}"`).join('')}`,
-      target,
-      needs: [filled],
-      stage: 'verify',
-      estimate: minutes(1),
-      limit: minutes(20),
-    },
+    ...copySteps(facts, target),
     {
       id: 'compare',
       action: 'compare-copy',
@@ -105,6 +92,26 @@ export function drawBackupRestore(system: System, incident: string, scenario: st
     failback: `Nothing to fail back: consumers stay where they are. Delete ${copy} when nobody needs it any more.`,
   };
 }
+
+/** A copy, made and found whole: for a target of its own, of which the last step is `validate`. */
+export function copySteps(facts: BackupRestoreFacts, target: TargetId): readonly StepDraft[] {
+  const { restore, from } = facts;
+  const filling = from.kind === 'backup' ? backupSteps(facts, from, target) : dumpSteps(facts, from, target);
+  return [...filling, validateStep(restore, target, [filling.at(-1)?.id ?? ''])];
+}
+
+/** Whether a copy is whole. */
+export const validateStep = (restore: RestoreSettings, target: TargetId, needs: readonly string[]): StepDraft => ({
+  id: 'validate',
+  action: 'validate-copy',
+  input: { copy: restore.instance, checks: checksOf(restore.checks) },
+  title: `Check that ${restore.instance} is whole: rows, foreign keys${restore.checks.map(({ name }) => `, "${name}"`).join('')}`,
+  target,
+  needs,
+  stage: 'verify',
+  estimate: minutes(1),
+  limit: minutes(20),
+});
 
 type From<Kind> = Extract<BackupRestoreFacts['from'], { readonly kind: Kind }>;
 

@@ -27,6 +27,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
   'service-scale-up': minutes(25), // raised, watched for at most 20 minutes, and taken back
+  'tenant-restore': minutes(45), // a copy from a backup, compared; what people take to review it is not in it
 };
 
 /** Whether a runbook has destructive steps, which nothing but an approval allows, whatever the mode (design.md section 5). */
@@ -43,6 +44,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'rollout-restart': true,
   'rollout-undo': true,
   'service-scale-up': false,
+  'tenant-restore': true,
 };
 
 /**
@@ -62,4 +64,5 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'rollout-restart': false,
   'rollout-undo': false,
   'service-scale-up': false,
+  'tenant-restore': false,
 };

@@ -42,6 +42,7 @@ export const RUNBOOKS = [
   'rollout-restart',
   'rollout-undo',
   'service-scale-up',
+  'tenant-restore',
 ] as const;
 export type RunbookName = (typeof RUNBOOKS)[number];
 

@@ -126,6 +126,8 @@ function isUsed(system: System, runbook: RunbookName): boolean {
   switch (runbook) {
     case 'backup-restore':
       return system.databases.some(({ restore }) => restore !== undefined);
+    case 'tenant-restore':
+      return system.databases.some(({ restore, rows }) => restore !== undefined && rows?.tenant !== undefined);
     case 'breach-response':
       return system.rotation.length > 0;
     case 'cluster-failback':

@@ -15,6 +15,7 @@ import {
   text,
   url,
 } from './schema-parts.ts';
+import { rows } from './schema-rows.ts';
 
 // The form of `dr.yaml`, key by key. It says what one value may be; what values may be together stands in contradictions.ts.
 // The descriptions are what an editor shows; docs/configuration.md has the reasons.
@@ -125,6 +126,7 @@ const database = map({
     .prefault([])
     .describe('Read replicas that might take its place. Which one fits is observed at run time.'),
   lossBudget: duration().describe('The most that a promotion may lose without a verb of its own.'),
+  rows: optional(rows).describe('How rows of it are compared and brought back one by one; without it, none are.'),
   restore: optional(restore).describe('How a copy of it is made from a backup; without it, none can be.'),
   remedies: list(oneOf(['wait', 'failover', 'restart', 'promote']), 'remedies').describe(
     'What may be tried, the least first: wait, failover (REGIONAL instances), restart, promote.',
@@ -338,6 +340,14 @@ const endpoints = map({
     'Host of a probe or webhook to what is called instead.',
   ),
   dataPlane: addresses('Cloud SQL instances', /^[a-z][a-z0-9-]{0,97}$/).describe('Instance to its data plane.'),
+  postgres: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,97}$/, { error: 'Cloud SQL instances' }),
+      text('a port of this machine, such as 127.0.0.1:5432', /^(127\.0\.0\.1|localhost):[0-9]{1,5}$/),
+      { error: 'a map of Cloud SQL instances to ports of this machine' },
+    )
+    .prefault({})
+    .describe('Instance to its PostgreSQL port, on loopback only: a connection there has no TLS.'),
   approve: list(url(), 'addresses')
     .prefault([])
     .describe('Public addresses of the approve function, one for each control region.'),

@@ -71,10 +71,29 @@ export interface Database {
   readonly replicas: readonly { readonly instance: InstanceName; readonly region: string }[];
   /** The most that a promotion may lose without a verb of its own. */
   readonly lossBudget: Millis;
+  /** How rows of it are compared and brought back; `undefined`: they aren't. */
+  readonly rows: RowSettings | undefined;
   /** How a copy of it is made from a backup; `undefined`: it can't be. */
   readonly restore: RestoreSettings | undefined;
   /** Remedies that may be tried, the least first. `failover` is the HA failover of a REGIONAL instance. */
   readonly remedies: readonly ('wait' | 'failover' | 'restart' | 'promote')[];
+}
+
+/** How rows are compared and brought back one by one. Tables are named with their schema. */
+export interface RowSettings {
+  readonly database: string;
+  /** The secret with a database URL, of which the user and the password are used. */
+  readonly databaseSecret: string;
+  /** `gs://bucket/prefix/`. */
+  readonly files: string;
+  /** How rows lead to a tenant; `undefined`: nobody can tell. */
+  readonly tenant: { readonly columns: readonly string[]; readonly table: string } | undefined;
+  readonly leaveOut: readonly string[];
+  readonly include: readonly string[];
+  /** `schema.table.column`. */
+  readonly hide: readonly string[];
+  /** `schema.table.trigger`. */
+  readonly triggers: readonly string[];
 }
 
 /** How a copy of a database is made, and what must hold in it. */
@@ -276,6 +295,8 @@ export interface Endpoints {
   readonly hosts: Readonly<Record<string, string>>;
   /** Instance to the base URL of its data plane. */
   readonly dataPlane: Readonly<Record<string, string>>;
+  /** Instance to `host:port` of its PostgreSQL, on loopback only. */
+  readonly postgres: Readonly<Record<string, string>>;
   /** Public base URLs of `approve`, one for each control region; they stand in the links. */
   readonly approve: readonly string[];
 }

@@ -21,13 +21,22 @@ export function targetIdOf(ref: TargetRef): TargetId {
  */
 export const copyTargetOf = (instance: InstanceName): TargetId => targetId(`copy/${instance}`);
 
-/** Whether a target is a copy, which fails together with nothing. */
-export const isCopy = (id: TargetId): boolean => id.startsWith('copy/');
+/** One tenant's rows in a database: a target of its own, for the same reason. */
+export const tenantTargetOf = (instance: InstanceName, tenant: string): TargetId =>
+  targetId(`tenant/${instance}/${tenant}`);
+
+/** The tenant of such a target; `undefined` for any other. */
+export const tenantOf = (id: string): string | undefined => /^tenant\/[^/]+\/(.+)$/.exec(id)?.[1];
+
+/** Whether a target is about a copy, which fails together with nothing. */
+export const isCopy = (id: TargetId): boolean => id.startsWith('copy/') || id.startsWith('tenant/');
 
 /** The target that an id stands for, which for a copy is its database; `undefined` when this system has none of that id. */
 export function targetOf(system: System, id: TargetId): TargetRef | undefined {
   return targetsOf(system).find(
-    (ref) => targetIdOf(ref) === id || (ref.kind === 'database' && copyTargetOf(ref.instance) === id),
+    (ref) =>
+      targetIdOf(ref) === id ||
+      (ref.kind === 'database' && (copyTargetOf(ref.instance) === id || id.startsWith(`tenant/${ref.instance}/`))),
   );
 }
 
@@ -52,6 +61,7 @@ export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 
     'rollout-restart': 'gke',
     'rollout-undo': 'gke',
     'service-scale-up': 'cloudRun',
+    'tenant-restore': undefined,
   };
 
 /** What a runbook is about where nobody names it: the first of the file that it could recover; none for the whole system. */

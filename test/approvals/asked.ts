@@ -97,6 +97,7 @@ function deadPrimary(now: () => number): World {
     backups: { runs: unused, dumps: unused, template: unused, labels: unused },
     copies: {
       create: unused,
+      remove: unused,
       restore: unused,
       createDatabase: unused,
       databases: unused,
@@ -108,6 +109,8 @@ function deadPrimary(now: () => number): World {
       keep: unused,
     },
     contents: { inventory: unused, ask: unused },
+    rows: { reading: unused, changing: unused },
+    rowFiles: { create: unused, newest: unused, read: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
     isolation: { inspect: unused, deny: unused, admit: unused, setIngress: unused },
     logArchive: { entries: unused },

@@ -22,7 +22,7 @@ interface Wanted {
 /** Which import, and what happens while it goes on. */
 interface Importing {
   readonly triggers?: ReadonlySet<string>;
-  readonly mayCommit?: () => Promise<void>;
+  readonly mayGoOn?: () => Promise<void>;
 }
 
 /** A fleet with real databases, our own sessions on them, and a place for files. */
@@ -35,7 +35,7 @@ export function rowStage(kind: EngineKind) {
     return { host: '127.0.0.1', port, user: 'dms', password: new SecretText(PASSWORDS.dms), tls: undefined };
   };
   const rows: Rows = createPostgresRows(serverOf);
-  const place = (name: string): RowPlace => ({ instance: instanceName(name), database: 'dms' });
+  const place = (name: string): RowPlace => ({ instance: instanceName(name), database: 'dms', login: 'none' });
 
   /** A clone of the primary as it is now, under a name. */
   const clone = (name: string): void => {
@@ -84,7 +84,7 @@ export function rowStage(kind: EngineKind) {
           files.set(name, lines.join(''));
           return name;
         },
-        mayCommit: importing.mayCommit ?? (async () => {}),
+        mayGoOn: importing.mayGoOn ?? (async () => {}),
       }),
     );
   };

@@ -32,6 +32,8 @@ describe.each(kinds())('rows on %s', (_name, kindOf) => {
     for (let written = 0; written < 12; written++) stage.world.write(PRIMARY);
     await stage.sql(PRIMARY, IDS);
     stage.clone('before');
+    // It starts now, and no test waits for it.
+    await stage.sql('before', 'select 1');
   }, ENGINE_MS_MAX);
 
   afterAll(() => stage.close(), ENGINE_MS_MAX);
@@ -172,10 +174,10 @@ describe.each(kinds())('rows on %s', (_name, kindOf) => {
       const { sql, compare, importText } = stage;
       await sql(PRIMARY, `update documents set body = 'nonsense' where request_id = 'w-1'`);
       const { text } = await compare('before');
-      const mayCommit = async (): Promise<void> => {
+      const mayGoOn = async (): Promise<void> => {
         throw new Error('the lease is lost');
       };
-      await expect(importText(text, { mayCommit })).rejects.toThrow('the lease is lost');
+      await expect(importText(text, { mayGoOn })).rejects.toThrow('the lease is lost');
       expect(await sql(PRIMARY, `select body from documents where request_id = 'w-1'`)).toEqual([{ body: 'nonsense' }]);
       expect((await importText(text)).kind).toBe('imported');
     },

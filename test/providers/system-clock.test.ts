@@ -51,6 +51,7 @@ describe('a scaled clock', () => {
     kubernetes: { c: 'http://[::1]:8081' },
     hosts: { 'x.example': 'http://localhost:8082' },
     dataPlane: { db: 'http://127.0.0.1:8083' },
+    postgres: {},
     approve: ['http://127.0.0.1:8084'],
   };
 
@@ -76,7 +77,7 @@ describe('a scaled clock', () => {
   });
 
   it('is refused in the cloud, where no address is configured, and real time never is', () => {
-    const cloud = { google: {}, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
+    const cloud = { google: {}, kubernetes: {}, hosts: {}, dataPlane: {}, postgres: {}, approve: [] };
     expect(refuseScaledClock(cloud, 20)).toBeDefined();
     expect(refuseScaledClock(cloud, 1)).toBeUndefined();
     expect(refuseScaledClock(sandbox, Number.NaN)).toBeDefined();

@@ -116,7 +116,7 @@ export function identity(): GoogleIdentity & { forgotten: number } {
 /** Endpoints where every Google API is at one address. */
 export function endpointsAt(base: string): Endpoints {
   const google = Object.fromEntries([...GOOGLE_APIS, 'logging', 'redis'].map((api) => [api, base]));
-  return { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [] };
+  return { google, kubernetes: {}, hosts: {}, dataPlane: {}, postgres: {}, approve: [] };
 }
 
 /** The application on GKE that tests of adapters have: a Deployment `api` in the namespace `dms` of the cluster `c`. */

@@ -13,7 +13,7 @@ import { keysOf, LittleRows, NOTES, type Notes, REFUSED } from './little-rows.ts
 // the review and the import.
 
 const TENANTS = ['acme', 'borealis'] as const;
-const place = (name: string) => ({ instance: instanceName(name), database: 'dms' });
+const place = (name: string) => ({ instance: instanceName(name), database: 'dms', login: 'none' });
 
 /** Few ids and few texts, so that rows meet. */
 const notes: fc.Arbitrary<Notes> = fc
@@ -65,7 +65,7 @@ async function importText(production: LittleRows, text: string) {
         files.set(what, lines);
         return what;
       },
-      mayCommit: async () => {},
+      mayGoOn: async () => {},
     }),
   );
   return { outcome, undo: (files.get('undo') ?? []).join(''), second: files.get('second-review') ?? [] };

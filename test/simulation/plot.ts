@@ -63,7 +63,12 @@ export type Operation =
   | {
       readonly by: 'wish';
       readonly verb: 'accept';
-      readonly wall: 'accept-unknown-loss' | 'accept-loss' | 'accept-unfenced-primary' | 'hand-over-restore';
+      readonly wall:
+        | 'accept-unknown-loss'
+        | 'accept-loss'
+        | 'accept-unfenced-primary'
+        | 'hand-over-restore'
+        | 'import-reviewed-rows';
     }
   | { readonly by: 'wish'; readonly verb: 'mode'; readonly mode: Mode };
 

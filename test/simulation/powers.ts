@@ -8,7 +8,7 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 export const HARMLESS: ReadonlySet<string> = new Set([
   'pubsub.topics.publish',
   'cloudsql.instances.login',
-  // Adds to the evidence: into a bucket that gives nothing back, and whose policy says who may.
+  // Files for review, and the evidence: where none was before, in buckets in which nothing of ours may replace or delete one.
   'storage.objects.create',
 ]);
 
@@ -66,6 +66,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'dismiss-copy': (input) => [`storage.buckets.setIamPolicy b/${text(input, 'bucket')}/iam`],
   'import-dump': (input) => [`cloudsql.instances.import instances/${text(input, 'copy')}:import`],
   'restore-copy': (input) => [`cloudsql.instances.restoreBackup instances/${text(input, 'copy')}:restoreBackup`],
+  'delete-copy': (input) => [`cloudsql.instances.delete instances/${text(input, 'copy')}`],
   'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
   'raise-service': () => [SERVICE],
   'restore-service': () => [SERVICE],

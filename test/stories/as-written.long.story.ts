@@ -182,7 +182,7 @@ suite('the runbook as it is written', () => {
         const { stdout: variables } = await sandboxEnv(await readFacts(stage.folder));
         const type = async (command: string): Promise<{ readonly code: number; readonly said: string }> => {
           const bound = command.includes('/dev/urandom') ? `ulimit -v ${MEMORY_MAX}` : '';
-        const script = `${variables}\n${bound}\n${command}`;
+          const script = `${variables}\n${bound}\n${command}`;
           const options = { cwd: stage.folder, timeout: COMMAND_MS_MAX };
           try {
             const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], options);

@@ -44,7 +44,7 @@ describe('a scaled clock', () => {
     config = join(folder, 'dr.yaml');
     const nobody = 'http://127.0.0.1:1';
     const google = Object.fromEntries(GOOGLE_APIS.map((api) => [api, nobody]));
-    const endpoints = { google, kubernetes: {}, hosts: {}, dataPlane: {}, approve: [nobody] };
+    const endpoints = { google, kubernetes: {}, hosts: {}, dataPlane: {}, postgres: {}, approve: [nobody] };
     writeFileSync(config, sandboxConfig(readFileSync('dr.yaml', 'utf8'), endpoints));
   });
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE_ROW_FILES } from '../../sandbox/world/reference-world.ts';
+import { TENANTS } from '../../sandbox/world/sql-schema.ts';
+import { SqlTables } from '../../sandbox/world/sql-tables.ts';
+import { minutes } from '../../shared/core/time.ts';
+import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
+import { violations } from './invariants.ts';
+import type { Deed, Happening, Plot } from './plot.ts';
+import type { Run } from './run.ts';
+import { simulate } from './simulate.ts';
+
+// One tenant's documents, deleted by mistake, come back from a backup after two approvals, whatever happens to the worker meanwhile.
+
+const PRIMARY = 'coditect-dms-db';
+const { id: TENANT } = TENANTS[1];
+
+const LENGTH: Partial<Plot> = { endsAtMs: BROKEN_AT + minutes(150), faultsUntilMs: BROKEN_AT + minutes(60) };
+const ASKED: Happening = later(minutes(1), {
+  kind: 'operate',
+  operation: { by: 'command', verb: 'start', runbook: 'tenant-restore', target: `tenant/${PRIMARY}/${TENANT}` },
+});
+const REVIEWED: Happening = atEvent(
+  'needsPerson',
+  { kind: 'operate', operation: { by: 'wish', verb: 'accept', wall: 'import-reviewed-rows' } },
+  minutes(5),
+);
+
+/** Plays a plot in which everything must hold; the tenant's documents are deleted at the moment of the break. */
+async function played(happenings: readonly Happening[]): Promise<Run> {
+  const deleted = later(0, { kind: 'break', fault: 'mass-delete', variant: 'tenant' });
+  const run = await simulate(1, { ...calm([], LENGTH), happenings: [deleted, ASKED, ...happenings] });
+  expect(violations(run)).toEqual([]);
+  return run;
+}
+
+const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
+const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
+  kind: 'calls',
+  of: 'recover',
+  what: { kind },
+  writes: true,
+  count: 1,
+});
+
+const about = (run: Run) => run.incidents.find(({ state }) => state.target.startsWith('tenant/'));
+const filesOf = ({ stage }: Run): readonly string[] =>
+  stage.world.storage.list(REFERENCE_ROW_FILES.name, {}).map(({ name }) => name.replace(/^.*\//, ''));
+const tablesOf = ({ stage }: Run): SqlTables => SqlTables.of(stage.world.sql.fleet.server(PRIMARY).history);
+const imports = (run: Run): number => tablesOf(run).rows('dr_row_imports').length;
+
+const isFormer = (id: unknown): boolean => typeof id === 'string' && id.startsWith('before-');
+
+/** The tenant's documents of before the world began that are there now. */
+const former = (run: Run): number =>
+  tablesOf(run)
+    .rows('documents')
+    .filter((row) => row['tenant_id'] === TENANT && isFormer(row['request_id'])).length;
+/** One of three tenants, of 184 documents in the backup. */
+const FORMER_IN_BACKUP = 61;
+
+describe('One tenant’s rows', () => {
+  it('are compared and written down for a review, and production is only read', async () => {
+    const run = await played([]);
+
+    expect(about(run)?.state.phase.kind).toBe('needsPerson');
+    expect(filesOf(run)).toEqual([expect.stringMatching(/^\d+-comparison.json$/), 'rows.jsonl']);
+    expect([imports(run), former(run)]).toEqual([0, 0]);
+  });
+
+  it('come back on a person’s word, once, and the copy is deleted', async () => {
+    const run = await played([REVIEWED]);
+
+    expect(about(run)?.state.phase.kind).toBe('resolved');
+    expect(imports(run)).toBe(1);
+    expect(former(run)).toBeGreaterThanOrEqual(FORMER_IN_BACKUP);
+    expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
+  });
+
+  it.each(['compare-rows', 'import-rows', 'delete-copy'])(
+    'come back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await played([REVIEWED, atStep(action, deed)]);
+
+        expect([imports(run), about(run)?.state.phase.kind]).toEqual([1, 'resolved']);
+        expect(former(run)).toBeGreaterThanOrEqual(FORMER_IN_BACKUP);
+      }
+    },
+  );
+});
