@@ -185,10 +185,13 @@ stored(verb('show', 'The timeline of one incident; --json prints its records as 
 verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing is done')
   .argument('<runbook>', WHICH_RUNBOOK)
   .option('--target <name>', 'a database instance or application of dr.yaml')
-  .action((runbook: string, options: Shared & { target?: string }) =>
-    run(async () =>
-      (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target: options.target }, options),
-    ),
+  .option('--database <instance>', 'with --tenant: the database of dr.yaml that holds the tenant’s rows')
+  .option('--tenant <key>', 'for tenant-restore: the tenant, as its key is written in the database')
+  .action((runbook: string, options: Shared & { target?: string; database?: string; tenant?: string }) =>
+    run(async () => {
+      const target = (await import('./commands.ts')).targetAsked(options);
+      return (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target }, options);
+    }),
   );
 
 verb(

@@ -10,7 +10,7 @@ import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import { incidentId, type RunbookName, RUNBOOKS, type TargetId } from '../shared/system/names.ts';
+import { incidentId, type RunbookName, RUNBOOKS, type TargetId, targetId } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import {
   APPLICATION_OF,
@@ -22,6 +22,8 @@ import {
   targetNamed,
   targetsOf,
   type TargetRef,
+  targetOf as refOf,
+  tenantOf,
 } from '../shared/system/topology.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Ending } from './config.ts';
@@ -68,6 +70,12 @@ function aimOf(system: System, runbook: RunbookName, named: string | undefined):
     if (named !== undefined) throw new Refusal(2, `${runbook} is about the whole system and takes no target`);
     return { id: systemTarget(system), ref: undefined };
   }
+  if (runbook === 'tenant-restore') {
+    const ref = named === undefined ? undefined : refOf(system, targetId(named));
+    if (named === undefined || ref === undefined || tenantOf(named) === undefined)
+      throw new Refusal(2, 'tenant-restore is about one tenant: --database INSTANCE --tenant KEY');
+    return { id: targetId(named), ref };
+  }
   const ref = targetOf(system, runbook, named);
   return { id: targetIdOf(ref), ref };
 }
@@ -89,7 +97,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       { system, world, clock, chance: createSystemChance(), documents: store.documents },
       1,
       {
-        restores: runbook === 'backup-restore',
+        restores: runbook === 'backup-restore' || runbook === 'tenant-restore',
         secrets: ref === undefined ? system.rotation.map(({ name }) => name) : [],
         evidenceBucket: ref === undefined ? system.forensics?.bucket : undefined,
         isolations: runbook === 'lift-isolation' && ref?.kind === 'application' ? [ref.id] : [],
