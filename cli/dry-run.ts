@@ -10,14 +10,24 @@ import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import { incidentId, type RunbookName, RUNBOOKS, type TargetId, targetId } from '../shared/system/names.ts';
+import {
+  incidentId,
+  instanceName,
+  type RunbookName,
+  RUNBOOKS,
+  type TargetId,
+  targetId,
+} from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
+import { regionIn, regionTarget, standbyOf, targetsIn } from '../shared/system/regions.ts';
 import {
   APPLICATION_OF,
+  databaseWith,
   dependenciesOf,
   firstTargetOf,
   modeFor,
   targetIdOf,
+  isSystemTarget,
   systemTarget,
   targetNamed,
   targetsOf,
@@ -59,7 +69,7 @@ export async function planCommand(
   return { exitCode: found.plan === undefined ? 3 : 0, stdout: show(found), stderr: '' };
 }
 
-/** What a dry run is about: a target of the file, or the whole system. */
+/** What a dry run is about: a target of the file, a region, or the whole system. */
 interface Aim {
   readonly id: TargetId;
   readonly ref: TargetRef | undefined;
@@ -75,6 +85,15 @@ function aimOf(system: System, runbook: RunbookName, named: string | undefined):
     if (named === undefined || ref === undefined || tenantOf(named) === undefined)
       throw new Refusal(2, 'tenant-restore is about one tenant: --database INSTANCE --tenant KEY');
     return { id: targetId(named), ref };
+  }
+  if (APPLICATION_OF[runbook] === 'region') {
+    const region = named ?? system.regions[0]?.region;
+    if (region === undefined || standbyOf(system, region) === undefined)
+      throw new Refusal(
+        2,
+        named === undefined ? `dr.yaml has nothing for ${runbook}` : `dr.yaml has no region ${named}`,
+      );
+    return { id: regionTarget(region), ref: undefined };
   }
   const ref = targetOf(system, runbook, named);
   return { id: targetIdOf(ref), ref };
@@ -92,15 +111,18 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
   const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
+    const region = regionIn(target);
+    const all = region === undefined ? targetsOf(system) : targetsIn(system, region);
     const seen = await gatherFacts(
-      ref === undefined ? targetsOf(system) : [ref, ...dependenciesOf(system, ref)],
+      ref === undefined ? all : [ref, ...dependenciesOf(system, ref)],
       { system, world, clock, chance: createSystemChance(), documents: store.documents },
       1,
       {
         restores: runbook === 'backup-restore' || runbook === 'tenant-restore',
-        secrets: ref === undefined ? system.rotation.map(({ name }) => name) : [],
-        evidenceBucket: ref === undefined ? system.forensics?.bucket : undefined,
+        secrets: isSystemTarget(target) ? system.rotation.map(({ name }) => name) : [],
+        evidenceBucket: isSystemTarget(target) ? system.forensics?.bucket : undefined,
         isolations: runbook === 'lift-isolation' && ref?.kind === 'application' ? [ref.id] : [],
+        regions: region === undefined ? [] : [region],
       },
     );
     const now = clock.now();
@@ -122,8 +144,8 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       opens: [],
     });
     const plan = drawn.kind === 'plan' ? drawn.plan : undefined;
-    const database = system.databases.find(({ instance }) => ref?.kind === 'database' && instance === ref.instance);
-    const replica = plan?.bounds['replica'];
+    const { replica, dark } = plan?.bounds ?? {};
+    const database = typeof replica === 'string' ? databaseWith(system, instanceName(replica)) : undefined;
     const promotion =
       plan === undefined || database === undefined || typeof replica !== 'string'
         ? undefined
@@ -132,6 +154,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
             lossBound: plan.lossBound,
             lossBudget: database.lossBudget,
             opens: [],
+            dark: typeof dark === 'string' ? dark : undefined,
           };
     const walls = wallsFor(await readKillSwitch(store.documents), promotion);
     return {

@@ -47,6 +47,7 @@ export function inProcessTraffic(world: World, crossing: Crossing): Traffic {
           leadsTo: ENDS.find(({ address }) => address === found.rrdatas[0])?.application,
           detail: `the record has ${found.rrdatas.join(', ')}`,
           version: JSON.stringify(found),
+          ttlMs: found.ttl * 1_000,
         };
       }
       const map = await cross(crossing, 'reading the URL map', 'reads', () =>

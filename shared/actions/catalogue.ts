@@ -14,6 +14,7 @@ import { holdService, holdWorkload, releaseService, releaseWorkload } from './ho
 import { deleteCopy, importRows } from './import-rows.ts';
 import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
 import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
+import { checkSecondary, confirmRegionLost, rememberRegion } from './lost-region.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
 import {
   forgetIsolation,
@@ -35,7 +36,7 @@ import { raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
 import { checkStandby, confirmClusterDown, forgetStandby, rememberStandby } from './stand-in.ts';
 import { raiseWorkload, restoreFloor, watchCrowd } from './scale-workload.ts';
-import { startInstance, stopInstance } from './stop-instance.ts';
+import { askStop, startInstance, stopInstance } from './stop-instance.ts';
 import { awaitDecision, compareCopy, validateCopy } from './validate-copy.ts';
 import { verifyConsumer } from './verify-consumer.ts';
 import { verifyEpoch } from './verify-epoch.ts';
@@ -57,6 +58,8 @@ export const HEAL_CATALOGUE: Catalogue = byKind([
   rememberStandby,
   checkStandby,
   forgetStandby,
+  rememberRegion,
+  checkSecondary,
   raiseWorkload,
   watchCrowd,
   restoreFloor,
@@ -66,6 +69,7 @@ export const HEAL_CATALOGUE: Catalogue = byKind([
 export const RECOVER_CATALOGUE: Catalogue = byKind([
   ...Object.values(HEAL_CATALOGUE),
   confirmClusterDown,
+  confirmRegionLost,
   moveTraffic,
   seeTrafficShift,
   awaitDrain,
@@ -83,6 +87,7 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   releaseService,
   drainReplica,
   stopInstance,
+  askStop,
   startInstance,
   proveFence,
   checkLossBound,

@@ -6,6 +6,9 @@ export interface ExpectedDatabase {
   readonly epoch: string | undefined;
 }
 
+/** The host of an address that a consumer reports, `host` or `host:port`. */
+export const hostOf = (address: string): string => address.replace(/:\d+$/, '');
+
 /** What speaks against a consumer writing to that database now, by its own word; whichever copy answers. */
 export async function doubtAbout(
   application: string,
@@ -16,7 +19,7 @@ export async function doubtAbout(
   if (health.kind !== 'serving') return health.detail;
   const { database } = health;
   if (database === undefined) return 'it does not say which database it is on';
-  const on = database.address.replace(/:\d+$/, '');
+  const on = hostOf(database.address);
   if (on !== host) return `${health.instance ?? 'a copy'} is still on ${on}`;
   if (database.inRecovery) return `${on} is in recovery`;
   return epoch === undefined || database.epoch === epoch ? undefined : `it reports epoch ${database.epoch ?? 'none'}`;

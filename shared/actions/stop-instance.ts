@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { minutes } from '../core/time.ts';
 import type { ActionContext, Observation, Progress } from '../engine/action.ts';
+import { isPortError } from '../ports/port-error.ts';
 import { type InstanceName, instanceName } from '../system/names.ts';
-import { define } from './define.ts';
+import { define, verifiedByPolling } from './define.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 // Stops a database instance, and starts it again. Stopping is a wish (`activationPolicy: NEVER`) that an operation carries out:
@@ -43,6 +45,61 @@ export const startInstance = define({
     detail: `${instance} reads activationPolicy ALWAYS`,
   }),
 });
+
+/** How long an accepted stop is waited for while nobody reaches the instance. */
+const PATIENCE = minutes(2);
+
+/**
+ * Asks for a stop that nobody may be able to carry out: the region of the instance is lost. What comes of it is told and stops
+ * nothing, since it is no fence: that is for `prove-fence` to say. Accepted, it is carried out when the region returns; refused, it is
+ * asked for again then, by whoever watches for that.
+ */
+export const askStop = define({
+  kind: 'ask-stop',
+  risk: 'destructive',
+  repeat: 'terminal',
+  input,
+  version: z.string(),
+  handle: z.strictObject({ operation: z.string(), sinceMs: z.number() }),
+  observe: async ({ instance }, context) => {
+    const found = await orRefusal(() => observe(instance, 'never', context));
+    if ('refused' in found) return { kind: 'already', detail: notAsked(instance, found.refused) };
+    return found.kind === 'inProgress'
+      ? { kind: 'already', detail: `${found.detail}: a stop of ${instance} has been asked for` }
+      : found;
+  },
+  start: async ({ instance }, version, { world, clock }) => {
+    const asked = await orRefusal(() => world.databases.setActivation(instance, 'never', version));
+    if (typeof asked !== 'string') return { kind: 'done', detail: notAsked(instance, asked.refused) };
+    const handle = { operation: asked, sinceMs: clock.now() };
+    return { kind: 'running', handle, detail: `${asked} is under way` };
+  },
+  poll: async (handle, { instance }, context) => {
+    const found = await orRefusal(() => pollOperation(handle.operation, context));
+    const left = PATIENCE - (context.clock.now() - handle.sinceMs);
+    if ('refused' in found) return { kind: 'done', detail: notAsked(instance, found.refused) };
+    if (found.kind === 'failed') return { kind: 'done', detail: notAsked(instance, found.failure.detail) };
+    if (found.kind === 'done' || left > 0) return found.kind === 'running' ? { ...found, handle } : found;
+    return {
+      kind: 'done',
+      detail: `${instance} was asked to stop, and nobody carries that out while its region is lost (${handle.operation})`,
+    };
+  },
+  verify: verifiedByPolling,
+});
+
+const notAsked = (instance: InstanceName, because: string): string =>
+  `${instance} could not be asked to stop (${because}): it has to be stopped when its region returns`;
+
+/** What an API that may be lost with its region says, or why it says nothing. Bugs pass. */
+async function orRefusal<T>(ask: () => Promise<T>): Promise<T | { readonly refused: string }> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isPortError(error)) throw error;
+    return { refused: error.code };
+  }
+}
 
 async function observe(
   instance: InstanceName,

@@ -25,13 +25,14 @@ interface Candidate {
 
 /**
  * The most advanced replica that is fit to be the primary: listed in `dr.yaml`, following the primary as it is now, running,
- * readable, of the same version and not smaller. Unknown is unfit. Roles are those of the look, never those of the file.
+ * readable, of the same version and not smaller. Unknown is unfit. Roles are those of the look, never those of the file. `only`: in that
+ * region, where the primary's own is lost.
  */
-export function chooseReplica(facts: DatabaseFacts): ReplicaChoice {
+export function chooseReplica(facts: DatabaseFacts, only?: string): ReplicaChoice {
   const listed = facts.database.replicas.map(({ instance }) => instance);
   const judged = [...new Set([...listed, ...facts.replicas.map(({ instance }) => instance)])]
     .filter((instance) => instance !== facts.primaryName)
-    .map((instance) => ({ instance, verdict: fitness(instance, facts) }));
+    .map((instance) => ({ instance, verdict: placed(fitness(instance, facts), only) }));
   const unfit = judged.flatMap(({ instance, verdict }) =>
     typeof verdict === 'string' ? [`${instance} ${verdict}`] : [],
   );
@@ -47,6 +48,12 @@ export function chooseReplica(facts: DatabaseFacts): ReplicaChoice {
     .filter((candidate) => candidate !== best)
     .flatMap((candidate) => remarkOn(candidate, replication));
   return { instance: status.instance, status, replication, remarks: [...abroad, ...behind, ...unfit] };
+}
+
+/** Elsewhere than where everything goes on it would help nobody. */
+function placed(verdict: Candidate | string, only: string | undefined): Candidate | string {
+  if (typeof verdict === 'string' || only === undefined || verdict.status.region === only) return verdict;
+  return `stands in ${verdict.status.region}, not in ${only}`;
 }
 
 /** What it takes to be promoted, or why it can't be, as the end of a sentence. */

@@ -89,7 +89,8 @@ function steadyLength(
   return newest === undefined || first === undefined ? millis(0) : between(first.at, newest.at);
 }
 
-function waysOf({ id }: GkeApplication, round: Facts, system: System): readonly EntranceEvidence[] {
+/** The entrances whose home an application is, as a look found them. */
+export function waysOf({ id }: Pick<GkeApplication, 'id'>, round: Facts, system: System): readonly EntranceEvidence[] {
   return (round.entrances ?? [])
     .filter(({ entrance }) => entranceOf(system, entrance)?.backends[0]?.application === id)
     .map((facts) => ({ facts, leadsTo: isReadable(facts.status) ? facts.status.leadsTo : undefined }));
@@ -118,7 +119,8 @@ function standingOf(
   return { standing: 'unclear', text: `${own}; ${uptime.text}; ${plane}` };
 }
 
-function uptimeVerdict(
+/** What Google's uptime checks say of an application through the entrances that lead to it. */
+export function uptimeVerdict(
   id: string,
   ways: readonly EntranceEvidence[],
   { at, since }: { readonly at: Instant; readonly since: Instant },

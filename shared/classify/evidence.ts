@@ -13,6 +13,7 @@ import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
 import { countsRefusals, type Crowding, crowdingOf, type TurnedAway, turnedAwayOf } from './crowding.ts';
 import { type Pressure, pressureOf } from './pressure.ts';
+import { type RegionEvidence, regionEvidence } from './region.ts';
 import { databaseTarget } from './topology-now.ts';
 
 // What the looks of an incident amount to, before any rule is asked: verdicts for each look, and since when they agree.
@@ -115,6 +116,8 @@ export interface Evidence {
   readonly window: Millis;
   readonly facts: Facts;
   readonly databases: readonly DatabaseEvidence[];
+  /** Regions of which something is silent. */
+  readonly regions: readonly RegionEvidence[];
   /** Upstream first. */
   readonly applications: readonly ApplicationEvidence[];
   /** How long everything has been well in every look; `undefined` when something is not. */
@@ -150,6 +153,10 @@ export function evidenceOf(inquiry: Inquiry): Evidence {
     window,
     facts,
     databases,
+    regions: (facts.regions ?? []).flatMap(
+      (seen) =>
+        regionEvidence(seen, rounds, databases, { system, since: state.firstSignalAt ?? state.openedAt, window }) ?? [],
+    ),
     applications,
     wellFor: wells.at(-1)?.is === true ? steadyFor(wells, (look) => look.is, window) : undefined,
     stillCounted: isWellOtherwise(facts, databases, inquiry) ? uncertainCount(applications) : undefined,
@@ -194,7 +201,8 @@ function databaseEvidence(facts: DatabaseFacts, inquiry: Inquiry, window: Millis
   for (const round of rounds) {
     const seen = round.databases.find(({ database }) => database.instance === name);
     if (seen === undefined || seen.primaryName !== facts.primaryName) continue;
-    const ids = new Set(consumersOf(system, name).map(({ id }) => id));
+    const region = isReadable(seen.primary) ? seen.primary.region : undefined;
+    const ids = new Set(consumersOf(system, name, region).map(({ id }) => id));
     const consumers = round.applications.filter(({ application }) => ids.has(application));
     const verdicts = observe(seen, { at: round.at, suspectedSince: since, consumers, earlier });
     looks.push({ at: round.at, verdicts, standing: standingOf(verdicts, seen) });

@@ -7,6 +7,7 @@ import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { Retention } from '../ports/evidence-vault.ts';
 import type { IsolationRecord, IsolationStatus } from '../ports/isolation.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
+import type { RegionRecord } from '../ports/region-record.ts';
 import type { Rollout } from '../ports/rollouts.ts';
 import type { UptimePoint } from '../ports/entrance-readings.ts';
 import type { ServiceLoad } from '../ports/service-load.ts';
@@ -39,6 +40,8 @@ export interface Facts {
   readonly applications: readonly ApplicationFacts[];
   /** Of applications that have a standby; absent in facts of before there were entrances. */
   readonly entrances?: readonly EntranceFacts[];
+  /** Regions that may be lost as a whole; looked at only where something in one is silent, or where somebody asks for one. */
+  readonly regions?: readonly RegionFacts[];
   /** What could be restored; looked at only where a person asked for that. */
   readonly restores?: readonly RestoreFacts[];
   /** Versions of the secrets that a breach replaces; absent where nobody asked for them. */
@@ -52,6 +55,17 @@ export interface Facts {
 export interface EvidenceBucketFacts {
   readonly bucket: string;
   readonly retention: Retention | Unreadable;
+}
+
+/** What is known of a region beside the facts of everything that is in it. */
+export interface RegionFacts {
+  readonly region: string;
+  /** The application that would take over: it waits beside a replica, so that "failing" is what it should say. */
+  readonly standby: ApplicationFacts;
+  /** A canary at the primary, from the standby's place; `undefined` when nobody there could be asked. */
+  readonly contact: Contact | undefined;
+  /** What a failover of this region has written down. */
+  readonly record: RegionRecord | Unreadable | undefined;
 }
 
 /** What could be restored of a database, and what has been. */

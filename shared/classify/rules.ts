@@ -7,6 +7,7 @@ import type { Evidence } from './evidence.ts';
 import { ISOLATION_RULES } from './isolation-rules.ts';
 import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
+import { REGION_RULES } from './region-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
 import { STUCK_POD_RULES } from './stuck-pod-rules.ts';
@@ -165,6 +166,7 @@ export const RULES: readonly Rule[] = [
   reportedBreach,
   noTarget,
   ...RESTORE_RULES,
+  ...REGION_RULES,
   ...DATABASE_RULES,
   ...ISOLATION_RULES,
   ...CLUSTER_RULES,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
+import { regionRecordWire } from '../ports/region-record.ts';
 import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
 import { isolationRecordWire, isolationStatusWire } from '../ports/isolation.ts';
@@ -53,6 +54,8 @@ const outcome = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('connectionRefused') }),
   z.strictObject({ kind: z.literal('unknown'), detail: z.string() }),
 ]);
+
+const contact = z.strictObject({ vantage: z.string(), at: moment, outcome, control: z.enum(['ok', 'failed', 'none']) });
 
 const replication = z.strictObject({
   role: z.enum(['primary', 'replica']),
@@ -108,7 +111,7 @@ const database = z.strictObject({
   replication: z.array(
     z.strictObject({ instance: name, status: maybe(replication), lagMetricSeconds: maybe(z.number()) }),
   ),
-  contact: z.strictObject({ vantage: z.string(), at: moment, outcome, control: z.enum(['ok', 'failed', 'none']) }),
+  contact,
   watch: maybe(watchReadingWire),
 });
 
@@ -181,7 +184,12 @@ const entrance = z.strictObject({
   entrance: z.string(),
   status: z.union([
     unreadable,
-    z.strictObject({ leadsTo: maybe(z.string()), detail: z.string(), version: z.string() }),
+    z.strictObject({
+      leadsTo: maybe(z.string()),
+      detail: z.string(),
+      version: z.string(),
+      ttlMs: z.number().exactOptional(),
+    }),
   ]),
   answer: z.strictObject({
     kind: z.enum(['serving', 'failing', 'silent']),
@@ -189,6 +197,13 @@ const entrance = z.strictObject({
     application: maybe(z.string()),
   }),
   uptime: z.union([unreadable, z.array(z.strictObject({ checker: z.string(), at: moment, passed: z.boolean() }))]),
+});
+
+const region = z.strictObject({
+  region: z.string(),
+  standby: application,
+  contact: maybe(contact),
+  record: maybe(z.union([unreadable, regionRecordWire])),
 });
 
 const run = z.strictObject({
@@ -246,6 +261,7 @@ const wire: z.ZodType<Facts> = z.strictObject({
   databases: z.array(database),
   applications: z.array(application),
   entrances: z.array(entrance).exactOptional(),
+  regions: z.array(region).exactOptional(),
   restores: restores.exactOptional(),
   secrets: z
     .array(

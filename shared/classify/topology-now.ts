@@ -60,12 +60,14 @@ export interface TopologyNow {
 /**
  * Who is who now. After a promotion two listed instances are primaries; the one in service is the only one that is not
  * stopped, else the one that every consumer that says so is on, else the file's. `addresses`: hosts that consumers report,
- * which is where they were when they started.
+ * which is where they were when they started. `successor`: what a region failover promoted: what it left behind may write again, and
+ * consumers there may still be on it.
  */
 export function topologyNow(
   database: Database,
   fleet: readonly InstanceStatus[],
   addresses: readonly string[],
+  successor?: InstanceName,
 ): TopologyNow {
   const listed = new Set(instancesOf(database));
   const known = fleet.filter(({ instance }) => listed.has(instance));
@@ -85,6 +87,7 @@ export function topologyNow(
   const primary =
     adopted ??
     onlyOne(primaries) ??
+    running.find(({ instance }) => instance === successor) ??
     onlyOne(running) ??
     onlyOne(inUse) ??
     primaries.find(({ instance }) => instance === database.instance) ??
@@ -105,3 +108,7 @@ export function hostOf(address: string): string {
 export const databaseTarget = (instance: InstanceName) => targetIdOf({ kind: 'database', instance });
 
 const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ? found[0] : undefined);
+
+/** Whether more than one listed instance is a primary: then what was promoted last has to be known. */
+export const isDivided = (database: Database, fleet: readonly InstanceStatus[]): boolean =>
+  fleet.filter(({ instance, role }) => role === 'primary' && instancesOf(database).includes(instance)).length > 1;

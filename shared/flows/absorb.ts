@@ -10,6 +10,7 @@ import type { Head, InboxEntry, Store } from '../ports/store.ts';
 import { beginningOf } from '../signals/alert.ts';
 import { type IncidentId, incidentId, incidentIdOf, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+import { partsOf, regionAround, regionIn } from '../system/regions.ts';
 import { dependenciesOf, dependentsOf, isCopy, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { deskOf } from './desk.ts';
@@ -326,8 +327,12 @@ async function begunBy({ nature, record }: Signal, store: Store): Promise<Incide
 function nearTo({ incident, nature, record }: Signal, system: System): readonly TargetId[] {
   if (incident !== null || nature === 'test' || record.target === null) return [];
   const target = targetId(record.target);
+  const region = regionIn(target);
+  if (region !== undefined) return [target, ...partsOf(system, region)];
   const ref = isCopy(target) ? undefined : targetOf(system, target);
-  return [...new Set([target, ...(ref === undefined ? [] : connectedTo(system, ref).map(targetIdOf))])];
+  if (ref === undefined) return [target];
+  // A region that may be lost as a whole comes last: what is nearer is more likely what the signal is about.
+  return [...new Set([target, ...connectedTo(system, ref).map(targetIdOf), ...regionAround(system, ref)])];
 }
 
 /**

@@ -12,14 +12,17 @@ export const topologyOf = (known: DatabaseFacts): readonly InstanceName[] => [
   ...known.replicas.map((replica) => replica.instance),
 ];
 
-/** Every consumer with what it looks like now; a sentence when one can't be read, since it could not be given back. */
+/** Every consumer (or those of `ids`) with what it looks like now; a sentence when one can't be read, since it could not be given back. */
 export function consumersAsTheyWere(
   system: System,
   known: DatabaseFacts,
   applications: readonly ApplicationFacts[],
+  ids?: readonly string[],
 ): readonly Consumer[] | string {
   const consumers: Consumer[] = [];
-  for (const application of consumersOf(system, known.database.instance)) {
+  const region = isReadable(known.primary) ? known.primary.region : undefined;
+  for (const application of consumersOf(system, known.database.instance, region)) {
+    if (ids?.includes(application.id) === false) continue;
     const seen = applications.find((facts) => facts.application === application.id);
     if (application.kind === 'gke') {
       if (seen?.workload === undefined || !isReadable(seen.workload))

@@ -10,6 +10,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'restart-instance': 'RESTART',
   'failover-instance': 'FAILOVER',
   'stop-instance': 'UPDATE',
+  'ask-stop': 'UPDATE',
   'start-instance': 'UPDATE',
   'promote-replica': 'PROMOTE_REPLICA',
   'protect-instance': 'UPDATE',

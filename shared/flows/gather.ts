@@ -14,39 +14,28 @@ import {
 } from '../classify/facts.ts';
 import { hostOf, type Scope, scopeOf, topologyNow } from '../classify/topology-now.ts';
 import { after, type Instant, minutes } from '../core/time.ts';
-import type { DeepHealth } from '../ports/applications.ts';
-import type { Chance, Clock } from '../ports/clock.ts';
 import type { Contact, ContactOutcome } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint, MetricSeries } from '../ports/metrics.ts';
-import { isPortError } from '../ports/port-error.ts';
-import type { World } from '../ports/ports.ts';
-import type { DocumentStore } from '../ports/store.ts';
 import { readUptime } from '../ports/entrance-readings.ts';
 import { readServiceLoad } from '../ports/service-load.ts';
 import { isolationKey, isolationRecordWire } from '../ports/isolation.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
-import { readWorkloadLoad } from '../ports/workload-load.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { previewOf } from '../signals/malformed.ts';
 import { findRowSet, rowPlaceOf } from '../rows/find-row-set.ts';
 import type { IncidentId, InstanceName } from '../system/names.ts';
-import type { Application, Database, Entrance, GkeApplication, System } from '../system/system.ts';
+import { entrancesInto, targetsIn } from '../system/regions.ts';
+import type { Database, Entrance, RegionStandby, System } from '../system/system.ts';
 import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
+import { successorOf } from './successor.ts';
+import { applicationFacts, attempt, type GatherHome } from './gather-application.ts';
+import { regionFacts, regionOfPrimary, regionsInDoubt } from './gather-region.ts';
 
 // One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
 //
 // G1. Everything is asked side by side; what can't be read says so in its place and spoils nothing else.
 // G2. Nothing is concluded here: a part that is missing is as it is, and what follows is for the rules to say.
-
-/** What a look is done with. */
-export interface GatherHome {
-  readonly system: System;
-  readonly world: World;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly documents: Pick<DocumentStore, 'get'>;
-  readonly chance: Pick<Chance, 'uuid'>;
-}
 
 /** How far back metrics are asked for: several samples beyond the 225 s that they may be late (facts.md 1.4). */
 const METRICS_BACK = minutes(15);
@@ -56,7 +45,6 @@ const OPERATIONS_BACK = minutes(60);
 
 /** Operations and pods that are kept: the facts are evidence, not an inventory. */
 const OPERATIONS_MAX = 20;
-const PODS_MAX = 100;
 const BACKUPS_MAX = 20;
 
 /** What a look is asked for beside what every look finds. */
@@ -71,6 +59,8 @@ export interface LookWish {
   readonly evidenceBucket?: string | undefined;
   /** Applications that are to be cut off, or to be reached again. */
   readonly isolations?: readonly string[];
+  /** Regions that are looked at in any case; another one only where its primary does not take our canary. Absent: none. */
+  readonly regions?: readonly string[];
 }
 
 /**
@@ -81,7 +71,7 @@ export async function gatherFacts(
   targets: readonly TargetRef[],
   home: GatherHome,
   round: number,
-  wish: LookWish = { restores: false },
+  wish: LookWish = { restores: false, regions: [] },
 ): Promise<Facts> {
   const at = home.clock.now();
   const scope = scopeOf(home.system, withStandbys(targets, home.system));
@@ -97,17 +87,64 @@ export async function gatherFacts(
     Promise.all((wish.isolations ?? []).map((application) => isolationFacts(application, home))),
     applications,
   ]);
+  const waiting = await waitingConsumers(databases, scope, home);
+  const inDoubt = wish.regions === undefined ? [] : regionsInDoubt(databases, wish.regions, home.system);
+  const [regions, rest] = await Promise.all([
+    Promise.all(inDoubt.map((standby) => regionFacts(standby, databases, home))),
+    restOf(inDoubt, scope, home, round),
+  ]);
+  const led = inDoubt.flatMap((standby) => entrancesInto(home.system, standby)).filter((way) => !ways.includes(way));
+  const alsoLed = await Promise.all([...new Set(led)].map((entrance) => entranceFacts(entrance, at, home)));
   // After everything else: what was raised has been written down before, so that none is seen raised and without its record.
   const recorded = await Promise.all(seen.map((found) => withRecords(found, home)));
-  const facts = { version: 1, at, round, databases, entrances, applications: recorded } as const;
+  const facts = {
+    version: 1,
+    at,
+    round,
+    databases: [...databases, ...rest.databases],
+    entrances: [...entrances, ...alsoLed],
+    applications: [...recorded, ...waiting, ...rest.applications],
+  } as const;
   return {
     ...facts,
+    ...(regions.length === 0 ? {} : { regions }),
     ...(wish.restores
       ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home, wish.rowsFor))) }
       : {}),
     ...(versions.length === 0 ? {} : { secrets: versions }),
     ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
     ...(isolations.length === 0 ? {} : { isolations }),
+  };
+}
+
+/** Consumers that a database has only where its primary is now: what waited in the secondary of a region is one since the failover. */
+async function waitingConsumers(
+  databases: readonly DatabaseFacts[],
+  { applications }: Scope,
+  home: GatherHome,
+): Promise<readonly ApplicationFacts[]> {
+  const more = databases
+    .flatMap((known) => consumersOf(home.system, known.database.instance, regionOfPrimary(known)))
+    .filter((application) => !applications.includes(application));
+  return await Promise.all([...new Set(more)].map((application) => applicationFacts(application, home)));
+}
+
+/** What of a region is in the scope of nobody yet: what is lost with it has to be seen silent. */
+async function restOf(
+  inDoubt: readonly RegionStandby[],
+  { databases, applications }: Scope,
+  home: GatherHome,
+  round: number,
+): Promise<Pick<Facts, 'databases' | 'applications'>> {
+  const known = new Set<string>([...databases.map(({ instance }) => instance), ...applications.map(({ id }) => id)]);
+  const missing = inDoubt
+    .flatMap(({ region }) => targetsIn(home.system, region))
+    .filter((ref) => !known.has(ref.kind === 'database' ? ref.instance : ref.id));
+  if (missing.length === 0) return { databases: [], applications: [] };
+  const found = await gatherFacts(missing, home, round, { restores: false });
+  return {
+    databases: found.databases.filter(({ database }) => !known.has(database.instance)),
+    applications: found.applications.filter(({ application }) => !known.has(application)),
   };
 }
 
@@ -188,7 +225,10 @@ async function databaseFacts(
   const addresses = applications.flatMap(({ application, health }) =>
     consumers.has(application) && health.database !== undefined ? [hostOf(health.database.address)] : [],
   );
-  const now = isReadable(fleet) ? topologyNow(database, fleet, addresses) : { primary: undefined, others: [] };
+  const successor = isReadable(fleet) ? await successorOf(database, fleet, home.documents) : undefined;
+  const now = isReadable(fleet)
+    ? topologyNow(database, fleet, addresses, successor)
+    : { primary: undefined, others: [] };
   const primaryName = now.primary?.instance ?? database.instance;
   const rest = [...new Set([...instancesOf(database), ...now.others.map(({ instance }) => instance)])];
   const replicas = rest.filter((instance) => instance !== primaryName);
@@ -312,47 +352,6 @@ async function pointsOf(filter: string, at: Instant, home: GatherHome): Promise<
   const found = await attempt(() => home.world.metrics.series(filter, after(at, -METRICS_BACK), at));
   if (!isReadable(found)) return found;
   return found.flatMap((series: MetricSeries) => series.points).toSorted((a, b) => b.at - a.at);
-}
-
-async function applicationFacts(application: Application, home: GatherHome): Promise<ApplicationFacts> {
-  const { workloads, rollouts, services } = home.world;
-  const { id } = application;
-  const isGke = application.kind === 'gke';
-  const [health, workload, pods, rollout, service, load, workloadLoad] = await Promise.all([
-    deepHealth(id, home),
-    isGke ? attempt(() => workloads.inspect(id)) : undefined,
-    isGke ? attempt(async () => (await workloads.pods(id)).slice(0, PODS_MAX)) : undefined,
-    isGke ? attempt(() => rollouts.inspect(id)) : undefined,
-    isGke ? undefined : attempt(() => services.inspect(id)),
-    isGke
-      ? undefined
-      : attempt(() => readServiceLoad(home.world.metrics, home.system.project, application, home.clock.now())),
-    isGke && application.urlMap !== undefined
-      ? workloadLoadOf({ ...application, urlMap: application.urlMap }, home)
-      : undefined,
-  ]);
-  return { application: id, health, workload, pods, rollout, service, load, workloadLoad };
-}
-
-const workloadLoadOf = (application: GkeApplication & { readonly urlMap: string }, home: GatherHome) =>
-  attempt(() => readWorkloadLoad(home.world.metrics, home.system.project, application, home.clock.now()));
-
-async function deepHealth(application: string, home: GatherHome): Promise<DeepHealth> {
-  const health = await attempt(() => home.world.applications.deepHealth(application));
-  if (!isReadable(health)) {
-    return { kind: 'silent', detail: health.unreadable, instance: undefined, database: undefined };
-  }
-  return { ...health, detail: previewOf(health.detail) };
-}
-
-/** Asks, and turns a failure of the world into `unreadable`. Bugs pass. */
-async function attempt<T>(ask: () => Promise<T>): Promise<T | Unreadable> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isPortError(error)) throw error;
-    return { unreadable: error.code };
-  }
 }
 
 const cleanOrNone = (text: string | undefined): string | undefined =>

@@ -10,6 +10,7 @@ import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
 import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+import { regionTarget, standbyOf } from '../system/regions.ts';
 import {
   APPLICATION_OF,
   applicationOf,
@@ -242,6 +243,10 @@ function signalOfCommand(
 
 function targetOfStart(command: Extract<Command, { readonly command: 'start' }>, system: System): TargetId | undefined {
   if (APPLICATION_OF[command.runbook] === 'system') return systemTarget(system);
+  if (APPLICATION_OF[command.runbook] === 'region') {
+    const region = command.target?.replace(/^region\//, '') ?? system.regions[0]?.region;
+    return region === undefined || standbyOf(system, region) === undefined ? undefined : regionTarget(region);
+  }
   const named = command.target === undefined ? undefined : targetId(command.target);
   // One tenant's rows are what nothing else is about, and what has no first one.
   if (command.runbook === 'tenant-restore' || (named !== undefined && tenantOf(named) !== undefined))

@@ -16,8 +16,25 @@ import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
 import type { System } from '../system/system.ts';
-import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
-import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
+import { regionIn, targetsIn } from '../system/regions.ts';
+import {
+  approvalId,
+  type IncidentId,
+  instanceName,
+  MODES,
+  type Mode,
+  type RunbookName,
+  targetId,
+} from '../system/names.ts';
+import {
+  databaseWith,
+  dependenciesOf,
+  isSystemTarget,
+  modeFor,
+  type TargetRef,
+  targetOf,
+  targetsOf,
+} from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
@@ -128,7 +145,10 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const round = state.rounds + 1;
   const about = [...new Set([state.target, ...state.targets])];
   const isWhole = about.some(isSystemTarget);
-  const scope = isWhole ? targetsOf(system) : about.flatMap((id) => targetOf(system, id) ?? []);
+  const lost = about.flatMap((id) => regionIn(id) ?? []);
+  const scope = isWhole
+    ? targetsOf(system)
+    : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];
   const facts = await gatherFacts(
     [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
@@ -139,6 +159,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
       secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
       evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
       isolations: isolationsWanted(state, scope),
+      regions: lost,
     },
   );
   const digest = await store.evidence.keep(factsText(facts));
@@ -211,14 +232,15 @@ const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): re
 
 /** What the walls ask of a plan that promotes; `undefined` for one that doesn't. */
 function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
-  const { replica } = plan.bounds;
-  const database = system.databases.find(({ instance }) => `database/${instance}` === plan.target);
+  const { replica, dark } = plan.bounds;
+  const database = typeof replica === 'string' ? databaseWith(system, instanceName(replica)) : undefined;
   if (typeof replica !== 'string' || database === undefined) return undefined;
   return {
     choice: { instance: replica },
     lossBound: plan.lossBound,
     lossBudget: database.lossBudget,
     opens: opensOf(plan),
+    dark: typeof dark === 'string' ? dark : undefined,
   };
 }
 

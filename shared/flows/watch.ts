@@ -12,6 +12,7 @@ import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-r
 import type { Suspicion } from '../signals/suspicion.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Application, Database, System } from '../system/system.ts';
+import { successorOf } from './successor.ts';
 import { consumersOf, instancesOf } from '../system/topology.ts';
 
 // The watch that `tick` runs beside its sweep: a heartbeat on every primary and a canary from every place that consumers
@@ -45,6 +46,7 @@ const PORT = 5432;
 interface Roles {
   readonly primary: InstanceName;
   readonly address: string | undefined;
+  readonly region: string | undefined;
   readonly replicas: readonly InstanceName[];
   /** The newest heartbeat that any instance shows; ours go on from there. */
   readonly sequence: number;
@@ -105,7 +107,7 @@ async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
     attempt<readonly InstanceStatus[]>(() => home.world.databases.fleet(), []),
     addressesInUse(consumersOf(home.system, database.instance), home),
   ]);
-  const now = topologyNow(database, fleet, addresses);
+  const now = topologyNow(database, fleet, addresses, await successorOf(database, fleet, home.store.documents));
   const primary = now.primary?.instance ?? database.instance;
   const names = instancesOf(database);
   const words = await Promise.all(
@@ -114,6 +116,7 @@ async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
   return {
     primary,
     address: now.primary?.address,
+    region: now.primary?.region,
     replicas: names.filter((instance) => instance !== primary),
     sequence: Math.max(0, ...words.map((word) => word?.heartbeat?.sequence ?? 0)),
     readAt: home.clock.now(),
@@ -132,7 +135,7 @@ async function lookAt(database: Database, roles: Roles, sequence: number, home: 
   const { dataPlane } = home.world;
   // Taken before the write: every commit that is older than the row is then older than this moment.
   const at = home.clock.now();
-  const consumers = consumersOf(home.system, database.instance);
+  const consumers = consumersOf(home.system, database.instance, roles.region);
   const [outcome, words, others] = await Promise.all([
     attempt(() => dataPlane.heartbeat(roles.primary, sequence, at), unknown('our own call failed')),
     Promise.all(roles.replicas.map((replica) => attempt(() => dataPlane.replication(replica), undefined))),

@@ -7,7 +7,7 @@ import type { System } from '../system/system.ts';
 import { budgetGuard, cooldownGuard, type DowntimeMark, downtimeGuard, massFailureGuard, modeGuard } from './brakes.ts';
 import { type KillSwitch, killSwitchGuard } from './kill-switch.ts';
 import type { LedgerReading } from './run-ledger.ts';
-import { lossBudgetWall, lossKnownWall, type ReplicaFitness, replicaFitWall } from './walls.ts';
+import { fenceWall, lossBudgetWall, lossKnownWall, type ReplicaFitness, replicaFitWall } from './walls.ts';
 
 /** What the brakes are asked: may this run begin without anybody having asked for it? */
 export interface BrakeQuestion {
@@ -42,6 +42,8 @@ export interface PlannedPromotion {
   readonly choice: ReplicaFitness | undefined;
   readonly lossBound: LossBound;
   readonly lossBudget: Millis;
+  /** Why nobody will be able to prove the fence, where that is known beforehand. */
+  readonly dark?: string | undefined;
   /** Verbs that its approval opens walls with. */
   readonly opens: readonly string[];
 }
@@ -55,6 +57,7 @@ export function wallsFor(killSwitch: KillSwitch, promotion?: PlannedPromotion): 
           replicaFitWall(promotion.choice),
           lossKnownWall(promotion.lossBound, promotion.opens),
           lossBudgetWall(promotion.lossBound, promotion.lossBudget, promotion.opens),
+          fenceWall(promotion.dark, promotion.opens),
         ];
   return [killSwitchGuard(killSwitch), ...ofPromotion].filter((block) => block !== undefined);
 }

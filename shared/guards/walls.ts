@@ -10,6 +10,9 @@ export const ACCEPT_UNKNOWN_LOSS = 'accept-unknown-loss';
 /** The verb that accepts a stated loss above the budget of `dr.yaml`. */
 export const ACCEPT_LOSS = 'accept-loss';
 
+/** The verb that accepts that nobody can prove the old primary fenced. */
+export const ACCEPT_UNFENCED = 'accept-unfenced-primary';
+
 /** Which replica would be promoted, as far as classification could choose one. */
 export type ReplicaFitness = { readonly unfit: readonly string[] } | { readonly instance: string };
 
@@ -44,5 +47,15 @@ export function lossBudgetWall(bound: LossBound, budget: Millis, opens: readonly
     observed: showLossBound(bound),
     limit: `${showDuration(millis(budget))} (lossBudget in dr.yaml)`,
     openedBy: ACCEPT_LOSS,
+  });
+}
+
+/** A fence that nobody will be able to prove is accepted by its own verb before anybody is asked for the rest, or not done. */
+export function fenceWall(dark: string | undefined, opens: readonly string[]): GuardBlock | undefined {
+  if (dark === undefined || opens.includes(ACCEPT_UNFENCED)) return undefined;
+  return wall('fenceProved', 'regionDark', {
+    observed: dark,
+    limit: 'positive evidence from every consumer’s place',
+    openedBy: ACCEPT_UNFENCED,
   });
 }

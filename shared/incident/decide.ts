@@ -184,7 +184,8 @@ function decidePlan(state: IncidentState, look: Conclusion, now: Instant): reado
     );
     return known ? [] : [drawn, event('held', { blocks: [mode], until: null }), would];
   }
-  if (look.walls.length > 0) return [drawn, ...held(state, look.walls, now)];
+  // What was asked for another plan is void, also where this one is held: nobody shall decide on what will not be done.
+  if (look.walls.length > 0) return [...(samePlan(state, plan) ? [] : stale), drawn, ...held(state, look.walls, now)];
   if (!needsApproval) return look.brakes.length > 0 ? [drawn, ...held(state, look.brakes, now)] : [...stale, drawn];
   if (look.policy === undefined)
     return [

@@ -16,6 +16,7 @@ export const SCENARIOS = [
   'pod-stuck-ending',
   'single-pod-failure',
   'service-under-pressure',
+  'region-failure',
   'cluster-failure',
   'cluster-unreachable-but-serving',
   'running-on-standby',

@@ -9,6 +9,8 @@ export interface EntranceStatus {
   readonly leadsTo: string | undefined;
   /** For people: the backend service or the address. */
   readonly detail: string;
+  /** How long clients keep what it leads to now, milliseconds; absent for a load balancer, which changes at once. */
+  readonly ttlMs?: number;
   /** What a change is decided on: a fingerprint, or the record itself. Opaque to everybody but the adapter. */
   readonly version: string;
 }

@@ -55,6 +55,7 @@ export function dnsEntrance(access: GoogleAccess, entrance: DnsEntrance): Omit<T
           rrdatas.length === 1 ? backends.find((backend) => backend.address === address)?.application : undefined,
         detail: `${host} has ${rrdatas.join(', ')}, ttl ${ttl} s`,
         version: JSON.stringify({ ttl, rrdatas }),
+        ttlMs: ttl * 1_000,
       };
     },
     move: async (_id, application, version) => {

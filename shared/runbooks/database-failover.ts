@@ -96,7 +96,7 @@ export function drawDatabaseFailover(
     holds: [
       target,
       ...topology.map((instance) => targetId(`instance/${instance}`)),
-      ...consumersOf(system, database.instance).map(({ id }) => targetId(`application/${id}`)),
+      ...consumersOf(system, database.instance, facts.primary.region).map(({ id }) => targetId(`application/${id}`)),
     ],
     steps: planSteps(
       draftSteps({ system, incident, target, facts, primary, replica, chosen }),
@@ -134,7 +134,7 @@ interface Draft {
 function draftSteps({ system, incident, target, facts, primary, replica, chosen }: Draft): readonly StepDraft[] {
   const { promotion } = facts;
   const { holdTime } = system.guards;
-  const consumers = consumersOf(system, facts.database.instance).map(({ id }) => id);
+  const consumers = consumersOf(system, facts.database.instance, facts.primary.region).map(({ id }) => id);
   const replicas = facts.topology.filter((instance) => instance !== primary.instance);
   const look = lookStep(target, { primary, replicas, consumers });
   const isPromotionNext = promotion.kind === 'possible';

@@ -25,6 +25,8 @@ export interface PromotionDraft {
   readonly primary: Place;
   readonly replica: Place;
   readonly consumers: readonly Consumer[];
+  /** Whose places must be refused, where those are more than the consumers that are taken away; by their ids. */
+  readonly places?: readonly string[];
   /** Since when every vantage point is refused without a gap; bounds what is lost. */
   readonly endedAtMs: number | null;
   readonly holdTime: Guards['holdTime'];
@@ -68,7 +70,8 @@ export function handOverSteps(draft: HandOverDraft, after: string): readonly Ste
 /** What both have in common: who takes over from whom, for whom. */
 type TakeOver = Omit<PromotionDraft, 'endedAtMs'>;
 
-const epochOf = ({ incident, replica }: TakeOver): string =>
+/** What the new primary is known by. */
+export const epochOf = ({ incident, replica }: Pick<TakeOver, 'incident' | 'replica'>): string =>
   `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
 
 const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
@@ -89,13 +92,13 @@ const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
   },
 });
 
-const fenceStep = ({ primary, replica, target, consumers }: TakeOver): StepDraft => ({
+const fenceStep = ({ primary, replica, target, consumers, places }: TakeOver): StepDraft => ({
   id: 'fence',
   action: 'prove-fence',
   input: {
     instance: primary.instance,
     address: `${primary.address}:${PORT}`,
-    consumers: consumers.map(({ application }) => application.id),
+    consumers: [...(places ?? consumers.map(({ application }) => application.id))],
     control: replica.instance,
   },
   title: `Prove from every consumer’s place that ${primary.instance} takes no writes`,
@@ -107,7 +110,7 @@ const fenceStep = ({ primary, replica, target, consumers }: TakeOver): StepDraft
 });
 
 /** Draining, stopping, fencing and promoting, between taking the consumers away and pointing them elsewhere. */
-function promotionActs(draft: PromotionDraft): readonly StepDraft[] {
+export function promotionActs(draft: PromotionDraft): readonly StepDraft[] {
   const { target, primary, replica, endedAtMs } = draft;
   return [
     {
@@ -164,8 +167,7 @@ function promotionActs(draft: PromotionDraft): readonly StepDraft[] {
 
 /** The section around `acts`, and what comes after it. */
 function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: string): readonly StepDraft[] {
-  const { incident, target, replica, consumers, holdTime } = draft;
-  const epoch = epochOf(draft);
+  const { target, consumers, holdTime } = draft;
   const secrets = [
     ...new Set(
       consumers.flatMap(({ application }) =>
@@ -177,36 +179,12 @@ function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: st
   const acts: readonly StepDraft[] = [
     ...holds,
     ...between,
-    ...secrets.map(
-      (secret): StepDraft => ({
-        id: `secret-${secret}`,
-        action: 'point-secret',
-        input: { secret, host: replica.address },
-        title: `Point secret ${secret} at ${replica.instance} (${replica.address}); the password stays inside the secret`,
-        target,
-        needs: [],
-        stage: 'execute',
-        estimate: seconds(5),
-        limit: minutes(8),
-      }),
-    ),
+    ...secrets.map((secret) => secretStep(secret, draft)),
     ...consumers.map(releaseStep),
   ];
   const section = acts.map((step): StepDraft => ({ ...step, committed: true, needs: [after] }));
   const release = section.slice(-consumers.length).map((step) => step.id);
-  const verified = consumers.map(
-    ({ application, kind }): StepDraft => ({
-      id: `verify-${application.id}`,
-      action: 'verify-consumer',
-      input: { application: application.id, kind, epoch, host: replica.address },
-      title: `${application.id} writes and reads on ${replica.instance}`,
-      target,
-      needs: release,
-      stage: 'verify',
-      estimate: seconds(45),
-      limit: minutes(10),
-    }),
-  );
+  const verified = consumers.map(({ application }) => ({ ...verifyStep(application, draft), needs: release }));
   const verifyIds = verified.map((step) => step.id);
   const rest: StepDraft[] = [
     ...consumers.map(
@@ -222,13 +200,53 @@ function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: st
         limit: minutes(20),
       }),
     ),
+    ...redundancySteps(draft, verifyIds),
+  ];
+  return [...section, ...verified, ...rest];
+}
+
+/** Points an application's secret at the new primary. */
+export const secretStep = (secret: string, { replica, target }: Pick<TakeOver, 'replica' | 'target'>): StepDraft => ({
+  id: `secret-${secret}`,
+  action: 'point-secret',
+  input: { secret, host: replica.address },
+  title: `Point secret ${secret} at ${replica.instance} (${replica.address}); the password stays inside the secret`,
+  target,
+  needs: [],
+  stage: 'execute',
+  estimate: seconds(5),
+  limit: minutes(8),
+});
+
+/** One consumer is seen to be on the new primary. */
+export const verifyStep = (
+  { id, kind }: Pick<Consumer['application'], 'id' | 'kind'>,
+  draft: Pick<TakeOver, 'incident' | 'replica' | 'target'>,
+): StepDraft => ({
+  id: `verify-${id}`,
+  action: 'verify-consumer',
+  input: { application: id, kind, epoch: epochOf(draft), host: draft.replica.address },
+  title: `${id} writes and reads on ${draft.replica.instance}`,
+  target: draft.target,
+  needs: [],
+  stage: 'verify',
+  estimate: seconds(45),
+  limit: minutes(10),
+});
+
+/** What the new primary lacks of a primary is given to it. */
+export function redundancySteps(
+  { incident, target, replica }: Pick<TakeOver, 'incident' | 'target' | 'replica'>,
+  after: readonly string[],
+): readonly StepDraft[] {
+  return [
     {
       id: 'backup',
       action: 'take-backup',
       input: { instance: replica.instance, description: `first backup after ${incident}` },
       title: `Take the first backup of ${replica.instance}`,
       target,
-      needs: verifyIds,
+      needs: after,
       stage: 'after',
       optional: true,
       estimate: minutes(2),
@@ -263,5 +281,4 @@ function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: st
       limit: minutes(30),
     },
   ];
-  return [...section, ...verified, ...rest];
 }

@@ -3,6 +3,7 @@ import type { Contradiction } from './config-fault.ts';
 import { guardContradictions } from './guard-contradictions.ts';
 import { peopleContradictions } from './people-contradictions.ts';
 import { entranceContradictions } from './entrance-contradictions.ts';
+import { regionContradictions } from './region-contradictions.ts';
 import { secretContradictions } from './secret-contradictions.ts';
 import type { System } from './system.ts';
 import { targetContradictions } from './target-contradictions.ts';
@@ -15,6 +16,7 @@ export function contradictions(system: System): readonly Contradiction[] {
   return [
     ...targetContradictions(system),
     ...entranceContradictions(system),
+    ...regionContradictions(system),
     ...peopleContradictions(system),
     ...guardContradictions(system),
     ...addressContradictions(system),

@@ -24,6 +24,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'lift-isolation': minutes(15), // new copies, and users seen to arrive
   'pod-force-delete': minutes(5),
   'pod-heal': minutes(5),
+  'region-failover': minutes(45), // runbook 5.1: 30-45 minutes
   'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
   'service-scale-up': minutes(25), // raised, watched for at most 20 minutes, and taken back
@@ -41,6 +42,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'lift-isolation': true,
   'pod-force-delete': true,
   'pod-heal': false,
+  'region-failover': true,
   'rollout-restart': true,
   'rollout-undo': true,
   'service-scale-up': false,
@@ -61,6 +63,7 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'lift-isolation': false,
   'pod-force-delete': false,
   'pod-heal': false,
+  'region-failover': true,
   'rollout-restart': false,
   'rollout-undo': false,
   'service-scale-up': false,

@@ -39,6 +39,7 @@ export const RUNBOOKS = [
   'lift-isolation',
   'pod-force-delete',
   'pod-heal',
+  'region-failover',
   'rollout-restart',
   'rollout-undo',
   'service-scale-up',

@@ -133,6 +133,8 @@ function isUsed(system: System, runbook: RunbookName): boolean {
     case 'cluster-failback':
     case 'cluster-failover':
       return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);
+    case 'region-failover':
+      return system.regions.length > 0;
     case 'database-failover':
       return system.databases.length > 0;
     case 'pod-heal':

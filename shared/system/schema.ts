@@ -224,6 +224,15 @@ const entrances = z.discriminatedUnion(
   { error: 'an entrance via loadBalancer or dns' },
 );
 
+const regions = map({
+  region: region().describe('The region that may be lost.'),
+  secondary: region().describe('Where everything goes on: a replica of the database of `region` stands there.'),
+  application: id('an id').describe(
+    'The Cloud Run application of the secondary that takes the users. Until the replica beside it is promoted it only reads: dependsOn is empty.',
+  ),
+  instances: count(1).describe('Instances that it must have before it takes the users.'),
+});
+
 const secretKeys = {
   name: text('the name of a secret in Secret Manager', /^[\w-]{1,255}$/).describe(
     'The Secret Manager secret. A name, never its value.',
@@ -369,6 +378,7 @@ export const wire = map({
   databases: list(database, 'databases').describe('Cloud SQL primaries and their replicas.'),
   applications: list(applications, 'applications').describe('Every consumer of a database, and what else is healed.'),
   entrances: list(entrances, 'entrances').prefault([]).describe('How users reach applications, and where else.'),
+  regions: list(regions, 'regions').prefault([]).describe('Regions that can be lost as a whole (runbook 5.1).'),
   rotation: list(secrets, 'secrets').prefault([]).describe('Secrets that a breach makes worthless, by name.'),
   sessions: list(sessionStore, 'session stores').prefault([]).describe('Where sessions are kept that a breach ends.'),
   forensics: optional(forensics),

@@ -17,6 +17,8 @@ export interface System {
   readonly databases: readonly Database[];
   readonly applications: readonly Application[];
   readonly entrances: readonly Entrance[];
+  /** Regions that can be lost as a whole, and where everything goes on then. */
+  readonly regions: readonly RegionStandby[];
   /** Secrets that a breach makes worthless. */
   readonly rotation: readonly Secret[];
   /** Where sessions are kept that a breach ends. */
@@ -163,6 +165,16 @@ export interface CloudRunApplication extends ApplicationBase {
   readonly service: string;
   readonly region: string;
   readonly maxInstances: number;
+}
+
+/** Where everything of a region goes on when it is lost (runbook 5.1). */
+export interface RegionStandby {
+  readonly region: string;
+  readonly secondary: string;
+  /** The Cloud Run application of the secondary that takes the users. It waits beside the replica there, and is no consumer before that is promoted. */
+  readonly application: string;
+  /** Instances that it must have, warm, before it takes them. */
+  readonly instances: number;
 }
 
 interface EntranceBase {

@@ -2,6 +2,7 @@ import type { ConfigPath, Contradiction } from './config-fault.ts';
 import { nearestWord } from './nearest-word.ts';
 import { repeated } from './repeated.ts';
 import type { Application, Database, System } from './system.ts';
+import { regionOf, standsInFor } from './regions.ts';
 import { APPLICATION_OF, consumersOf, databaseOf, dependenciesOf, instancesOf, targetNamed } from './topology.ts';
 import { writeDuration } from './write-duration.ts';
 
@@ -64,7 +65,7 @@ function placesOf(system: System): readonly { readonly region: string; readonly 
     ]),
     ...system.applications.map((application, index) =>
       application.kind === 'gke'
-        ? { region: application.location.replace(/-[a-z]$/, ''), path: ['applications', index, 'location'] }
+        ? { region: regionOf(application), path: ['applications', index, 'location'] }
         : { region: application.region, path: ['applications', index, 'region'] },
     ),
   ];
@@ -199,9 +200,10 @@ function secrets(system: System, application: Application, path: ConfigPath): re
   const involves = [[...path, 'dependsOn'], ['databases']];
   const found: Contradiction[] = [];
   const { databaseSecret, probes } = application;
-  if (databaseSecret !== undefined && databases.length === 0) {
+  if (databaseSecret !== undefined && databases.length === 0 && standsInFor(system, application.id) === undefined) {
     const problem = 'is said to hold a database URL, but the application depends on no database of this file';
-    found.push({ path: place, problem, wanted: 'the database in dependsOn, or no databaseSecret', involves });
+    const wanted = 'the database in dependsOn, or no databaseSecret';
+    found.push({ path: place, problem, wanted, involves: [...involves, ['regions']] });
   }
   if (databases.length > 1) {
     const problem = 'names two databases, and one secret holds one URL';
@@ -265,7 +267,7 @@ function alerts(system: System): readonly Contradiction[] {
     const wanted =
       kindWanted === undefined
         ? 'a database, or what depends on one'
-        : kindWanted === 'system' || kindWanted === 'application'
+        : kindWanted === 'system' || kindWanted === 'application' || kindWanted === 'region'
           ? 'another runbook: this one is started by people'
           : `an application of kind ${kindWanted}`;
     found.push({

@@ -46,23 +46,28 @@ export const systemTarget = ({ project }: Pick<System, 'project'>): TargetId => 
 /** Whether a target is that of a whole system. */
 export const isSystemTarget = (id: TargetId): boolean => id.startsWith('system/');
 
-/** The kind of application that a runbook is about, or any; `undefined` for one about a database, `system` for the whole of it. */
-export const APPLICATION_OF: Readonly<Record<RunbookName, Application['kind'] | 'application' | 'system' | undefined>> =
-  {
-    'backup-restore': undefined,
-    'breach-response': 'system',
-    'cluster-failback': 'gke',
-    'cluster-failover': 'gke',
-    'database-failover': undefined,
-    'deployment-scale-up': 'gke',
-    'lift-isolation': 'application',
-    'pod-force-delete': 'gke',
-    'pod-heal': 'gke',
-    'rollout-restart': 'gke',
-    'rollout-undo': 'gke',
-    'service-scale-up': 'cloudRun',
-    'tenant-restore': undefined,
-  };
+/**
+ * The kind of application that a runbook is about, or any; `undefined` for one about a database, `system` for the whole of it,
+ * `region` for all that is in one.
+ */
+export const APPLICATION_OF: Readonly<
+  Record<RunbookName, Application['kind'] | 'application' | 'region' | 'system' | undefined>
+> = {
+  'backup-restore': undefined,
+  'breach-response': 'system',
+  'cluster-failback': 'gke',
+  'cluster-failover': 'gke',
+  'database-failover': undefined,
+  'deployment-scale-up': 'gke',
+  'lift-isolation': 'application',
+  'pod-force-delete': 'gke',
+  'pod-heal': 'gke',
+  'region-failover': 'region',
+  'rollout-restart': 'gke',
+  'rollout-undo': 'gke',
+  'service-scale-up': 'cloudRun',
+  'tenant-restore': undefined,
+};
 
 /** What a runbook is about where nobody names it: the first of the file that it could recover; none for the whole system. */
 export function firstTargetOf(system: System, runbook: RunbookName): TargetRef | undefined {
@@ -106,12 +111,19 @@ export function databaseOf(system: System, target: TargetRef): Database | undefi
   return system.databases.find((database) => dependsOn.includes(database.instance));
 }
 
-/** Every application that connects to the database of this instance: all of them must move when another is promoted. */
-export function consumersOf(system: System, instance: InstanceName): readonly Application[] {
+/**
+ * Every application that connects to the database of this instance: all of them must move when another is promoted. `primaryRegion` is
+ * where its primary is now: in the secondary of its own region, the application that waits there is one of them.
+ */
+export function consumersOf(system: System, instance: InstanceName, primaryRegion?: string): readonly Application[] {
   const database = databaseWith(system, instance);
-  return database === undefined
-    ? []
-    : system.applications.filter(({ dependsOn }) => dependsOn.includes(database.instance));
+  if (database === undefined) return [];
+  const waiting = system.regions
+    .filter(({ region, secondary }) => region === database.region && secondary === primaryRegion)
+    .map(({ application }) => application);
+  return system.applications.filter(
+    ({ id, dependsOn }) => dependsOn.includes(database.instance) || waiting.includes(id),
+  );
 }
 
 /** What a target can't work without, directly or through others; never itself. Nearest first. */

@@ -29,6 +29,7 @@ export function calm(happenings: readonly Happening[], more: Partial<Plot> = {})
     remedies: undefined,
     isRegional: false,
     byRecord: false,
+    secondary: false,
     brokenAtMs: BROKEN_AT,
     faultsUntilMs: BROKEN_AT + minutes(15),
     endsAtMs: BROKEN_AT + minutes(60),

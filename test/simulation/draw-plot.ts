@@ -147,6 +147,7 @@ export function drawPlot(seed: number): Plot {
     mood,
     ...remedies,
     byRecord,
+    secondary: false,
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(75),

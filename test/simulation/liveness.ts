@@ -128,6 +128,8 @@ const REMEDIES_TAKE = minutes(8);
 
 const SERVICE_OF: Readonly<Record<string, string>> = {
   'application/api-gke': SERVICES.entrance,
+  // Who came to what is lost without an entrance is not led anywhere.
+  'region/us-central1': SERVICES.entrance,
   'application/api-run': SERVICES.apiRun,
 };
 

@@ -134,6 +134,8 @@ export interface Plot {
   readonly isRegional: boolean;
   /** Whether users come by a record whose address is switched, and not by a load balancer's default. */
   readonly byRecord: boolean;
+  /** Whether the second region is there, and dr.yaml says so. */
+  readonly secondary: boolean;
   readonly brokenAtMs: number;
   /** When the faults that are nobody's disaster have ended. */
   readonly faultsUntilMs: number;

@@ -1,5 +1,5 @@
 import type { Plan, PlannedStep } from '../../shared/plan/plan.ts';
-import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE, SECONDARY } from '../../sandbox/world/reference-system.ts';
 
 // Which requests each action of a plan may make, written down a second time from what the APIs are: judges compare the audit
 // with this, never with the product's own code.
@@ -27,7 +27,8 @@ const { namespace, api } = REFERENCE;
 const SCALE: Request = `k8s.apps.deployments/scale.patch namespaces/${namespace}/deployments/${api}/scale`;
 const FLOOR: Request = `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${namespace}/horizontalpodautoscalers/${api}`;
 const TEMPLATE: Request = `k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`;
-const SERVICE: Request = `run.services.update services/${api}`;
+const serviceOf = (input: PlannedStep['input']): Request =>
+  `run.services.update services/${input['application'] === 'api-east' ? SECONDARY.api : api}`;
 
 const BALANCER: Request = 'compute.urlMaps.update urlMaps/coditect-dms-ingress';
 const RECORD: Request = 'dns.changes.create managedZones/coditect-zone/changes';
@@ -43,9 +44,10 @@ function text(input: Input, key: string): string {
 const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> = {
   'hold-workload': () => [SCALE],
   'release-workload': () => [SCALE, FLOOR],
-  'hold-service': () => [SERVICE],
-  'release-service': () => [SERVICE],
+  'hold-service': (input) => [serviceOf(input)],
+  'release-service': (input) => [serviceOf(input)],
   'stop-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
+  'ask-stop': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'start-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'restart-instance': (input) => [`cloudsql.instances.restart instances/${text(input, 'instance')}:restart`],
   'failover-instance': (input) => [`cloudsql.instances.failover instances/${text(input, 'instance')}:failover`],
@@ -68,8 +70,8 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'restore-copy': (input) => [`cloudsql.instances.restoreBackup instances/${text(input, 'copy')}:restoreBackup`],
   'delete-copy': (input) => [`cloudsql.instances.delete instances/${text(input, 'copy')}`],
   'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
-  'raise-service': () => [SERVICE],
-  'restore-service': () => [SERVICE],
+  'raise-service': (input) => [serviceOf(input)],
+  'restore-service': (input) => [serviceOf(input)],
   'restart-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'raise-workload': () => [SCALE, FLOOR],
   'restore-floor': () => [FLOOR],
@@ -79,14 +81,14 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'disable-secret-version': (input) => [
     `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
   ],
-  'restart-application': (input) => [text(input, 'application') === 'api-run' ? SERVICE : TEMPLATE],
+  'restart-application': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
   'isolate-application': (input) =>
     text(input, 'application') === 'api-run'
-      ? [SERVICE]
+      ? [serviceOf(input)]
       : [`k8s.networking.networkpolicies.create namespaces/${namespace}/networkpolicies`],
   'lift-isolation': (input) =>
     text(input, 'application') === 'api-run'
-      ? [SERVICE]
+      ? [serviceOf(input)]
       : [`k8s.networking.networkpolicies.delete namespaces/${namespace}/networkpolicies/dr-isolate-${api}`],
   'evict-pod': (input) => [`k8s.pods/eviction.create namespaces/${namespace}/pods/${text(input, 'pod')}/eviction`],
 };

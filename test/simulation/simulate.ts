@@ -83,6 +83,7 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     clock,
     seed,
     assumptions: plot.assumptions,
+    secondary: plot.secondary,
     publish: (topic, message) => publish(topic, JSON.stringify(message)),
   });
   const { broker, pubsub } = openMessaging(world, clock, chance, plot, functions.deliver);
@@ -145,11 +146,31 @@ const BY_RECORD: Entrance = {
 const DECISION = { expiresIn: minutes(15), startWithin: minutes(10) };
 
 /** The reference file, read once in a process. */
-let known: System | undefined;
+let twoRegions: System | undefined;
+let oneRegion: System | undefined;
+
+/** The reference system of a team that has no second region: most runs are about one, and need not ask after the other. */
+function withoutSecondary(system: System): System {
+  const gone = new Set(system.regions.map(({ application }) => application));
+  const isLeft = ({ application }: { readonly application: string }): boolean => !gone.has(application);
+  return {
+    ...system,
+    regions: [],
+    applications: system.applications.filter(({ id }) => !gone.has(id)),
+    entrances: system.entrances.map(
+      (entrance): Entrance =>
+        entrance.via === 'dns'
+          ? { ...entrance, backends: entrance.backends.filter(isLeft) }
+          : { ...entrance, backends: entrance.backends.filter(isLeft) },
+    ),
+  };
+}
 
 /** The reference system with what the plot says of its database. */
-function systemOf({ remedies, byRecord }: Plot): System {
-  known ??= reference();
+function systemOf({ remedies, byRecord, secondary }: Plot): System {
+  twoRegions ??= reference();
+  oneRegion ??= withoutSecondary(twoRegions);
+  const known = secondary ? twoRegions : oneRegion;
   const databases = known.databases.map((database) => (remedies === undefined ? database : { ...database, remedies }));
   const entrances = byRecord ? [BY_RECORD] : known.entrances;
   const { approvals, endpoints } = known;

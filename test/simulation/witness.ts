@@ -108,6 +108,9 @@ export const newWitness = (): Witness => ({
   notes: [],
 });
 
+/** Whether a whole region is lost, for the time being. */
+export const isRegionLost = ({ disasters }: World): boolean => disasters.active().some(({ name }) => name === 'region');
+
 /** Places from which consumers connect. */
 const CONSUMERS = ['pods', 'cloudRun'] as const;
 
@@ -199,7 +202,10 @@ export function watch(
       at: clock.now(),
       incident: state.id,
       how: event.kind,
-      ill: [SERVICES.entrance, SERVICES.apiRun].filter((service) => !world.front.isWell(service)),
+      // Who comes to a lost region without an entrance is led nowhere.
+      ill: (isRegionLost(world) ? [SERVICES.entrance] : [SERVICES.entrance, SERVICES.apiRun]).filter(
+        (service) => !world.front.isWell(service),
+      ),
       hungPods: world.applications.running().filter((process) => process.state() === 'hung').length,
     });
   });

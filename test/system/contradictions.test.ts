@@ -4,9 +4,10 @@ import { ADDRESSES, PEOPLE, policy } from './contradiction-cases.ts';
 import { GUARDS } from './guard-cases.ts';
 import type { Change } from './reference.ts';
 import { changed, problemsOf, reference } from './reference.ts';
+import { REGIONS } from './region-cases.ts';
 import { TARGETS } from './target-cases.ts';
 
-const CASES = [...PEOPLE, ...TARGETS, ...GUARDS, ...ADDRESSES];
+const CASES = [...PEOPLE, ...TARGETS, ...REGIONS, ...GUARDS, ...ADDRESSES];
 
 describe('a configuration that contradicts itself', () => {
   it.each(CASES.map(([what, changes, ...said]) => [what, changes, said] as const))(

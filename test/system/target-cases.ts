@@ -37,11 +37,13 @@ export const TARGETS: readonly Case[] = [
     'a replica in a region that is not said to be protected',
     [[['system', 'protectedRegions'], ['us-central1']]],
     'databases[0].replicas[1].region: puts something of the system into us-east1, which is not listed as protected',
+    'applications[2].region: puts something of the system into us-east1, which is not listed as protected',
   ],
   [
     'a zone of a region that is not said to be protected',
     [[['applications', 0, 'location'], 'europe-west1-b']],
     'applications[0].location: puts something of the system into europe-west1, which is not listed as protected',
+    'regions[0].application: is reached by no entrance of us-central1: there would be no traffic to move',
   ],
   [
     'an instance that stands there twice',
@@ -50,8 +52,8 @@ export const TARGETS: readonly Case[] = [
   ],
   [
     'one Deployment under two names',
-    [[['applications', 2], { ...gke(), id: 'again' }]],
-    'applications[2]: is the same thing as applications[0], and two runs could hold it at once',
+    [[['applications', 3], { ...gke(), id: 'again' }]],
+    'applications[3]: is the same thing as applications[0], and two runs could hold it at once',
   ],
   [
     'a loss budget of nothing',
@@ -67,11 +69,13 @@ export const TARGETS: readonly Case[] = [
     'remedies that list nothing',
     [[['databases', 0, 'remedies'], []]],
     'databases[0].remedies: lists nothing that could bring the database back',
+    'regions[0].region: has coditect-dms-db, whose remedies list no promote',
   ],
   [
     'remedies that only wait',
     [[['databases', 0, 'remedies'], ['wait']]],
     'databases[0].remedies: lists nothing that could bring the database back',
+    'regions[0].region: has coditect-dms-db, whose remedies list no promote',
   ],
   [
     'remedies that begin with the worst',
@@ -87,6 +91,7 @@ export const TARGETS: readonly Case[] = [
     'a promotion of nothing',
     [[['databases', 0, 'replicas'], []]],
     'databases[0].remedies: lists promote, and there is no replica to promote',
+    'regions[0].secondary: has no replica of coditect-dms-db, so its data would stay in us-central1',
   ],
   [
     'a database that nobody uses',
@@ -195,6 +200,7 @@ export const TARGETS: readonly Case[] = [
     'entrances[0].ttl: keeps clients at the old address for 1h: no move could meet the rto',
     'entrances[0].backends[0]: names no load balancer, so nobody could count the users who arrive or leave',
     'entrances[0].backends[1]: points an A record at Cloud Run, which has no address of its own',
+    'regions[0].application: is reached by no entrance of us-central1: there would be no traffic to move',
   ],
   [
     'a standby that is none',
@@ -233,6 +239,7 @@ export const TARGETS: readonly Case[] = [
       [['databases'], []],
       [['applications'], []],
       [['entrances'], []],
+      [['regions'], []],
       [['alerts'], []],
       [['rotation'], []],
       [['forensics', 'clones'], []],

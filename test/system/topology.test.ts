@@ -31,6 +31,7 @@ describe('the targets of a system', () => {
       'database/coditect-dms-db',
       'application/api-gke',
       'application/api-run',
+      'application/api-east',
     ]);
     expect(targetsOf(system).map((ref) => targetOf(system, targetIdOf(ref)))).toEqual(targetsOf(system));
   });
@@ -54,6 +55,9 @@ describe('the targets of a system', () => {
     expect(names('coditect-dms-db')).toEqual(['api-gke', 'api-run']);
     expect(names('coditect-dms-db-replica')).toEqual(['api-gke', 'api-run']);
     expect(names('nobody')).toEqual([]);
+    // What waits in the second region is none before the primary is there.
+    const there = consumersOf(reference(), instanceName('coditect-dms-db-east'), 'us-east1');
+    expect(there.map(({ id }) => id)).toEqual(['api-gke', 'api-run', 'api-east']);
   });
 
   it('list the primary before its replicas', () => {
@@ -63,7 +67,7 @@ describe('the targets of a system', () => {
   });
 
   it('carry failures along their dependencies, over several steps', () => {
-    const system = parsed(changed([['applications', 2], { ...worker, dependsOn: ['api-run'] }]));
+    const system = parsed(changed([['applications', 3], { ...worker, dependsOn: ['api-run'] }]));
 
     expect(dependentsOf(system, database).map(targetIdOf)).toEqual([
       'application/api-gke',

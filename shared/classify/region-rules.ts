@@ -1,0 +1,102 @@
+import { showDuration } from '../core/time.ts';
+import { entrancesInto, regionOf, regionTarget } from '../system/regions.ts';
+import { applicationOf } from '../system/topology.ts';
+import { chooseReplica } from './choose-replica.ts';
+import type { Evidence } from './evidence.ts';
+import { isReadable } from './facts.ts';
+import type { RegionEvidence } from './region.ts';
+import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
+
+// A region that is lost with everything in it. These rules are asked before those of databases and clusters: what they would find is
+// a part of it, and a plan that led users into the same region, or stopped for its consumers, would help nobody.
+
+/** The first region for which a rule matches, in the order of the file. */
+function forRegion(match: (region: RegionEvidence, evidence: Evidence) => Match | undefined): Rule['when'] {
+  return (evidence) => {
+    for (const region of evidence.regions) {
+      const found = match(region, evidence);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+}
+
+function about(
+  { standby, database }: RegionEvidence,
+  match: Pick<Match, 'confidence' | 'outcome' | 'text' | 'wouldChangeMind'>,
+  subject: Readonly<Record<string, string>> = {},
+): Match {
+  return {
+    ...match,
+    target: regionTarget(standby.region),
+    subject: { region: standby.region, secondary: standby.secondary, instance: database.facts.primaryName, ...subject },
+    reasons: observerReasons(database),
+    failedSince: database.failedSince,
+  };
+}
+
+const regionDark: Rule = {
+  scenario: 'region-failure',
+  code: 'regionDark',
+  describe:
+    'Nothing in a region answers, and observers outside of it say so: lead everything to its secondary, by people alone.',
+  when: forRegion((region, evidence) => {
+    if (region.standing !== 'dark') return undefined;
+    const { standby, isSteady, steadyFor, text } = region;
+    if (!isSteady)
+      return about(region, {
+        confidence: 'likely',
+        outcome: nextLook(evidence),
+        text: `${text}, so far for ${showDuration(steadyFor)} of ${showDuration(evidence.window)}`,
+        wouldChangeMind: [`anything in ${standby.region} answers`],
+      });
+    const choice = whereTo(region, evidence);
+    const isPossible = typeof choice !== 'string';
+    return about(
+      region,
+      {
+        confidence: 'confirmed',
+        outcome: isPossible ? { kind: 'act', runbook: 'region-failover' } : { kind: 'person' },
+        text: isPossible
+          ? `${text}, for ${showDuration(steadyFor)}; ${choice.replica} in ${standby.secondary} can take its place`
+          : `${text}; ${choice}`,
+        wouldChangeMind: [
+          `anything in ${standby.region} answers`,
+          'the primary takes a write',
+          `a replica receives from ${region.database.facts.primaryName}`,
+        ],
+      },
+      isPossible ? choice : {},
+    );
+  }),
+};
+
+/** The replica that everything goes on with, or why it can't. */
+function whereTo(
+  { standby, facts, database }: RegionEvidence,
+  { facts: look, inquiry }: Evidence,
+): { readonly replica: string } | string {
+  const { primary, operations, primaryName } = database.facts;
+  if (!isReadable(primary) || !isReadable(operations))
+    return `the management API does not tell what is going on with ${primaryName}, so nothing is promoted`;
+  const choice = chooseReplica(database.facts, standby.secondary);
+  if ('unfit' in choice) return `no replica in ${standby.secondary} is fit for promotion: ${choice.unfit.join('; ')}`;
+  const { service } = facts.standby;
+  if (service === undefined || !isReadable(service)) return `the service of ${standby.application} can’t be read`;
+  if (service.scaling.kind !== 'automatic')
+    return `${standby.application} is held at ${service.scaling.instances} instances`;
+  const ways = entrancesInto(inquiry.system, standby).map(({ id }) =>
+    look.entrances?.find(({ entrance }) => entrance === id),
+  );
+  const statuses = ways.map((way) => way?.status);
+  if (statuses.some((status) => status === undefined || !isReadable(status))) return 'an entrance can not be read';
+  const led = statuses.flatMap((status) => (status !== undefined && isReadable(status) ? [status.leadsTo] : []));
+  const isLed = (id: string | undefined): boolean => {
+    const application = id === undefined ? undefined : applicationOf(inquiry.system, id);
+    return application !== undefined && (regionOf(application) === standby.region || id === standby.application);
+  };
+  return led.some(isLed) ? { replica: choice.instance } : `no entrance leads to ${standby.region} any more`;
+}
+
+/** In the order in which they are asked. */
+export const REGION_RULES: readonly Rule[] = [regionDark];

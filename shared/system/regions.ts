@@ -1,0 +1,64 @@
+import { type TargetId, targetId } from './names.ts';
+import type { Application, Database, RegionStandby, System } from './system.ts';
+import { applicationOf, databaseOf, entrancesOf, targetIdOf, type TargetRef } from './topology.ts';
+
+// Questions about regions as the file states them: what is in which, and where it goes on when one is lost.
+
+/** A region as a target of its own, in leases and logs: everything that is in it fails together. */
+export const regionTarget = (region: string): TargetId => targetId(`region/${region}`);
+
+/** The region that a target is; `undefined` for every other target. */
+export function regionIn(target: TargetId): string | undefined {
+  const [, region] = /^region\/(.+)$/.exec(target) ?? [];
+  return region;
+}
+
+/** Where an application runs. */
+export const regionOf = (application: Application): string =>
+  application.kind === 'gke' ? application.location.replace(/-[a-z]$/, '') : application.region;
+
+/** What takes over when that region is lost. */
+export const standbyOf = (system: System, region: string): RegionStandby | undefined =>
+  system.regions.find((known) => known.region === region);
+
+/** The region whose users an application takes when that is lost. */
+export const standsInFor = (system: System, application: string): RegionStandby | undefined =>
+  system.regions.find((known) => known.application === application);
+
+/** The region of which a target is a part, by the file: a database by its primary. */
+export function homeRegionOf(system: System, ref: TargetRef): string | undefined {
+  if (ref.kind === 'database') return databaseOf(system, ref)?.region;
+  const application = applicationOf(system, ref.id);
+  return application === undefined ? undefined : regionOf(application);
+}
+
+/** Every target in a region, databases first. */
+export function targetsIn(system: System, region: string): readonly TargetRef[] {
+  const all: readonly TargetRef[] = [
+    ...system.databases.map(({ instance }) => ({ kind: 'database', instance }) as const),
+    ...system.applications.map(({ id }) => ({ kind: 'application', id }) as const),
+  ];
+  return all.filter((ref) => homeRegionOf(system, ref) === region);
+}
+
+/** The database whose primary is in a region, by the file; there is one at the most where the region has a standby. */
+export const databaseIn = (system: System, region: string): Database | undefined =>
+  system.databases.find((database) => database.region === region);
+
+/** Entrances that lead to something in a region and can lead to its standby. */
+export function entrancesInto(system: System, { region, application }: RegionStandby): System['entrances'] {
+  const homes = system.applications.filter((known) => regionOf(known) === region);
+  return homes
+    .flatMap(({ id }) => entrancesOf(system, id))
+    .filter(({ backends }) => backends.some((backend) => backend.application === application));
+}
+
+/** The region's target where it can be lost as a whole, for each target that is in it: a signal about one may be about the other. */
+export function regionAround(system: System, ref: TargetRef): readonly TargetId[] {
+  const region = homeRegionOf(system, ref);
+  return region === undefined || standbyOf(system, region) === undefined ? [] : [regionTarget(region)];
+}
+
+/** Everything that a region's target stands for. */
+export const partsOf = (system: System, region: string): readonly TargetId[] =>
+  targetsIn(system, region).map(targetIdOf);
