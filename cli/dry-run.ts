@@ -19,7 +19,7 @@ import {
   targetId,
 } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
-import { regionIn, regionTarget, standbyOf, targetsIn } from '../shared/system/regions.ts';
+import { regionIn, regionTarget, returnIn, returnTarget, standbyOf, targetsIn } from '../shared/system/regions.ts';
 import {
   APPLICATION_OF,
   databaseWith,
@@ -93,7 +93,8 @@ function aimOf(system: System, runbook: RunbookName, named: string | undefined):
         2,
         named === undefined ? `dr.yaml has nothing for ${runbook}` : `dr.yaml has no region ${named}`,
       );
-    return { id: regionTarget(region), ref: undefined };
+    const id = runbook === 'region-return' ? returnTarget(region) : regionTarget(region);
+    return { id, ref: undefined };
   }
   const ref = targetOf(system, runbook, named);
   return { id: targetIdOf(ref), ref };
@@ -111,7 +112,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
   const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
-    const region = regionIn(target);
+    const region = regionIn(target) ?? returnIn(target);
     const all = region === undefined ? targetsOf(system) : targetsIn(system, region);
     const seen = await gatherFacts(
       ref === undefined ? all : [ref, ...dependenciesOf(system, ref)],

@@ -15,6 +15,7 @@ import { deleteCopy, importRows } from './import-rows.ts';
 import { admitCopy, confirmDump, createDatabase, dismissCopy, importDump } from './import-dump.ts';
 import { confirmBackup, createCopy, restoreCopy } from './make-copy.ts';
 import { checkSecondary, confirmRegionLost, rememberRegion } from './lost-region.ts';
+import { awaitReturn, countDivergence, nameStale, restartStale } from './returned-primary.ts';
 import { awaitDrain, moveTraffic, seeTrafficShift } from './move-traffic.ts';
 import {
   forgetIsolation,
@@ -86,6 +87,10 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   holdService,
   releaseService,
   drainReplica,
+  awaitReturn,
+  countDivergence,
+  restartStale,
+  nameStale,
   stopInstance,
   askStop,
   startInstance,

@@ -1,11 +1,13 @@
 import { showDuration } from '../core/time.ts';
-import { entrancesInto, regionOf, regionTarget } from '../system/regions.ts';
+import type { InstanceStatus } from '../ports/databases.ts';
+import type { TargetId } from '../system/names.ts';
+import { entrancesInto, regionOf, regionTarget, returnIn, returnTarget } from '../system/regions.ts';
 import { applicationOf } from '../system/topology.ts';
 import { chooseReplica } from './choose-replica.ts';
 import type { Evidence } from './evidence.ts';
-import { isReadable } from './facts.ts';
+import { type Facts, isReadable } from './facts.ts';
 import type { RegionEvidence } from './region.ts';
-import { type Match, nextLook, observerReasons, type Rule } from './rule.ts';
+import { type Match, nextLook, observerReasons, type Rule, waitOrPerson } from './rule.ts';
 
 // A region that is lost with everything in it. These rules are asked before those of databases and clusters: what they would find is
 // a part of it, and a plan that led users into the same region, or stopped for its consumers, would help nobody.
@@ -98,5 +100,57 @@ function whereTo(
   return led.some(isLed) ? { replica: choice.instance } : `no entrance leads to ${standby.region} any more`;
 }
 
+const oldPrimaryAtLarge: Rule = {
+  scenario: 'region-return',
+  code: 'oldPrimaryAtLarge',
+  describe:
+    'A region is elsewhere and nobody has stopped its old primary: it may take writes when it returns, so it is waited for and stopped.',
+  when: (evidence) => {
+    const { state } = evidence.inquiry;
+    const region = returnIn(state.target as TargetId); // a target's id is what an incident is about
+    if (region === undefined) return undefined;
+    const seen = evidence.facts.regions?.find((known) => known.region === region);
+    const is = (
+      match: Pick<Match, 'confidence' | 'outcome' | 'text' | 'wouldChangeMind'>,
+      instance?: string,
+    ): Match => ({
+      ...match,
+      target: returnTarget(region),
+      subject: { region, ...(instance === undefined ? {} : { instance }) },
+      reasons: [],
+      failedSince: state.firstSignalAt,
+    });
+    const nothing = (text: string): Match =>
+      is({ confidence: 'confirmed', outcome: { kind: 'nothing' }, text, wouldChangeMind: ['another failover'] });
+    const unknown = (text: string): Match =>
+      is({ confidence: 'unknown', outcome: waitOrPerson(evidence), text, wouldChangeMind: ['it can be read'] });
+    if (seen === undefined) return unknown(`nobody has looked at ${region}`);
+    const { record } = seen;
+    if (record === undefined) return nothing(`nothing of ${region} is elsewhere`);
+    if (!isReadable(record)) return unknown(`what was written down of ${region} can’t be read (${record.unreadable})`);
+    const all = statusesOf(evidence.facts);
+    const former = all.find(({ instance }) => instance === record.former);
+    const promoted = all.find(({ instance }) => instance === record.promoted);
+    if (former === undefined || promoted === undefined)
+      return unknown(`the management API does not describe ${record.former} and ${record.promoted}`);
+    if (promoted.role !== 'primary') return nothing(`${record.promoted} was not promoted`);
+    if (former.role !== 'primary') return nothing(`${record.former} follows ${former.upstream ?? 'somebody'} now`);
+    if (former.activation === 'never') return nothing(`${record.former} is stopped`);
+    return is(
+      {
+        confidence: 'confirmed',
+        outcome: { kind: 'act', runbook: 'region-return' },
+        text: `${record.promoted} has taken the place of ${record.former}, which nobody has stopped: when ${region} returns, both may take writes`,
+        wouldChangeMind: [`somebody stops ${record.former}`, `${record.former} is deleted`],
+      },
+      record.former,
+    );
+  },
+};
+
+/** Every instance that a look found, as the management API describes it. */
+export const statusesOf = ({ databases }: Facts): readonly InstanceStatus[] =>
+  databases.flatMap(({ primary, replicas }) => [...(isReadable(primary) ? [primary] : []), ...replicas]);
+
 /** In the order in which they are asked. */
-export const REGION_RULES: readonly Rule[] = [regionDark];
+export const REGION_RULES: readonly Rule[] = [oldPrimaryAtLarge, regionDark];

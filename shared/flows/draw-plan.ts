@@ -21,7 +21,7 @@ import type { Entrance, System } from '../system/system.ts';
 import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
 import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
 import { drawBreach, drawLift } from './draw-breach.ts';
-import { regionFailover } from './draw-region.ts';
+import { regionFailover, regionReturn } from './draw-region.ts';
 import { drawRestore } from './draw-restore.ts';
 import { drawTenantRestore } from './draw-tenant-restore.ts';
 
@@ -84,6 +84,8 @@ function draw(
       return podHeal(system, incident, diagnosis, facts, asides);
     case 'region-failover':
       return regionFailover(system, incident, diagnosis, facts, asides);
+    case 'region-return':
+      return regionReturn(system, incident, diagnosis, facts, asides);
     case 'rollout-restart':
     case 'rollout-undo':
       return rolloutChange(system, incident, diagnosis, facts, asides);

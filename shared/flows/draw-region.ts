@@ -1,12 +1,14 @@
 import { chooseReplica } from '../classify/choose-replica.ts';
+import { statusesOf } from '../classify/region-rules.ts';
 import { type Facts, isReadable, type RegionFacts } from '../classify/facts.ts';
 import { instant } from '../core/time.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import type { RegionRecord } from '../ports/region-record.ts';
 import type { ServiceLimits } from '../ports/standby-record.ts';
 import { drawRegionFailover, type RegionFailoverFacts } from '../runbooks/region-failover.ts';
+import { drawRegionReturn } from '../runbooks/region-return.ts';
 import { type IncidentId, targetId } from '../system/names.ts';
-import { databaseIn, entrancesInto, regionIn, regionOf, standbyOf } from '../system/regions.ts';
+import { databaseIn, entrancesInto, regionIn, regionOf, returnIn, standbyOf } from '../system/regions.ts';
 import type { RegionStandby, System } from '../system/system.ts';
 import { applicationOf, consumersOf } from '../system/topology.ts';
 import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
@@ -23,6 +25,35 @@ export function regionFailover(
   const known = knownOf(system, diagnosis, facts, asides);
   if (typeof known === 'string') return { kind: 'none', because: known };
   const plan = drawRegionFailover(system, incident, diagnosis.scenario, known);
+  return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
+}
+
+/** What a returning region is met with. Pure. */
+export function regionReturn(
+  system: System,
+  incident: IncidentId,
+  diagnosis: Diagnosis,
+  facts: Facts,
+  { warnings }: PlanAsides,
+): PlanDrawing {
+  const region = returnIn(targetId(diagnosis.target));
+  const record = facts.regions?.find((other) => other.region === region)?.record;
+  if (region === undefined || record === undefined || !isReadable(record))
+    return { kind: 'none', because: `nothing says what ${diagnosis.target} was` };
+  const all = statusesOf(facts);
+  const former = all.find(({ instance }) => instance === record.former);
+  const promoted = all.find(({ instance }) => instance === record.promoted);
+  if (former === undefined || promoted === undefined)
+    return { kind: 'none', because: `${record.former} or ${record.promoted} is not described by the management API` };
+  const consumers = consumersOf(system, record.former).filter((one) => regionOf(one) === region);
+  const plan = drawRegionReturn(system, incident, diagnosis.scenario, {
+    at: facts.at,
+    record,
+    former,
+    promoted,
+    consumers: consumers.map(({ id }) => id),
+    warnings,
+  });
   return typeof plan === 'string' ? { kind: 'none', because: plan } : { kind: 'plan', plan };
 }
 

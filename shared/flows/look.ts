@@ -16,7 +16,7 @@ import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { opensOf, type Plan } from '../plan/plan.ts';
 import type { System } from '../system/system.ts';
-import { regionIn, targetsIn } from '../system/regions.ts';
+import { regionIn, returnIn, targetsIn } from '../system/regions.ts';
 import {
   approvalId,
   type IncidentId,
@@ -145,7 +145,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const round = state.rounds + 1;
   const about = [...new Set([state.target, ...state.targets])];
   const isWhole = about.some(isSystemTarget);
-  const lost = about.flatMap((id) => regionIn(id) ?? []);
+  const lost = about.flatMap((id) => regionIn(id) ?? returnIn(id) ?? []);
   const scope = isWhole
     ? targetsOf(system)
     : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];

@@ -8,6 +8,7 @@ import { absorb } from './absorb.ts';
 import { receiveSuspicion } from './intake.ts';
 import { lookAt, withLooks } from './look.ts';
 import { watchDatabases } from './watch.ts';
+import { watchRegions } from './watch-regions.ts';
 import { watchStandbys } from './watch-standbys.ts';
 
 // Owns time: finds what is due because a message was lost, a worker died or a moment has come, and wakes whoever goes on. It
@@ -68,7 +69,8 @@ async function anchorLogs({ store }: WorldHome): Promise<void> {
 }
 
 async function rememberLent(home: WorldHome): Promise<void> {
-  if (await watchStandbys(home)) await withLooks(home, async (look) => void (await absorb(home, look)));
+  const told = await all([watchStandbys(home), watchRegions(home)]);
+  if (told.includes(true)) await withLooks(home, async (look) => void (await absorb(home, look)));
 }
 
 async function watch(home: WorldHome): Promise<void> {

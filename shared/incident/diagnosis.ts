@@ -17,6 +17,7 @@ export const SCENARIOS = [
   'single-pod-failure',
   'service-under-pressure',
   'region-failure',
+  'region-return',
   'cluster-failure',
   'cluster-unreachable-but-serving',
   'running-on-standby',

@@ -2,7 +2,7 @@ import type { Instant } from '../core/time.ts';
 import { type GuardBlock, isOneOfSeveralWays, preparingSteps } from '../plan/plan.ts';
 import { event, type NewEvent, type Notice } from './events.ts';
 import { isLeftOut } from './left-out.ts';
-import { type IncidentState, passedNoReturn, type RunState } from './state.ts';
+import { type IncidentState, passedNoReturn, type RunState, type StepProgress } from './state.ts';
 
 // What people are told when something is decided: in the same breath, once for each occasion, with where things stand and what
 // they can type next. Pure, as deciding is.
@@ -105,8 +105,10 @@ export function outcome(run: RunState): readonly string[] {
   });
   const inVain = failed.filter(({ step }) => isOneOfSeveralWays(step, plan));
   const left = failed.filter(({ step }) => !isOneOfSeveralWays(step, plan));
+  const told = plan.steps.flatMap(({ id }) => toldBy(run.steps.get(id)));
   const isSpared = plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && isLeftOut(run, step));
   return [
+    ...told,
     ...(left.length === 0
       ? []
       : [`Left to do by hand: ${left.map(({ step, detail }) => `${step.id}: ${detail}`).join('; ')}.`]),
@@ -115,4 +117,12 @@ export function outcome(run: RunState): readonly string[] {
       : [`Tried in vain: ${inVain.map(({ step, detail }) => `${step.title} (${detail})`).join('; ')}.`]),
     isSpared ? 'That was enough: nothing was promoted.' : plan.failback,
   ];
+}
+
+/** What a step found out that people have to be told when all is done. */
+function toldBy(progress: StepProgress | undefined): readonly string[] {
+  if (progress?.kind !== 'done') return [];
+  const { output } = progress;
+  const told = typeof output === 'object' && output !== null && 'told' in output ? output['told'] : undefined;
+  return typeof told === 'string' ? [told] : [];
 }

@@ -125,7 +125,7 @@ export function drawRegionFailover(
       opens: [...facts.opens],
       dark,
     },
-    failback: `When ${standby.region} returns, ${primary.instance} may take writes again: it is looked for each minute, stopped with an approval of its own, and what was written on it is counted. Nothing is merged by itself. Leading everything back is a plan of its own, without loss, onto a new replica in ${standby.region}.`,
+    failback: `When ${standby.region} returns, ${primary.instance} may take writes again: it is looked for each minute, what was written on it is counted, and it is stopped, with an approval of its own that is asked for when this is done. Nothing is merged by itself, and leading everything back is for people.`,
   };
 }
 

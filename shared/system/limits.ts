@@ -25,6 +25,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'pod-force-delete': minutes(5),
   'pod-heal': minutes(5),
   'region-failover': minutes(45), // runbook 5.1: 30-45 minutes
+  'region-return': minutes(10), // from the return on; how long that takes nobody knows
   'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
   'service-scale-up': minutes(25), // raised, watched for at most 20 minutes, and taken back
@@ -43,6 +44,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'pod-force-delete': true,
   'pod-heal': false,
   'region-failover': true,
+  'region-return': true,
   'rollout-restart': true,
   'rollout-undo': true,
   'service-scale-up': false,
@@ -64,6 +66,7 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'pod-force-delete': false,
   'pod-heal': false,
   'region-failover': true,
+  'region-return': false,
   'rollout-restart': false,
   'rollout-undo': false,
   'service-scale-up': false,

@@ -40,6 +40,7 @@ export const RUNBOOKS = [
   'pod-force-delete',
   'pod-heal',
   'region-failover',
+  'region-return',
   'rollout-restart',
   'rollout-undo',
   'service-scale-up',

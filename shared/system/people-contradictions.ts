@@ -134,6 +134,7 @@ function isUsed(system: System, runbook: RunbookName): boolean {
     case 'cluster-failover':
       return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);
     case 'region-failover':
+    case 'region-return':
       return system.regions.length > 0;
     case 'database-failover':
       return system.databases.length > 0;

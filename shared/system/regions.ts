@@ -13,6 +13,18 @@ export function regionIn(target: TargetId): string | undefined {
   return region;
 }
 
+/**
+ * The return of a region that is elsewhere, as a target of its own: what waits for that, for hours or days, must hold back nothing that
+ * the new side needs meanwhile.
+ */
+export const returnTarget = (region: string): TargetId => targetId(`return/${region}`);
+
+/** The region whose return a target is; `undefined` for every other target. */
+export function returnIn(target: TargetId): string | undefined {
+  const [, region] = /^return\/(.+)$/.exec(target) ?? [];
+  return region;
+}
+
 /** Where an application runs. */
 export const regionOf = (application: Application): string =>
   application.kind === 'gke' ? application.location.replace(/-[a-z]$/, '') : application.region;

@@ -63,6 +63,7 @@ export const APPLICATION_OF: Readonly<
   'pod-force-delete': 'gke',
   'pod-heal': 'gke',
   'region-failover': 'region',
+  'region-return': 'region',
   'rollout-restart': 'gke',
   'rollout-undo': 'gke',
   'service-scale-up': 'cloudRun',

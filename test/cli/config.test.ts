@@ -21,7 +21,7 @@ describe('./dr config check', () => {
   it('prints one object for programs', async () => {
     const { stdout } = await configCheck('dr.yaml', { json: true });
 
-    expect(JSON.parse(stdout)).toMatchObject({ ok: true, file: 'dr.yaml', databases: 1, applications: 2 });
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, file: 'dr.yaml', databases: 1, applications: 3 });
   });
 
   it('ends with 1 and every fault when a file has faults', async () => {

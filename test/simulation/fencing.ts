@@ -1,4 +1,5 @@
-import { OPERATOR } from '../../sandbox/world/reference-system.ts';
+import { OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { hasEnded } from '../../shared/incident/state.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { opensOf } from '../../shared/plan/plan.ts';
 import {
@@ -83,10 +84,25 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
   'S2 the old primary is left alone once another one is promoted': (run) => {
     const [promotion] = promotionsOf(run);
     if (promotion === undefined || hadLateRequests(run)) return [];
-    return effectsBy(run, 'recover')
-      .filter(({ at, call }) => at > promotion.at && call.permission === 'cloudsql.instances.update')
-      .filter(({ call }) => !promotion.call.resource.startsWith(`${call.resource}:`))
-      .map((effect) => `${described(run, effect)}, promoted ${when(run, promotion.at)}`);
+    return (
+      effectsBy(run, 'recover')
+        .filter(({ at, call }) => at > promotion.at && call.permission === 'cloudsql.instances.update')
+        .filter(({ call }) => !promotion.call.resource.startsWith(`${call.resource}:`))
+        // But for one whose return people agreed to meet with a stop.
+        .filter((effect) => !consentedBy(run, effect).some(({ plan }) => plan.runbook === 'region-return'))
+        .map((effect) => `${described(run, effect)}, promoted ${when(run, promotion.at)}`)
+    );
+  },
+  'S2 a primary that returns is stopped, or somebody is asked about it': (run) => {
+    const { world } = run.stage;
+    const { servers } = world.sql.fleet;
+    const names = servers.names().filter((name) => servers.server(name)?.role() === 'primary');
+    const atLarge = names.filter((name) => servers.server(name)?.up() === true && name !== REFERENCE.restored);
+    const isKnown = run.incidents.some(({ state }) => !hasEnded(state) && state.target.startsWith('return/'));
+    const isByOthers = run.witness.hands.some(({ accepted }) => accepted);
+    return !run.stage.plot.secondary || atLarge.length < 2 || isKnown || isByOthers
+      ? []
+      : [`${atLarge.join(' and ')} are primaries, and nobody is asked about that`];
   },
   'S2 nothing is taken away from a database that serves everybody': (run) =>
     run.incidents

@@ -81,6 +81,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'disable-secret-version': (input) => [
     `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
   ],
+  'restart-stale': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
   'restart-application': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
   'isolate-application': (input) =>
     text(input, 'application') === 'api-run'

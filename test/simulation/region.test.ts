@@ -43,6 +43,14 @@ const when = ({ incidents }: Run, kind: string, step?: string): number =>
     .find((event) => event.kind === kind && (step === undefined || ('step' in event.data && event.data.step === step)))
     ?.at ?? Number.NaN;
 
+/** What the second incident's step came to. */
+const outputOf = ({ incidents }: Run, step: string): unknown =>
+  incidents[1]?.events.flatMap((event) =>
+    event.kind === 'stepDone' && event.data.step === step ? [event.data.output] : [],
+  )[0];
+
+const PRIMARY = 'coditect-dms-db';
+
 const phases = ({ incidents }: Run) => incidents.map(({ state }) => [state.run?.plan.runbook, state.phase.kind]);
 
 describe('A lost region', () => {
@@ -90,5 +98,52 @@ describe('A lost region', () => {
     );
 
     expect(phases(run)[0]).toEqual(['region-failover', 'resolved']);
+  });
+});
+
+describe('The return of a lost region', () => {
+  it.each(['lost', 'cut-off'] as const)(
+    'that was %s finds its old primary counted and stopped, and nobody on it any more',
+    async (variant) => {
+      const run = await played([
+        later(0, { kind: 'break', fault: 'region', variant }),
+        ACCEPTED,
+        later(minutes(50), { kind: 'mend', fault: 'region' }),
+      ]);
+      expect(phases(run).slice(0, 2)).toEqual([
+        ['region-failover', 'resolved'],
+        ['region-return', 'resolved'],
+      ]);
+      const { servers } = run.stage.world.sql.fleet;
+      expect([PRIMARY, SECONDARY.instance].map((name) => servers.server(name)?.power)).toEqual(['stopped', 'running']);
+      const back = run.brokenAt + minutes(50);
+      const stop = run.incidents[1]?.events.find((event) => event.kind === 'stepStarted' && event.data.step === 'stop');
+      // A primary that lost its power replays its log for up to a minute before it answers; then it is found within one tick.
+      expect((stop?.at ?? Number.NaN) - back).toBeLessThan(minutes(2.5));
+      expect(outputOf(run, 'count')).toMatchObject({ rows: variant === 'lost' ? 0 : expect.any(Number) });
+      const pods = run.stage.world.applications
+        .running()
+        .filter(({ role, place }) => role === 'api' && place === 'pods');
+      expect(new Set(pods.map((process) => process.address()))).toEqual(new Set(['10.20.0.5:5432']));
+    },
+  );
+
+  it('is met by people who could not decide while it was away: it stays asked for', async () => {
+    const run = await played(
+      [
+        LOST,
+        ACCEPTED,
+        // The kill switch holds everything, when the return is asked about and when it comes.
+        later(minutes(15), { kind: 'operate', operation: { by: 'wish', verb: 'stop' } }),
+        later(minutes(50), { kind: 'mend', fault: 'region' }),
+        later(minutes(55), { kind: 'operate', operation: { by: 'wish', verb: 'release' } }),
+      ],
+      { endsAtMs: BROKEN_AT + minutes(120), faultsUntilMs: BROKEN_AT + minutes(120) },
+    );
+
+    expect(phases(run).slice(0, 2)).toEqual([
+      ['region-failover', 'resolved'],
+      ['region-return', 'resolved'],
+    ]);
   });
 });

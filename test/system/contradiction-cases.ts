@@ -67,6 +67,7 @@ export const PEOPLE: readonly Case[] = [
     'approvals.cluster-failback.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failover.approvers[2]: has no destination, so the link would never arrive',
     'approvals.region-failover.approvers[2]: has no destination, so the link would never arrive',
+    'approvals.region-return.approvers[2]: has no destination, so the link would never arrive',
     'approvals.tenant-restore.approvers[2]: has no destination, so the link would never arrive',
   ],
   [
