@@ -47,6 +47,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     const deadline = clock.now() + story.withinMs;
     let state: IncidentState | undefined;
     let passed = story.passesAfterMs === undefined;
+    let accepted = false;
     while (clock.now() < deadline && state === undefined) {
       if (!passed && clock.now() >= broken.since + (story.passesAfterMs ?? 0)) {
         if (story.fault !== undefined) world.disasters.mend(story.fault);
@@ -66,6 +67,10 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
               since: sinceText(broken.since, event.at),
               ...told,
             });
+        }
+        if (story.accepts !== undefined && !accepted && incident.state.phase.kind === 'held') {
+          accepted = true;
+          await accept(story.accepts, incident.state.id, sandbox, show);
         }
         if (isOver(incident.state, story)) state = incident.state;
       }
@@ -124,6 +129,18 @@ async function begin(
   await publishCommand(facts, { command: 'start', runbook, target: undefined, reason }, { json: true });
   show({ kind: 'person', person: 'oncall', text: `./dr trigger ${runbook} --reason "${reason}"` });
   return { since };
+}
+
+/** Opens a wall by name, as the person does who has read what it says. */
+async function accept(
+  wall: string,
+  incident: string,
+  { clock, facts }: Sandbox,
+  show: (event: StoryEvent) => void,
+): Promise<void> {
+  await wait(clock.toWall(READING_MS));
+  await operateCommand(facts, { verb: 'accept', incident, wall, reason: 'the region is lost' }, { json: true });
+  show({ kind: 'person', person: 'oncall', text: `./dr accept ${incident} ${wall} --reason "the region is lost"` });
 }
 
 const isOver = (state: IncidentState, story: Story): boolean =>

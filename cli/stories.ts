@@ -4,6 +4,7 @@ import { stepId } from '../shared/plan/plan.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
 import { REFERENCE } from '../sandbox/world/reference-system.ts';
 import { BREACH_STORY } from './breach-story.ts';
+import { REGION_STORIES } from './region-stories.ts';
 import { changes, type Check, effects, ledger, resolved, type Story } from './story.ts';
 
 // The stories that a demo plays, and what must be true at their end.
@@ -40,6 +41,7 @@ function preparedBefore({ run, approvals }: IncidentState): number | undefined {
 
 /** All stories. */
 export const STORIES: readonly Story[] = [
+  ...REGION_STORIES,
   {
     runbook: 'backup-restore',
     title:

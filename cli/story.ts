@@ -32,6 +32,8 @@ export interface Story {
   readonly approver?: string;
   /** What a person does whom a step asks for something, before saying that it is done. Answers what the person says. */
   readonly answers?: (sandbox: Sandbox, asked: PagedNotice) => string;
+  /** The wall that its person opens by name, once it is told. */
+  readonly accepts?: string;
   /** After how many clock milliseconds the fault is gone again by itself. */
   readonly passesAfterMs?: number;
   /** Longest that it may take, in clock milliseconds. */

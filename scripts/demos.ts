@@ -61,6 +61,8 @@ const waiting: Show[] = values.quick
       'breach-response',
       'cluster-failover',
       'cluster-failback',
+      'region-failover',
+      'region-return',
       'database-failover',
     ].flatMap((story) => seeds.map((seed) => ({ story, seed, engines: values.engines })));
 await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));

@@ -31,6 +31,8 @@ export interface ApiFault {
   readonly on: ApiFaultTarget;
   readonly count?: number;
   readonly until?: Instant;
+  /** It belongs to something that is lost, and ends with that: `clear` leaves it. */
+  readonly lasting?: boolean;
 }
 
 /** How often faults strike by chance: probabilities in [0, 1] for each call that `on` selects. */
@@ -47,7 +49,7 @@ export interface Faults {
   draw(rates: ApiFaultRates): () => void;
   /** What strikes this call, used up by asking. */
   strike(call: ApiCall, now: Instant): ApiFaultKind | undefined;
-  /** Takes every fault away. */
+  /** Takes every fault away that is not lasting. */
   clear(): void;
   /** Tells of each call that is struck, when it is: who counts which fault met what. */
   listen(listener: (what: ApiFaultKind, call: ApiCall) => void): void;
@@ -110,7 +112,7 @@ export function createFaults(chance: Chance): Faults {
       return struck;
     },
     clear() {
-      injected.length = 0;
+      injected.splice(0, injected.length, ...injected.filter(({ fault }) => fault.lasting === true));
       drawn.length = 0;
     },
     listen(listener) {

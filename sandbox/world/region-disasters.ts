@@ -49,6 +49,7 @@ export function loseRegion(region: Region, how: RegionLoss, parts: RegionParts):
   const refusals = [
     faults.inject({
       what: { kind: 'serverError' },
+      lasting: true,
       on: { api: 'run', within: services.map((name) => `services/${name}`) },
     }),
     ...(sql.fleet.assumptions.lostRegionTakesOperations
@@ -56,6 +57,7 @@ export function loseRegion(region: Region, how: RegionLoss, parts: RegionParts):
       : [
           faults.inject({
             what: { kind: 'serverError' },
+            lasting: true,
             on: { api: 'sqladmin', writes: true, within: instances.map((name) => `instances/${name}`) },
           }),
         ]),

@@ -99,7 +99,10 @@ export class SqlDisasters {
     clock.schedule(after(clock.now(), seconds(chance.between(...CRASH_RECOVERY_SECONDS))), () => {
       const operation = this.#fleet.operations.busyWith(name);
       const leaveIt = operation !== undefined && BRING_UP_THEMSELVES.has(operation.type);
-      if (!leaveIt && this.#fleet.find(name) !== undefined && server.power === 'down') this.#fleet.bringUp(name);
+      const state = this.#fleet.find(name)?.state;
+      // One that was never made has nothing to come back as.
+      const isMade = state !== undefined && state !== 'FAILED' && state !== 'PENDING_CREATE';
+      if (!leaveIt && isMade && server.power === 'down') this.#fleet.bringUp(name);
     });
   }
 

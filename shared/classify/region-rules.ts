@@ -7,6 +7,7 @@ import { chooseReplica } from './choose-replica.ts';
 import type { Evidence } from './evidence.ts';
 import { type Facts, isReadable } from './facts.ts';
 import type { RegionEvidence } from './region.ts';
+import { hostOf } from './topology-now.ts';
 import { type Match, nextLook, observerReasons, type Rule, waitOrPerson } from './rule.ts';
 
 // A region that is lost with everything in it. These rules are asked before those of databases and clusters: what they would find is
@@ -135,7 +136,18 @@ const oldPrimaryAtLarge: Rule = {
       return unknown(`the management API does not describe ${record.former} and ${record.promoted}`);
     if (promoted.role !== 'primary') return nothing(`${record.promoted} was not promoted`);
     if (former.role !== 'primary') return nothing(`${record.former} follows ${former.upstream ?? 'somebody'} now`);
-    if (former.activation === 'never') return nothing(`${record.former} is stopped`);
+    const left = staleIn(region, promoted, evidence);
+    if (former.activation === 'never' && left.length === 0) return nothing(`${record.former} is stopped`);
+    if (former.activation === 'never')
+      return is(
+        {
+          confidence: 'confirmed',
+          outcome: { kind: 'act', runbook: 'region-return' },
+          text: `${record.former} is stopped, and ${left.join(', ')} in ${region} still want it`,
+          wouldChangeMind: ['they are restarted'],
+        },
+        record.former,
+      );
     return is(
       {
         confidence: 'confirmed',
@@ -147,6 +159,16 @@ const oldPrimaryAtLarge: Rule = {
     );
   },
 };
+
+/** Applications of a region that say that they are on another database than the one that took its place. */
+function staleIn(region: string, { address }: InstanceStatus, { facts, inquiry }: Evidence): readonly string[] {
+  return facts.applications.flatMap(({ application: id, health }) => {
+    const application = applicationOf(inquiry.system, id);
+    const isThere = application !== undefined && regionOf(application) === region;
+    const on = health.database === undefined ? '' : hostOf(health.database.address);
+    return isThere && on !== '' && on !== address ? [id] : [];
+  });
+}
 
 /** Every instance that a look found, as the management API describes it. */
 export const statusesOf = ({ databases }: Facts): readonly InstanceStatus[] =>

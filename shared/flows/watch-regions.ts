@@ -1,12 +1,15 @@
 import { isPortError } from '../ports/port-error.ts';
 import { regionKey, regionRecordWire } from '../ports/region-record.ts';
-import { regionTarget, returnTarget } from '../system/regions.ts';
+import { hostOf } from '../classify/topology-now.ts';
+import type { InstanceName } from '../system/names.ts';
+import { regionOf, regionTarget, returnTarget } from '../system/regions.ts';
 import type { RegionStandby } from '../system/system.ts';
+import { consumersOf } from '../system/topology.ts';
 import type { WorldHome } from './flow-home.ts';
 import { receiveReturn } from './intake.ts';
 
 // Remembers what a region failover left behind: an old primary that nobody has stopped, and that may take writes as soon as its region
-// returns. While it is at large, `tick` sees to it that an incident is open about that, which asks people beforehand.
+// returns; and applications there that still want it once it is stopped. While it is at large, `tick` sees to it that an incident is open about that, which asks people beforehand.
 //
 // Z1. It asks nobody anything where nothing is written down, which is nearly always.
 // Z2. While the failover is still under way it says nothing, unless the old primary answers: that can't wait.
@@ -25,7 +28,7 @@ async function watchRegion({ region }: RegionStandby, home: WorldHome): Promise<
   const { former, promoted, incident } = found.data;
   const target = returnTarget(region);
   if ((await log.openAbout([target], 1)).length > 0) return false;
-  const seen = await lookAt(former, promoted, home);
+  const seen = await lookAt(region, former, promoted, home);
   if (seen === undefined) return false;
   const isUnderWay = (await log.openAbout([regionTarget(region)], 1)).length > 0;
   if (isUnderWay && !seen.answers) return false;
@@ -34,28 +37,48 @@ async function watchRegion({ region }: RegionStandby, home: WorldHome): Promise<
       target,
       since: home.clock.now(),
       // Whoever starts it again later makes a new version of its settings, and a new incident.
-      dedupeKey: `return/${incident}/${seen.version}`,
-      summary: seen.answers
-        ? `${former} answers again: ${promoted} has taken its place, and both may take writes`
-        : `${promoted} has taken the place of ${former}, which may take writes when ${region} returns`,
+      dedupeKey: `return/${incident}/${seen.version}${seen.stale.length > 0 ? '/stale' : ''}`,
+      summary:
+        seen.stale.length > 0
+          ? `${former} is stopped, and ${seen.stale.join(', ')} still want it`
+          : seen.answers
+            ? `${former} answers again: ${promoted} has taken its place, and both may take writes`
+            : `${promoted} has taken the place of ${former}, which may take writes when ${region} returns`,
     },
     home,
   );
   return true;
 }
 
-/** The old primary, while it is one that nobody has stopped and another has its place; what can't be read is looked at again. */
+/** What is left behind. */
+interface Left {
+  readonly answers: boolean;
+  readonly version: string;
+  /** Applications there that are on another database than the new one, while the old one is stopped. */
+  readonly stale: readonly string[];
+}
+
+/** `undefined` when nothing is: the old primary is stopped, and nobody there wants it. What can't be read is looked at again. */
 async function lookAt(
-  former: Parameters<WorldHome['world']['databases']['inspect']>[0],
-  promoted: typeof former,
-  { world }: WorldHome,
-): Promise<{ readonly answers: boolean; readonly version: string } | undefined> {
+  region: string,
+  former: InstanceName,
+  promoted: InstanceName,
+  { world, system }: WorldHome,
+): Promise<Left | undefined> {
   try {
     const fleet = await world.databases.fleet();
-    const old = fleet.find(({ instance }) => instance === former);
-    const isPromoted = fleet.some(({ instance, role }) => instance === promoted && role === 'primary');
-    if (old === undefined || !isPromoted || old.role !== 'primary' || old.activation === 'never') return undefined;
-    return { answers: (await world.dataPlane.replication(former)) !== undefined, version: old.version };
+    const [old, now] = [former, promoted].map((name) => fleet.find(({ instance }) => instance === name));
+    if (old === undefined || now?.role !== 'primary' || old.role !== 'primary') return undefined;
+    const { version } = old;
+    if (old.activation !== 'never')
+      return { answers: (await world.dataPlane.replication(former)) !== undefined, version, stale: [] };
+    const consumers = consumersOf(system, former).filter((application) => regionOf(application) === region);
+    const healths = await Promise.all(consumers.map(({ id }) => world.applications.deepHealth(id)));
+    const stale = consumers.flatMap(({ id }, index) => {
+      const address = healths[index]?.database?.address ?? '';
+      return address === '' || hostOf(address) === now.address ? [] : [id];
+    });
+    return stale.length === 0 ? undefined : { answers: false, version, stale };
   } catch (error) {
     if (!isPortError(error)) throw error;
     return undefined;

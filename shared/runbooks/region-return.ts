@@ -132,8 +132,8 @@ export function drawRegionReturn(
     runbook: 'region-return',
     scenario,
     target,
-    // Not its consumers: what happens to those meanwhile is an incident of their own, and this one may wait for days.
-    holds: [target, own],
+    // Nothing else: it may wait for days, and once another has its place no run of the new side does anything to the old primary.
+    holds: [target],
     steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
     lossBound: { kind: 'none' },
     alternatives: [

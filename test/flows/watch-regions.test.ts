@@ -25,6 +25,8 @@ class Watched {
   readonly store = createMemoryStore(this.clock);
   fleet: readonly InstanceStatus[] = [instance(), east({ role: 'primary' })];
   answers = false;
+  /** Where the applications of the region say that they are. */
+  address = '10.20.0.5:5432';
   asked = 0;
 
   readonly home = {
@@ -42,6 +44,7 @@ class Watched {
           return this.fleet;
         },
       },
+      applications: { deepHealth: async () => ({ kind: 'failing', database: { address: this.address } }) },
       dataPlane: { replication: async () => (this.answers ? { role: 'primary' } : undefined) },
     },
   } as unknown as WorldHome; // the watch uses nothing else
@@ -95,6 +98,15 @@ describe('a region that went on elsewhere', () => {
     expect(await watched.signals()).toHaveLength(1);
     watched.fleet = [instance({ version: '9' }), east({ role: 'primary' })];
     expect(await watched.signals()).toHaveLength(2);
+  });
+
+  it('is asked about when its old primary is stopped and somebody there still wants it', async () => {
+    const watched = new Watched();
+    await watched.remember();
+    watched.fleet = [instance({ activation: 'never' }), east({ role: 'primary' })];
+    watched.address = '10.20.0.3:5432';
+
+    expect((await watched.signals())[0]).toContain('api-gke, api-run still want it');
   });
 
   it.each<readonly [string, readonly InstanceStatus[]]>([

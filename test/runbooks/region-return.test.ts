@@ -49,7 +49,7 @@ describe('a region return', () => {
   });
 
   it('holds nothing that the new side needs, however long it waits', () => {
-    expect(plan().holds).toEqual(['return/us-central1', 'instance/coditect-dms-db']);
+    expect(plan().holds).toEqual(['return/us-central1']);
   });
 
   it('never stops the new primary', () => {

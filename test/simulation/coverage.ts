@@ -70,6 +70,13 @@ export class Coverage {
       ...ACTIONS.deployment,
       ...ACTIONS.service,
       ...ACTIONS.cluster.filter((action) => !ACTIONS.service.some((other) => other === action)),
+      'remember-region',
+      'check-secondary',
+      'confirm-region-lost',
+      'ask-stop',
+      'await-return',
+      'count-divergence',
+      'restart-stale',
     ];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]
       .filter((position) => !columns.some((column) => column === position))

@@ -18,7 +18,7 @@ import {
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
 import { BREACHES } from './breaches.ts';
-import { CLUSTERS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
+import { CLUSTERS, LOST_REGIONS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
@@ -61,6 +61,24 @@ export const ACTIONS = {
   ],
   deployment: ['raise-workload', 'watch-crowd', 'restore-floor'],
   pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
+  region: [
+    'remember-region',
+    'raise-service',
+    'check-secondary',
+    'confirm-region-lost',
+    'ask-stop',
+    'prove-fence',
+    'promote-replica',
+    'verify-epoch',
+    'point-secret',
+    'verify-consumer',
+    'move-traffic',
+    'see-traffic-shift',
+    'await-return',
+    'count-divergence',
+    'stop-instance',
+    'restart-stale',
+  ],
   rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'force-delete-pod', 'stay-healthy'],
   service: ['raise-service', 'watch-relief', 'restore-service'],
   cluster: [
@@ -107,6 +125,9 @@ const RECORD_SHARE = 0.3;
 
 /** How many are about a breach. */
 const BREACH_SHARE = 0.04;
+/** How many are about a whole region, and how much longer those last. */
+const REGION_SHARE = 0.03;
+const REGION_TAKES = minutes(60);
 
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
@@ -123,15 +144,18 @@ export function drawPlot(seed: number): Plot {
         : usual;
   const clustered = chance.fork('cluster');
   const breached = chance.fork('breach');
-  const scene =
+  const regional = chance.fork('whole region');
+  const nearer =
     breached.next() < BREACH_SHARE
       ? pickWeighted(BREACHES, breached)
       : clustered.next() < CLUSTER_SHARE
         ? pickWeighted(CLUSTERS, clustered)
         : others;
+  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : nearer;
+  const isRegion = scene.runbook === 'region';
   const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
-  const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22));
+  const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22)) + (isRegion ? REGION_TAKES : 0);
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
   const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook, hasRemedies: remedies.remedies !== undefined };
   const disaster = scene.play(chance.fork('scene')).map(({ ms, deed }) => at(brokenAtMs + ms, deed));
@@ -147,7 +171,7 @@ export function drawPlot(seed: number): Plot {
     mood,
     ...remedies,
     byRecord,
-    secondary: false,
+    secondary: isRegion,
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(75),
@@ -224,8 +248,11 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const action: string = isAtRemedy ? chance.fork('remedy action').pick(REMEDY_ACTIONS) : chance.pick(ACTIONS[runbook]);
   const trigger: Trigger = { kind: 'step', action, ms: chance.pick([0, 0, 700, 4_000, 20_000] as const) };
   const isPrepared = action === 'raise-service' || action === 'remember-standby' || action === 'check-standby';
+  const isWarmed = isPrepared || action === 'remember-region' || action === 'check-secondary';
   const isHeals =
-    runbook === 'cluster' ? isPrepared : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
+    runbook === 'cluster' || runbook === 'region'
+      ? isWarmed
+      : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
   const worker: FunctionName = isHeals ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }

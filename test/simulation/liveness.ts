@@ -130,6 +130,8 @@ const SERVICE_OF: Readonly<Record<string, string>> = {
   'application/api-gke': SERVICES.entrance,
   // Who came to what is lost without an entrance is not led anywhere.
   'region/us-central1': SERVICES.entrance,
+  // Meeting an old primary serves nobody.
+  'return/us-central1': 'nobody',
   'application/api-run': SERVICES.apiRun,
 };
 

@@ -9,7 +9,7 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'breach' | 'cluster' | 'database' | 'deployment' | 'pod' | 'rollout' | 'service';
+  readonly runbook: 'breach' | 'cluster' | 'database' | 'deployment' | 'pod' | 'region' | 'rollout' | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
@@ -322,5 +322,53 @@ export const CLUSTERS: readonly [Scene, ...Scene[]] = [
   cluster('cluster lost, then the primary', 2, (chance) => [
     breaks(0, 'cluster'),
     breaks(seconds(chance.between(60, 900)), 'primary-database', 'refuses'),
+  ]),
+];
+
+const region = (name: string, weight: number, play: Scene['play']): Scene => ({
+  name,
+  weight,
+  runbook: 'region',
+  play,
+});
+
+/** Somebody who has understood what nobody can prove. */
+const accepts = (ms: number) => ({
+  ms,
+  deed: {
+    kind: 'operate',
+    operation: { by: 'wish', verb: 'accept', wall: 'accept-unfenced-primary' },
+  } satisfies Deed,
+});
+
+const lostAs = (chance: Chance) => chance.pick(['lost', 'lost', 'cut-off'] as const);
+
+/** A whole region is lost, and comes back: with a primary that writes, whatever has been done meanwhile. */
+export const LOST_REGIONS: readonly [Scene, ...Scene[]] = [
+  region('region lost, accepted, and back much later', 6, (chance) => [
+    breaks(0, 'region', lostAs(chance)),
+    accepts(seconds(chance.between(160, 600))),
+    mends(minutes(chance.between(35, 60)), 'region'),
+  ]),
+  region('region lost, and back in the middle of it', 4, (chance) => [
+    breaks(0, 'region', lostAs(chance)),
+    accepts(seconds(chance.between(160, 300))),
+    mends(seconds(chance.between(120, 1_500)), 'region'),
+  ]),
+  region('region lost, and nobody accepts that', 1, (chance) => [
+    breaks(0, 'region', lostAs(chance)),
+    mends(minutes(chance.between(5, 40)), 'region'),
+  ]),
+  region('primary lost, then its region', 2, (chance) => [
+    breaks(0, 'primary-database', 'refuses'),
+    breaks(seconds(chance.between(30, 700)), 'region', lostAs(chance)),
+    accepts(minutes(chance.between(15, 20))),
+    mends(minutes(chance.between(40, 60)), 'region'),
+  ]),
+  region('cluster lost, then its region', 2, (chance) => [
+    breaks(0, 'cluster'),
+    breaks(seconds(chance.between(30, 700)), 'region', lostAs(chance)),
+    accepts(minutes(chance.between(15, 20))),
+    mends(minutes(chance.between(40, 60)), 'region'),
   ]),
 ];

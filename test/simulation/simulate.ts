@@ -103,7 +103,13 @@ function setStage(seed: number, plot: Plot, { keys, outside, functions }: Cast):
     world,
     broker,
     pubsub,
-    load: new Load({ clock, front: world.front, services: [SERVICES.entrance, SERVICES.apiRun], every: seconds(5) }),
+    load: new Load({
+      clock,
+      front: world.front,
+      // Who comes to a region that is lost without an entrance is led nowhere, and proves nothing.
+      services: plot.secondary ? [SERVICES.entrance] : [SERVICES.entrance, SERVICES.apiRun],
+      every: seconds(5),
+    }),
     store: books.along(chronicle.along(createMemoryStore(clockPort(clock)))),
     chronicle,
     books,
