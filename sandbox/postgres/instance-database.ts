@@ -157,9 +157,7 @@ export class InstanceDatabase {
   }
 
   /** Ends the engine; a later question starts another. */
-  async discard(): Promise<void> {
-    await this.#turns.during(() => this.#end());
-  }
+  discard = (): Promise<void> => this.#turns.during(() => this.#end());
 
   async close(): Promise<void> {
     this.#closed = true;
@@ -218,8 +216,7 @@ export class InstanceDatabase {
       if (this.#closed) throw new SqlError('57P01', 'the sandbox has ended');
       return running;
     } catch (error) {
-      // Nobody else knows of it yet, and it would keep this process alive.
-      await engine.close();
+      await engine.close(); // nobody else knows of it yet, and it would keep this process alive
       throw error;
     }
   }

@@ -2,7 +2,8 @@ import { between, showDuration, toIso } from '../core/time.ts';
 import type { OperationStatus } from '../ports/databases.ts';
 import { FAILURE_RULES } from './database-failure-rules.ts';
 import { about, forDatabase, isInDoubt } from './database-match.ts';
-import { type DatabaseEvidence, disturbingOperation, type Evidence } from './evidence.ts';
+import { disturbingOperation } from './disturbing.ts';
+import type { DatabaseEvidence, Evidence } from './evidence.ts';
 import { isReadable } from './facts.ts';
 import { type Match, nextLook, OPERATION_MAX, type Rule, waitOrPerson } from './rule.ts';
 

@@ -2,7 +2,6 @@ import { after, between, type Instant, instant, type Millis, millis } from '../c
 import { isPlanned } from '../incident/diagnosis.ts';
 import type { LeftRaised } from '../incident/left-raised.ts';
 import type { IncidentState } from '../incident/state.ts';
-import type { OperationStatus } from '../ports/databases.ts';
 import type { PodStatus } from '../ports/workloads.ts';
 import type { TargetId } from '../system/names.ts';
 import type { Application, System } from '../system/system.ts';
@@ -359,31 +358,6 @@ function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], {
       return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })
   );
-}
-
-/** Operations that take a primary away for a while, whoever asked for them (facts.md 3.3). */
-const DISTURBING: ReadonlySet<string> = new Set([
-  'MAINTENANCE',
-  'UPDATE',
-  'RESTART',
-  'AUTO_RESTART',
-  'FAILOVER',
-  'SWITCHOVER',
-  'PROMOTE_REPLICA',
-  'RECONFIGURE_OLD_PRIMARY',
-  'RESTORE_VOLUME',
-  'DELETE',
-  'MAJOR_VERSION_UPGRADE',
-  'SELF_SERVICE_MAINTENANCE',
-  'RECREATE_REPLICA',
-]);
-
-/** The operation under way that explains why a database does not answer; the oldest of several. */
-export function disturbingOperation({ operations }: DatabaseFacts): OperationStatus | undefined {
-  if (!isReadable(operations)) return undefined;
-  return operations
-    .filter(({ state, type }) => state !== 'done' && DISTURBING.has(type))
-    .toSorted((a, b) => a.insertedAt - b.insertedAt)[0];
 }
 
 /** Whether something that an application can't work without is not well itself: then its own state is a symptom. */
