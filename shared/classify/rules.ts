@@ -6,6 +6,7 @@ import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
 import { ISOLATION_RULES } from './isolation-rules.ts';
 import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
+import { LOAD_UNKNOWN_RULES } from './load-unknown-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
 import { REGION_RULES } from './region-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
@@ -175,6 +176,7 @@ export const RULES: readonly Rule[] = [
   ...APPLICATION_RULES,
   ...STUCK_POD_RULES,
   ...LEFT_RAISED_RULES,
+  ...LOAD_UNKNOWN_RULES,
   figuresLate,
   onlyCounted,
   alertClosed,

@@ -126,6 +126,29 @@ describe('a Cloud Run service under pressure', () => {
   });
 });
 
+describe('a Cloud Run service whose load can not be read any more', () => {
+  const unread = (seconds: number): Facts =>
+    look(
+      seconds,
+      [wellDatabase(seconds)],
+      [gke('serving'), { ...service(seconds, {}), load: { unreadable: 'timeout' } }],
+    );
+
+  it('is not over because of that, when its load was what named the failure', () => {
+    const diagnosis = asked();
+
+    expect(ask(every20(100, 180, unread), { ...ABOUT_RUN, diagnosis })).toMatchObject({
+      scenario: 'service-under-pressure',
+      conclusion: 'wait',
+    });
+    expect(ask(every20(100, 180, unread), { ...ABOUT_RUN, diagnosis, openedAt: at(-3_600) }).conclusion).toBe('person');
+  });
+
+  it('is well like any other where nothing was named', () => {
+    expect(ask(every20(100, 180, unread), ABOUT_RUN)).toMatchObject({ scenario: 'not-failed', conclusion: 'nothing' });
+  });
+});
+
 describe('a Cloud Run service whose limits this incident left raised', () => {
   const leftRaised = {
     kind: 'service',
