@@ -18,7 +18,6 @@ import type { Contact, ContactOutcome } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { MetricPoint, MetricSeries } from '../ports/metrics.ts';
 import { readUptime } from '../ports/entrance-readings.ts';
-import { readServiceLoad } from '../ports/service-load.ts';
 import { isolationKey, isolationRecordWire } from '../ports/isolation.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
