@@ -136,6 +136,17 @@ const CHAPTERS: readonly (readonly [chapter: string, commands: readonly Typed[]]
     ],
   ],
   [
+    'appendix A, while there are pods',
+    [
+      [`gcloud sql instances list ${PROJECT}`, 0, /coditect-dms-db-replica +POSTGRES_15/],
+      [`gcloud redis instances list ${PROJECT} --region=us-central1`, 0, /coditect-dms-redis +REDIS_7_0/],
+      ['gcloud logging read "resource.type=cloud_run_revision" --limit=100', 0, /cloud_run_revision/],
+      ['timeout 5 kubectl logs -f deploy/coditect-dms-api -n coditect-dms', 124, /./],
+      ['kubectl scale deployment coditect-dms-api --replicas=5 -n coditect-dms', 0, /scaled/],
+      ['kubectl rollout restart deployment/coditect-dms-api -n coditect-dms', 0, /restarted/],
+    ],
+  ],
+  [
     '7.1',
     [
       // It reads without end, and sends nothing.
@@ -147,17 +158,6 @@ const CHAPTERS: readonly (readonly [chapter: string, commands: readonly Typed[]]
       ],
       ['kubectl set env deployment/coditect-dms-api API_LOG_LEVEL=DEBUG -n coditect-dms', 0, /env updated/],
       ['kubectl scale deployment coditect-dms-api --replicas=0 -n coditect-dms', 0, /scaled/],
-    ],
-  ],
-  [
-    'appendix A',
-    [
-      [`gcloud sql instances list ${PROJECT}`, 0, /coditect-dms-db-replica +POSTGRES_15/],
-      [`gcloud redis instances list ${PROJECT} --region=us-central1`, 0, /coditect-dms-redis +REDIS_7_0/],
-      ['gcloud logging read "resource.type=cloud_run_revision" --limit=100', 0, /cloud_run_revision/],
-      ['kubectl scale deployment coditect-dms-api --replicas=5 -n coditect-dms', 0, /scaled/],
-      ['kubectl rollout restart deployment/coditect-dms-api -n coditect-dms', 0, /restarted/],
-      ['timeout 5 kubectl logs -f deploy/coditect-dms-api -n coditect-dms', 124, /./],
     ],
   ],
   [
