@@ -3,26 +3,18 @@ import type { Facts as WorldFacts } from '../shared/classify/facts.ts';
 import { instant, millis, showDuration, toIso } from '../shared/core/time.ts';
 import { drawPlan } from '../shared/flows/draw-plan.ts';
 import { gatherFacts } from '../shared/flows/gather.ts';
-import { brakesFor, wallsFor } from '../shared/guards/guards.ts';
+import { brakesFor, promotionIn, wallsFor } from '../shared/guards/guards.ts';
 import { readKillSwitch } from '../shared/guards/kill-switch.ts';
 import { readLedger } from '../shared/guards/run-ledger.ts';
 import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import {
-  incidentId,
-  instanceName,
-  type RunbookName,
-  RUNBOOKS,
-  type TargetId,
-  targetId,
-} from '../shared/system/names.ts';
+import { incidentId, type RunbookName, RUNBOOKS, type TargetId, targetId } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import { regionIn, regionTarget, returnIn, returnTarget, standbyOf, targetsIn } from '../shared/system/regions.ts';
 import {
   APPLICATION_OF,
-  databaseWith,
   dependenciesOf,
   firstTargetOf,
   modeFor,
@@ -145,18 +137,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       opens: [],
     });
     const plan = drawn.kind === 'plan' ? drawn.plan : undefined;
-    const { replica, dark } = plan?.bounds ?? {};
-    const database = typeof replica === 'string' ? databaseWith(system, instanceName(replica)) : undefined;
-    const promotion =
-      plan === undefined || database === undefined || typeof replica !== 'string'
-        ? undefined
-        : {
-            choice: { instance: replica },
-            lossBound: plan.lossBound,
-            lossBudget: database.lossBudget,
-            opens: [],
-            dark: typeof dark === 'string' ? dark : undefined,
-          };
+    const promotion = plan === undefined ? undefined : promotionIn(plan, system);
     const walls = wallsFor(await readKillSwitch(store.documents), promotion);
     return {
       diagnosis,

@@ -6,7 +6,7 @@ import { parseFacts } from '../classify/stored-facts.ts';
 import { z } from 'zod';
 import { after, between, type Instant, minutes, millis } from '../core/time.ts';
 import { nextLook } from '../engine/next-move.ts';
-import { brakesFor, type PlannedPromotion, wallsFor } from '../guards/guards.ts';
+import { brakesFor, promotionIn, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
 import { type Conclusion, decideLook } from '../incident/decide.ts';
@@ -14,27 +14,9 @@ import { leftRaised, raiseRefused } from '../incident/left-raised.ts';
 import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
-import { opensOf, type Plan } from '../plan/plan.ts';
-import type { System } from '../system/system.ts';
 import { regionIn, returnIn, targetsIn } from '../system/regions.ts';
-import {
-  approvalId,
-  type IncidentId,
-  instanceName,
-  MODES,
-  type Mode,
-  type RunbookName,
-  targetId,
-} from '../system/names.ts';
-import {
-  databaseWith,
-  dependenciesOf,
-  isSystemTarget,
-  modeFor,
-  type TargetRef,
-  targetOf,
-  targetsOf,
-} from '../system/topology.ts';
+import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
+import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
@@ -196,7 +178,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
       : undefined;
   const walls = wallsFor(
     await readKillSwitch(store.documents),
-    drawn?.kind === 'plan' ? promotionOf(drawn.plan, system) : undefined,
+    drawn?.kind === 'plan' ? promotionIn(drawn.plan, system) : undefined,
   );
   if (drawn?.kind === 'none') home.note('no plan can be drawn', { incident: state.id, because: drawn.because });
   const mode = runbook === null ? 'approve' : await modeNow(runbook, home);
@@ -229,20 +211,6 @@ const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): re
   state.requested === 'lift-isolation'
     ? scope.flatMap((ref) => (ref.kind === 'application' ? [ref.id] : []))
     : state.isolate;
-
-/** What the walls ask of a plan that promotes; `undefined` for one that doesn't. */
-function promotionOf(plan: Plan, system: System): PlannedPromotion | undefined {
-  const { replica, dark } = plan.bounds;
-  const database = typeof replica === 'string' ? databaseWith(system, instanceName(replica)) : undefined;
-  if (typeof replica !== 'string' || database === undefined) return undefined;
-  return {
-    choice: { instance: replica },
-    lossBound: plan.lossBound,
-    lossBudget: database.lossBudget,
-    opens: opensOf(plan),
-    dark: typeof dark === 'string' ? dark : undefined,
-  };
-}
 
 /** Whether the run of this incident gave its target more copies, and found anything but relief: it is not raised again. */
 const hasRaisedInVain = ({ run }: IncidentState): boolean =>

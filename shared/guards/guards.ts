@@ -1,9 +1,11 @@
+import { assert } from '../core/assert.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import type { LossBound } from '../plan/loss-bound.ts';
-import type { GuardBlock } from '../plan/plan.ts';
+import { type GuardBlock, opensOf, type Plan } from '../plan/plan.ts';
 import { RUNBOOK_ESTIMATE } from '../system/limits.ts';
-import type { IncidentId, Mode, RunbookName, TargetId } from '../system/names.ts';
+import { type IncidentId, instanceName, type Mode, type RunbookName, type TargetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+import { databaseWith } from '../system/topology.ts';
 import { budgetGuard, cooldownGuard, type DowntimeMark, downtimeGuard, massFailureGuard, modeGuard } from './brakes.ts';
 import { type KillSwitch, killSwitchGuard } from './kill-switch.ts';
 import type { LedgerReading } from './run-ledger.ts';
@@ -46,6 +48,27 @@ export interface PlannedPromotion {
   readonly dark?: string | undefined;
   /** Verbs that its approval opens walls with. */
   readonly opens: readonly string[];
+}
+
+/**
+ * What the walls ask of a plan that promotes or hands over; `undefined` for one that doesn't. The database is the plan's target's, or,
+ * where that is more than one, the one that has the replica.
+ */
+export function promotionIn(plan: Plan, system: System): PlannedPromotion | undefined {
+  const { replica, dark } = plan.bounds;
+  if (typeof replica !== 'string') return undefined;
+  const database =
+    system.databases.find(({ instance }) => plan.target === `database/${instance}`) ??
+    databaseWith(system, instanceName(replica));
+  // Without it nobody would ask what is lost.
+  assert(database !== undefined, `${replica} belongs to a database of dr.yaml`);
+  return {
+    choice: { instance: replica },
+    lossBound: plan.lossBound,
+    lossBudget: database.lossBudget,
+    opens: opensOf(plan),
+    dark: typeof dark === 'string' ? dark : undefined,
+  };
 }
 
 /** Every wall that stands in the way; those of a promotion only where one is planned. */
