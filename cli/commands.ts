@@ -20,6 +20,8 @@ export type Wish =
       readonly runbook: string;
       readonly target: string | undefined;
       readonly isolate?: readonly string[];
+      /** The last good moment, RFC 3339; of `point-in-time-recovery` alone. */
+      readonly moment?: string | undefined;
       readonly reason: string;
     }
   | { readonly command: 'takeover' | 'resume'; readonly incident: string; readonly reason: string }

@@ -204,11 +204,15 @@ verb(
   .option('--isolate <application...>', 'with breach-response: applications to cut off as well')
   .option('--database <instance>', 'with --tenant: the database of dr.yaml that holds the tenant’s rows')
   .option('--tenant <key>', 'for tenant-restore: the tenant, as its key is written in the database')
-  .action((runbook: string, options: Shared & Asked & { reason: string; isolate?: string[] }) =>
+  .option(
+    '--moment <time>',
+    'for point-in-time-recovery: the last good moment, RFC 3339; without it, one is looked for',
+  )
+  .action((runbook: string, options: Shared & Asked & { reason: string; isolate?: string[]; moment?: string }) =>
     run(async () => {
       const { publishCommand, targetAsked } = await import('./commands.ts');
-      const { reason, isolate = [] } = options;
-      const wish = { command: 'start', runbook, target: targetAsked(options), isolate, reason } as const;
+      const { reason, isolate = [], moment } = options;
+      const wish = { command: 'start', runbook, target: targetAsked(options), isolate, moment, reason } as const;
       return publishCommand(await facts(options), wish, options);
     }),
   );
@@ -308,7 +312,7 @@ verb('accept', 'Ask for a plan that opens a wall by name; it still needs its own
   .argument('<incident>')
   .argument(
     '<wall>',
-    'accept-unknown-loss, accept-loss, accept-unfenced-primary, hand-over-restore or import-reviewed-rows',
+    'accept-unknown-loss, accept-loss, accept-unfenced-primary, hand-over-restore, import-reviewed-rows, last-good/TIME, release-writer, delete-clones',
   )
   .requiredOption('--reason <text>', 'why; it stands in the log')
   .action((incident: string, wall: string, options: Shared & { reason: string }) =>

@@ -112,6 +112,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       1,
       {
         restores: runbook === 'backup-restore' || runbook === 'tenant-restore',
+        recovery: runbook === 'point-in-time-recovery' ? { askedAt: clock.now(), named: undefined } : undefined,
         secrets: isSystemTarget(target) ? system.rotation.map(({ name }) => name) : [],
         evidenceBucket: isSystemTarget(target) ? system.forensics?.bucket : undefined,
         isolations: runbook === 'lift-isolation' && ref?.kind === 'application' ? [ref.id] : [],

@@ -48,6 +48,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     let state: IncidentState | undefined;
     let passed = story.passesAfterMs === undefined;
     let accepted = false;
+    const says = sayer(story, sandbox, show);
     while (clock.now() < deadline && state === undefined) {
       if (!passed && clock.now() >= broken.since + (story.passesAfterMs ?? 0)) {
         if (story.fault !== undefined) world.disasters.mend(story.fault);
@@ -73,6 +74,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
           await accept(story.accepts, incident.state.id, sandbox, show);
         }
         if (isOver(incident.state, story)) state = incident.state;
+        else await says(incident.state);
       }
       await wait(LOOK_MS);
     }
@@ -153,6 +155,26 @@ const isOver = (state: IncidentState, story: Story): boolean =>
 /** A story that ends with people does so once its run has come to its last step. */
 const endsWithPeople = (state: IncidentState, { ends }: Story): boolean =>
   ends === 'needsPerson' && [...(state.run?.steps.values() ?? [])].some(({ kind }) => kind === 'failed');
+
+/** Whenever a run of the story has stopped with people, its person says the next that they have to say, signed in. */
+function sayer(
+  { runbook, says = [] }: Story,
+  { facts }: Sandbox,
+  show: (event: StoryEvent) => void,
+): (state: IncidentState) => Promise<void> {
+  const left = [...says];
+  let saidOf: string | undefined;
+  return async ({ id, phase, run }) => {
+    const stopped = [...(run?.steps.values() ?? [])].some(({ kind }) => kind === 'failed');
+    if (phase.kind !== 'needsPerson' || run?.plan.runbook !== runbook || !stopped || run.digest === saidOf) return;
+    saidOf = run.digest;
+    for (const wall of left.shift() ?? []) {
+      const reason = 'we have looked at it';
+      show({ kind: 'person', person: 'oncall', text: `./dr accept ${id} ${wall} --reason "${reason}"` });
+      await operateCommand(facts, { verb: 'accept', incident: id, wall, reason }, { json: true });
+    }
+  };
+}
 
 /** A person with a pager: approves so many plans by their links, and does what steps ask for. */
 function attend(story: Story, sandbox: Sandbox, show: (event: StoryEvent) => void): { stop(): void } {

@@ -3,9 +3,12 @@ import type { IncidentState } from '../shared/incident/state.ts';
 import { stepId } from '../shared/plan/plan.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
 import { REFERENCE } from '../sandbox/world/reference-system.ts';
+import { IMPORT_ROWS } from '../shared/ports/copy-labels.ts';
+import { DELETE_CLONES } from '../shared/ports/recovery-words.ts';
 import { BREACH_STORY } from './breach-story.ts';
+import { recoveryChecks } from './recovery-checks.ts';
 import { REGION_STORIES } from './region-stories.ts';
-import { changes, type Check, effects, ledger, resolved, type Story } from './story.ts';
+import { changes, type Check, effects, ledger, resolved, served, type Story } from './story.ts';
 
 // The stories that a demo plays, and what must be true at their end.
 
@@ -18,9 +21,6 @@ const RUN_BACKEND = 'coditect-dms-run';
 
 /** The backend service that users get. */
 const leadsTo = ({ world }: Sandbox): string => world.balancers.urlMap('coditect-dms-ingress').defaultService;
-
-const served = ({ load }: Sandbox): boolean =>
-  load.report().every(({ outages }) => outages.every(({ until }) => until !== undefined));
 
 function moves(sandbox: Sandbox, times: number): Check {
   const { length } = effects(sandbox, 'compute.urlMaps.update');
@@ -79,6 +79,16 @@ export const STORIES: readonly Story[] = [
     },
   },
   BREACH_STORY,
+  {
+    runbook: 'point-in-time-recovery',
+    title: 'A job spoils documents: it is paused, what was there before is cloned, compared, reviewed and brought back',
+    fault: 'data-corruption',
+    asks: 'documents are garbled',
+    says: [[IMPORT_ROWS], [DELETE_CLONES]],
+    approvals: 3,
+    withinMs: 120 * 60_000,
+    check: (sandbox, state, _system, _evidence, failedAtMs) => recoveryChecks(sandbox, state, failedAtMs),
+  },
   {
     runbook: 'pod-heal',
     title: 'A pod of the API hangs and heals by itself',

@@ -22,6 +22,8 @@ export interface Story {
   readonly fault?: string;
   /** Why a person asks for the runbook by hand: where something breaks as well, because of it. */
   readonly asks?: string;
+  /** What its person says, signed in, each time that a run has stopped with people: verbs of `./dr accept`. */
+  readonly says?: readonly (readonly string[])[];
   /** Where it ends; resolved, unless it ends with a person. */
   readonly ends?: 'needsPerson';
   /** A runbook whose incident comes first in it. */
@@ -81,3 +83,7 @@ export function ledger(sandbox: Sandbox): Check {
     figure: `${rows.reduce((sum, row) => sum + row.accepted, 0)} accepted, ${rows.reduce((sum, row) => sum + row.deadLettered, 0)} dead letters`,
   };
 }
+
+/** Nobody is without service now. */
+export const served = ({ load }: Sandbox): boolean =>
+  load.report().every(({ outages }) => outages.every(({ until }) => until !== undefined));

@@ -59,6 +59,7 @@ const waiting: Show[] = values.quick
       'service-scale-up',
       'backup-restore',
       'breach-response',
+      'point-in-time-recovery',
       'cluster-failover',
       'cluster-failback',
       'region-failover',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, parseInstant, seconds, toIso } from '../../shared/core/time.ts';
 import { ApiError, type Place, type Principal, type WorldClock } from '../world/kernel.ts';
-import type { ContentCount, SqlInventory } from '../world/sql-inventory.ts';
+import type { ChangeCount, ContentCount, SqlInventory } from '../world/sql-inventory.ts';
 import type { DataOutcome, SqlDataPlane } from '../world/sql-data-plane.ts';
 import type { Replication } from '../world/sql-servers.ts';
 import type { Sql } from '../world/sql.ts';
@@ -179,6 +179,16 @@ export function contentRoutes(inventory: SqlInventory, instance: string): readon
       },
     },
     {
+      method: 'GET',
+      pattern: /\/dr\/changes/,
+      handle: (request) => {
+        const { since = '' } = queryOf(request, ['since']);
+        const moment = parseInstant(since);
+        if (moment === undefined) throw invalidArgument(`${since} is not a time`);
+        return replyTo(inventory.changes(callerOf(request), instance, moment), (found) => json(changesJson(found)));
+      },
+    },
+    {
       method: 'POST',
       pattern: /\/dr\/query/,
       handle: (request) => {
@@ -195,6 +205,16 @@ const contentJson = ({ tables, brokenKeys }: ContentCount): unknown => ({
     newestAt: newestAt === undefined ? null : toIso(newestAt),
   })),
   brokenKeys,
+});
+
+const changesJson = ({ since, changes }: ChangeCount): unknown => ({
+  since: toIso(since),
+  changes: changes.map(({ minute, firstAt, lastAt, ...rest }) => ({
+    minute: toIso(minute),
+    ...rest,
+    firstAt: toIso(firstAt),
+    lastAt: toIso(lastAt),
+  })),
 });
 
 function replyTo<T>(outcome: DataOutcome<T>, render: (value: T) => HttpReply): HttpReply {

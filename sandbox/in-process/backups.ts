@@ -107,12 +107,13 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
       }));
       await write(bucket, kept, etag);
     },
-    clone: async (source, copy) =>
-      (
-        await cross(crossing, `cloning ${source} as ${copy}`, 'writes', () =>
-          admin.clone(caller, source, copy, undefined),
-        )
-      ).name,
+    recoveryWindow: (instance) =>
+      cross(crossing, `asking to which moments ${instance} can be recovered`, 'reads', () =>
+        admin.recoveryWindow(caller, instance),
+      ),
+    clone: async (source, copy, moment) =>
+      (await cross(crossing, `cloning ${source} as ${copy}`, 'writes', () => admin.clone(caller, source, copy, moment)))
+        .name,
     keep: async (copy, labels, version) => {
       const { instance } = await read(copy, `reading the labels of ${copy}`);
       const patch = {
@@ -127,6 +128,16 @@ export function inProcessBackups(world: World, crossing: Crossing): Backups & Co
         )
       ).name;
     },
+    mark: async (copy, labels, isProtected, version) =>
+      (
+        await cross(crossing, `writing down whose ${copy} is`, 'writesIfUnchanged', () =>
+          admin.patch(caller, copy, {
+            settingsVersion: Number(version),
+            userLabels: labels,
+            deletionProtectionEnabled: isProtected,
+          }),
+        )
+      ).name,
     restore: async (copy, { id, instance }) =>
       (
         await cross(crossing, `restoring backup ${id} of ${instance} into ${copy}`, 'writes', () =>
@@ -158,6 +169,11 @@ export function inProcessContents(world: World, { caller, clock, chance }: Cross
     inventory: async (instance, since) => {
       await clock.sleep(travel(chance));
       const answer = inventory.inventory(caller, instance, since);
+      return answer.kind === 'answer' ? answer.value : undefined;
+    },
+    changes: async (instance, since) => {
+      await clock.sleep(travel(chance));
+      const answer = inventory.changes(caller, instance, since);
       return answer.kind === 'answer' ? answer.value : undefined;
     },
     ask: async (instance, query) => {

@@ -7,8 +7,51 @@ import { REFERENCE } from '../world/reference-system.ts';
 import type { World } from '../world/world.ts';
 import { type Crossing, cross } from './crossing.ts';
 
-/** The reference Deployment for one identity; the only workload of the reference system is `api-gke`. */
+/** The Deployments of the reference system for one identity: the API, and the bulk import, which is only looked at and scaled. */
 export function inProcessWorkloads(world: World, crossing: Crossing): Workloads {
+  const api = apiWorkload(world, crossing);
+  const job = jobWorkload(world, crossing);
+  const of = (workload: string): Pick<Workloads, 'inspect' | 'pods' | 'scale'> =>
+    workload === BULK_IMPORT ? job : api;
+  return {
+    ...api,
+    inspect: (workload) => of(workload).inspect(workload),
+    pods: (workload) => of(workload).pods(workload),
+    scale: (workload, ...rest) => of(workload).scale(workload, ...rest),
+  };
+}
+
+/** The bulk import as dr.yaml names it. */
+const BULK_IMPORT = 'bulk-import';
+
+/** A Deployment without an autoscaler. */
+function jobWorkload(world: World, crossing: Crossing): Pick<Workloads, 'inspect' | 'pods' | 'scale'> {
+  const { api } = world.kubernetes;
+  const { caller } = crossing;
+  const { namespace, bulkImport: name } = REFERENCE;
+  return {
+    inspect: async () => {
+      const deployment = await cross(crossing, `reading ${name}`, 'reads', () =>
+        api.get(caller, 'Deployment', namespace, name),
+      );
+      return statusOf({ deployment, autoscaler: undefined });
+    },
+    pods: async () => {
+      const { items } = await cross(crossing, `listing pods of ${name}`, 'reads', () =>
+        api.list(caller, 'Pod', { namespace }),
+      );
+      return items.filter((pod) => pod.metadata.name.startsWith(`${name}-`)).map(podOf);
+    },
+    scale: async (_workload, replicas, version) => {
+      const body = { metadata: { resourceVersion: version.split('/')[0] }, spec: { replicas } };
+      await cross(crossing, `scaling ${name} to ${replicas}`, 'writesIfUnchanged', () =>
+        api.patchScale(caller, 'Deployment', { namespace, name }, { type: 'merge', body }),
+      );
+    },
+  };
+}
+
+function apiWorkload(world: World, crossing: Crossing): Workloads {
   const { api } = world.kubernetes;
   const { caller } = crossing;
   const { namespace, api: name } = REFERENCE;
@@ -140,9 +183,15 @@ interface Scaled {
   readonly autoscaler: HorizontalPodAutoscaler;
 }
 
+/** A Deployment that may have no autoscaler. */
+interface Found {
+  readonly deployment: Deployment;
+  readonly autoscaler: HorizontalPodAutoscaler | undefined;
+}
+
 /** As the adapter makes it: a scaling may go to either. */
-const versionOf = ({ deployment, autoscaler }: Scaled): string =>
-  `${deployment.metadata.resourceVersion}/${autoscaler.metadata.resourceVersion}`;
+const versionOf = ({ deployment, autoscaler }: Found): string =>
+  `${deployment.metadata.resourceVersion}/${autoscaler?.metadata.resourceVersion ?? ''}`;
 
 /** Whether the number has to stand in the autoscaler to last, by the adapter's rule. */
 function lastsInAutoscaler(replicas: number, { deployment, autoscaler }: Scaled): boolean {
@@ -155,9 +204,8 @@ const isOfBudget = ({ cause }: PortError): boolean =>
   cause instanceof KubernetesError &&
   cause.details?.causes?.some(({ reason }) => reason === 'DisruptionBudget') === true;
 
-function statusOf(found: Scaled): WorkloadStatus {
+function statusOf(found: Found): WorkloadStatus {
   const { metadata, spec, status } = found.deployment;
-  const { minReplicas = 1, maxReplicas } = found.autoscaler.spec;
   const [updated, available] = [status.updatedReplicas ?? 0, status.availableReplicas ?? 0];
   return {
     replicas: spec.replicas,
@@ -170,7 +218,10 @@ function statusOf(found: Scaled): WorkloadStatus {
       (status.replicas ?? 0) <= updated &&
       available >= updated,
     version: versionOf(found),
-    autoscaler: { min: minReplicas, max: maxReplicas },
+    autoscaler:
+      found.autoscaler === undefined
+        ? undefined
+        : { min: found.autoscaler.spec.minReplicas ?? 1, max: found.autoscaler.spec.maxReplicas },
   };
 }
 

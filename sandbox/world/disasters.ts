@@ -1,10 +1,11 @@
 import { unreachable } from '../../shared/core/assert.ts';
 import { after, type Instant, millis, minutes } from '../../shared/core/time.ts';
 import { type FaultName, FAULTS } from './fault-catalogue.ts';
-import type { ApiFaultKind, Faults } from './faults.ts';
+import { APIS, type ApiFaultKind, type Faults } from './faults.ts';
 import type { Intruder } from './intruder.ts';
-import type { Api, Network, Place, WorldClock } from './kernel.ts';
+import type { Network, Place, WorldClock } from './kernel.ts';
 import type { BadRevision, ClusterFaults } from './kubernetes-faults.ts';
+import type { RunningJob } from './kubernetes-reference.ts';
 import { LONG_LAG } from './sql-disasters.ts';
 import { loseRegion, REGIONS } from './region-disasters.ts';
 import type { Applications } from './application.ts';
@@ -56,23 +57,11 @@ export interface DisasterParts {
   readonly deployment: string;
   /** The instance that the application is told to use now. */
   readonly primaryInUse: () => string;
+  /** Deploys the job that writes what is wrong. */
+  readonly deployBulkImport: () => RunningJob;
   readonly intruder: Pick<Intruder, 'breakIn' | 'leave'>;
   readonly controlRegions: ControlRegions | undefined;
 }
-
-const APIS: readonly Api[] = [
-  'sqladmin',
-  'kubernetes',
-  'run',
-  'dns',
-  'compute',
-  'secretmanager',
-  'monitoring',
-  'container',
-  'redis',
-  'logging',
-  'storage',
-];
 
 /** Instances that a crowd keeps busy: twice as many as the reference service may have. */
 const CROWD = 8;
@@ -155,7 +144,13 @@ export class Disasters {
       case 'data-corruption': {
         const instance = this.#instance(target);
         const where = target === undefined ? this.#parts.primaryInUse : (): string => instance;
-        return { resolved: instance, mend: sql.rowDisasters.corrupt(where) };
+        const job = this.#parts.deployBulkImport();
+        const stop = sql.rowDisasters.corrupt(where, () => job.isRunning());
+        const mend = (): void => {
+          stop();
+          job.end();
+        };
+        return { resolved: instance, mend };
       }
       case 'mass-delete': {
         const instance = this.#instance(target);

@@ -52,7 +52,8 @@ class Door implements ApiDoor {
     const { iam, audit } = this.#parts;
     try {
       const isAllowed =
-        iam.allows(call.principal, call.permission) || granted.some((name) => covers(name, call.permission));
+        iam.allows(call.principal, call.permission, call.resource) ||
+        granted.some((name) => covers(name, call.permission));
       if (!isAllowed) throw forbidden(call);
       const value = effect();
       audit.record(call, 'effect', 200);

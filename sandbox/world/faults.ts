@@ -15,6 +15,21 @@ export type ApiFaultKind =
   | { readonly kind: 'down' | 'throttled' | 'serverError' | 'serverErrorAfter' | 'loseReplyBefore' | 'loseReplyAfter' }
   | { readonly kind: 'slow' | 'arriveLate'; readonly delay: Millis };
 
+/** The APIs that a fault can be broken on by name. */
+export const APIS: readonly Api[] = [
+  'sqladmin',
+  'kubernetes',
+  'run',
+  'dns',
+  'compute',
+  'secretmanager',
+  'monitoring',
+  'container',
+  'redis',
+  'logging',
+  'storage',
+];
+
 /** Which calls a fault strikes: those that agree with every given member. `permission` may end in `*`. */
 export interface ApiFaultTarget {
   readonly api?: Api;

@@ -3,6 +3,8 @@ import type { Iam, Principal } from './kernel.ts';
 interface Rule {
   readonly permission: string;
   readonly allows: boolean;
+  /** An IAM condition on the resource's name; absent where there is none. */
+  readonly on?: RegExp;
 }
 
 /** Whether a granted name covers a permission: it is the same, or ends in `*` and what precedes it is a prefix. */
@@ -14,18 +16,21 @@ export function covers(granted: string, permission: string): boolean {
 export function createIam(): Iam {
   const rules = new Map<Principal, Rule[]>();
 
-  const add = (principal: Principal, permissions: readonly string[], allows: boolean): void => {
+  const add = (principal: Principal, permissions: readonly string[], allows: boolean, on?: RegExp): void => {
     // What the new rules cover entirely can never decide again.
     const kept = (rules.get(principal) ?? []).filter(
-      (rule) => !permissions.some((name) => covers(name, rule.permission)),
+      (rule) => on !== undefined || !permissions.some((name) => covers(name, rule.permission)),
     );
-    rules.set(principal, [...kept, ...permissions.map((permission) => ({ permission, allows }))]);
+    rules.set(principal, [...kept, ...permissions.map((permission) => ({ permission, allows, ...(on && { on }) }))]);
   };
 
   return {
-    allows: (principal, permission) =>
-      rules.get(principal)?.findLast((rule) => covers(rule.permission, permission))?.allows ?? false,
-    grant: (principal, permissions) => add(principal, permissions, true),
+    allows: (principal, permission, resource = '') =>
+      rules
+        .get(principal)
+        ?.findLast((rule) => covers(rule.permission, permission) && (rule.on === undefined || rule.on.test(resource)))
+        ?.allows ?? false,
+    grant: (principal, permissions, on) => add(principal, permissions, true, on),
     revoke: (principal, permissions) => add(principal, permissions, false),
   };
 }

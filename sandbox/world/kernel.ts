@@ -45,8 +45,9 @@ export type Principal = string;
 
 /** Permissions by Google's names, default deny: an endpoint whose permission no role grants refuses everybody. */
 export interface Iam {
-  allows(principal: Principal, permission: string): boolean;
-  grant(principal: Principal, permissions: readonly string[]): void;
+  allows(principal: Principal, permission: string, resource?: string): boolean;
+  /** `on`: only on resources whose name fits, as an IAM condition says it. */
+  grant(principal: Principal, permissions: readonly string[], on?: RegExp): void;
   revoke(principal: Principal, permissions: readonly string[]): void;
 }
 

@@ -42,6 +42,31 @@ function deployment(name: string, container: string, replicas: number): unknown 
   };
 }
 
+/** A job that runs beside the application until somebody ends it. */
+export interface RunningJob {
+  /** Whether a pod of it runs. */
+  isRunning(): boolean;
+  end(): void;
+}
+
+/** Somebody deploys the bulk import: one pod, which runs from some seconds later on. One that is there already is taken as it is. */
+export function deployBulkImport(cluster: Kubernetes): RunningJob {
+  const { namespace, bulkImport: name } = REFERENCE;
+  const labels = { app: name };
+  const containers = [{ name: 'bulk-import', image: `${REGISTRY}/bulk-import:0.3.0` }];
+  const spec = {
+    replicas: 1,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers } },
+  };
+  if (cluster.store.get('Deployment', namespace, name) === undefined)
+    cluster.seed('Deployment', namespace, { metadata: { name, labels }, spec });
+  return {
+    isRunning: () => (cluster.store.get('Deployment', namespace, name)?.status.readyReplicas ?? 0) > 0,
+    end: () => void cluster.store.remove('Deployment', namespace, name),
+  };
+}
+
 /** Puts the reference system's objects into a cluster. Its pods are ready about 15 s later. */
 export function seedReference(cluster: Kubernetes): void {
   const { namespace, api, prober } = REFERENCE;

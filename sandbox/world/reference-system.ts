@@ -23,6 +23,10 @@ export const REFERENCE = {
   databasePort: 5432,
   /** The name that a copy of the primary gets. */
   restored: 'coditect-dms-db-restore',
+  /** The names that clones of it get. */
+  clones: ['coditect-dms-db-recovery', 'coditect-dms-db-recovery-2'],
+  /** A job beside the application that writes to the database, while somebody has it deployed. */
+  bulkImport: 'coditect-dms-bulk-import',
   /** What users and uptime checks ask for. */
   publicHost: 'dms-api.coditect.ai',
 } as const;
@@ -139,6 +143,8 @@ const LOOK = [
 
 /** Healing: safe steps only (one pod under its budget, upwards within a range). No promotion, no deletion, no template. */
 const HEAL = [
+  // A clone changes nothing of its source.
+  'cloudsql.instances.clone',
   'k8s.pods/eviction.create',
   'k8s.apps.deployments/scale.patch',
   'k8s.autoscaling.horizontalpodautoscalers.patch',
@@ -156,9 +162,8 @@ const RECOVER = [
   // A copy for forensics, which nobody uses.
   'cloudsql.instances.clone',
   'cloudsql.instances.restoreBackup',
+  'cloudsql.instances.clone',
   'cloudsql.instances.import',
-  // Copies that an incident made; in the cloud a condition on the name keeps every other instance out of it.
-  'cloudsql.instances.delete',
   'cloudsql.databases.create',
   'cloudsql.databases.list',
   // For as long as a copy reads a dump, its own account may read the bucket.
@@ -214,10 +219,14 @@ const FUNCTION_GRANTS: Readonly<Record<string, readonly string[]>> = {
   recover: [...LOOK, ...RECOVER],
 };
 
+/** Copies and clones alone may be deleted, by an IAM condition on the name. */
+const COPIES = new RegExp(`^instances/(${[REFERENCE.restored, ...REFERENCE.clones].join('|')})$`);
+
 /** Gives the functions and the person on call what they have in the reference system; everybody else has nothing. */
 export function grantReferenceRoles(iam: Iam, project: string = REFERENCE_PROJECT.id): void {
   for (const [name, permissions] of Object.entries(FUNCTION_GRANTS)) {
     iam.grant(functionPrincipal(name, project), permissions);
   }
+  iam.grant(functionPrincipal('recover', project), ['cloudsql.instances.delete'], COPIES);
   iam.grant(OPERATOR, OPERATE);
 }

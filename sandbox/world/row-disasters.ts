@@ -48,15 +48,15 @@ export class RowDisasters {
 
   /**
    * Writes nonsense over the newest documents, again and again, on the instance that `primary` names each time. What the server refuses
-   * is tried again later. Returns what ends it; what was written stays.
+   * is tried again later, and nothing is written while the job does not run. Returns what ends it; what was written stays.
    */
-  corrupt(primary: () => string): () => void {
+  corrupt(primary: () => string, isRunning: () => boolean = () => true): () => void {
     const { clock, servers } = this.#fleet;
     let cancel = (): void => {};
     const strike = (): void => {
       const instance = primary();
       const server = servers.server(instance);
-      const changes = server === undefined ? [] : this.#nonsense(server.history);
+      const changes = server === undefined || !isRunning() ? [] : this.#nonsense(server.history);
       if (changes.length > 0) servers.write(AT.job, instance, { kind: 'transaction', writer: CORRUPTER, changes });
       cancel = clock.schedule(after(clock.now(), CORRUPTS_EVERY), strike);
     };

@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from '../../shared/core/json.ts';
-import { type Instant, parseInstant } from '../../shared/core/time.ts';
+import { instant, type Instant, parseInstant } from '../../shared/core/time.ts';
 import type { Caller } from './caller.ts';
 import type { Iam } from './kernel.ts';
 import type { DataOutcome } from './sql-data-plane.ts';
+import type { Writer } from './row-change.ts';
 import type { SqlFleet } from './sql-fleet.ts';
+import type { History } from './sql-rows.ts';
 import { TABLES, type TableSpec } from './sql-schema.ts';
-import { SqlTables } from './sql-tables.ts';
+import { changesOf, SqlTables } from './sql-tables.ts';
 
 // What the agent beside each server tells of the rows: how many there are, whether they hold together, and what a read-only query
 // answers. As the rest of the data plane it needs the network and a login.
@@ -33,6 +35,26 @@ const WRITTEN = ['created_at', 'at', 'written_at'] as const;
 /** Tables of dr-autopilot's own, which are no part of what is protected. */
 const isOurs = ({ name }: TableSpec): boolean => name.startsWith('dr_');
 
+/** What one writer did to one table within one minute. */
+export interface WriterCount {
+  /** When the minute began. */
+  readonly minute: Instant;
+  readonly table: string;
+  readonly user: string;
+  readonly application: string;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+}
+
+/** Who changed what since a moment, or since the oldest that is kept. */
+export interface ChangeCount {
+  readonly since: Instant;
+  readonly changes: readonly WriterCount[];
+}
+
 /** What is in the fleet's databases. */
 export class SqlInventory {
   readonly #fleet: SqlFleet;
@@ -50,6 +72,13 @@ export class SqlInventory {
     }));
   }
 
+  /** Who changed what, by minute: what a server's log of statements and rows (pgaudit) or its logical log would tell. */
+  changes(caller: Caller, instance: string, since: Instant): DataOutcome<ChangeCount> {
+    const outcome = this.#fleet.servers.read(caller.from, instance, ({ history }) => changesSince(history, since));
+    if (outcome.kind !== 'read') return outcome;
+    return this.#iam.allows(caller.principal, LOGIN) ? { kind: 'answer', value: outcome.value } : { kind: 'forbidden' };
+  }
+
   /** The first value of the first row. The model counts, and finds least and greatest; what it does not understand it refuses. */
   query(caller: Caller, instance: string, query: string): DataOutcome<string | null> {
     const outcome = this.#read(caller, instance, (tables) => answered(tables, query));
@@ -64,6 +93,41 @@ export class SqlInventory {
     if (outcome.kind !== 'read') return outcome;
     return this.#iam.allows(caller.principal, LOGIN) ? { kind: 'answer', value: outcome.value } : { kind: 'forbidden' };
   }
+}
+
+const MINUTE_MS = 60_000;
+
+/** The application's own writes, as its login and name stand in the server. */
+const APPLICATION: Writer = { user: 'dms', application: 'dms-api' };
+
+function changesSince(history: History, asked: Instant): ChangeCount {
+  const oldest = history.row(history.oldest())?.committedAt ?? asked;
+  const since = oldest > asked && history.oldest() > 0 ? oldest : asked;
+  const found = new Map<string, WriterCount>();
+  for (let index = history.count() - 1; index >= history.oldest(); index -= 1) {
+    const row = history.row(index);
+    if (row === undefined || row.committedAt < since) break;
+    const { user, application } = 'writer' in row.content ? row.content.writer : APPLICATION;
+    const minute = instant(Math.floor(row.committedAt / MINUTE_MS) * MINUTE_MS);
+    for (const change of changesOf(row)) {
+      if (change.kind === 'create' || change.kind === 'sequence' || change.table.startsWith('dr_')) continue;
+      const key = JSON.stringify([minute, change.table, user, application]);
+      const known = found.get(key) ?? {
+        minute,
+        table: change.table,
+        user,
+        application,
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        lastAt: row.committedAt,
+      };
+      const counter = { insert: 'inserted', update: 'updated', delete: 'deleted' } as const;
+      const name = counter[change.kind];
+      found.set(key, { ...known, [name]: known[name] + 1, firstAt: row.committedAt });
+    }
+  }
+  return { since, changes: [...found.values()].toSorted((a, b) => a.minute - b.minute || a.firstAt - b.firstAt) };
 }
 
 const present = (tables: SqlTables): readonly TableSpec[] =>

@@ -137,6 +137,15 @@ export const documentOf = (id: string): string => uuidOf(`document ${id}`);
 /** What it says. Other text in its row was put there by somebody else. */
 export const bodyOf = (id: string): string => `What ${id} says.`;
 
+/** The value of a text column; empty for any other. */
+export function textIn(row: JsonObject, column: string): string {
+  const value = row[column];
+  return typeof value === 'string' ? value : '';
+}
+
+/** Whether a row of `documents` says something else than the application wrote. */
+export const isSpoilt = (row: JsonObject): boolean => textIn(row, 'body') !== bodyOf(textIn(row, 'request_id'));
+
 /** A row of `documents` as the application writes it. */
 export function documentRow(id: string, at: Instant): JsonObject {
   const time = toIso(at);

@@ -13,7 +13,7 @@ import { Entrance } from './entrance.ts';
 import { Intruder } from './intruder.ts';
 import type { WorldClock } from './kernel.ts';
 import { createKubernetes, type Kubernetes } from './kubernetes.ts';
-import { REFERENCE_APPLICATIONS, seedReference } from './kubernetes-reference.ts';
+import { REFERENCE_APPLICATIONS, deployBulkImport, seedReference } from './kubernetes-reference.ts';
 import { createLoadBalancers, type LoadBalancers } from './load-balancer.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { Monitoring, type NotificationDisorder } from './monitoring.ts';
@@ -199,6 +199,7 @@ export function createWorld(options: WorldOptions): World {
     enforcePolicies: (enforced: boolean) => kubernetes.enforcePolicies(enforced),
     run,
     workload: load,
+    deployBulkImport: () => deployBulkImport(kubernetes),
     service: { location: REFERENCE.region, service: deployment },
     cluster: REFERENCE.cluster,
     namespace,

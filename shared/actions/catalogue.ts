@@ -3,6 +3,17 @@ import { adoptCopy } from './adopt-copy.ts';
 import { captureApplicationEvidence } from './capture-application.ts';
 import { captureLogs } from './capture-logs.ts';
 import { awaitRowsReview, compareRows } from './compare-rows.ts';
+import {
+  awaitReview,
+  cloneAt,
+  confirmWindow,
+  deleteClone,
+  forgetClone,
+  markClone,
+  rememberClone,
+} from './clone-copy.ts';
+import { compareCloneRows } from './compare-clone-rows.ts';
+import { awaitEnd, confirmProduction, rememberImport } from './recovery-import.ts';
 import { confirmRelief } from './await-relief.ts';
 import { checkLossBound } from './check-loss-bound.ts';
 import { confirmDatabaseFailed } from './confirm-database-failed.ts';
@@ -24,6 +35,7 @@ import {
   rememberIsolation,
   seeApplicationServe,
 } from './isolate-application.ts';
+import { forgetWriter, rememberWriter } from './pause-writer.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
@@ -64,6 +76,9 @@ export const HEAL_CATALOGUE: Catalogue = byKind([
   raiseWorkload,
   watchCrowd,
   restoreFloor,
+  confirmWindow,
+  rememberClone,
+  cloneAt,
 ]);
 
 /** What `recover` can do, which includes all that a destructive plan may hold. */
@@ -135,4 +150,14 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   passGrace,
   disableSecretVersion,
   endSessions,
+  rememberWriter,
+  forgetWriter,
+  markClone,
+  deleteClone,
+  forgetClone,
+  awaitReview,
+  compareCloneRows,
+  confirmProduction,
+  rememberImport,
+  awaitEnd,
 ]);

@@ -50,7 +50,7 @@ export const cloneForForensics = define({
       : { kind: 'inProgress', handle: { operation: own.name }, detail: showOperation(own) };
   },
   start: async ({ source, copy }, _version, { world }) => {
-    const operation = await world.copies.clone(source, copy);
+    const operation = await world.copies.clone(source, copy, undefined);
     return { kind: 'running', handle: { operation }, detail: `${operation} is making ${copy}`, again: LOOK_EVERY };
   },
   poll: ({ operation }, _input, context) => pollOperation(operation, context),

@@ -54,7 +54,7 @@ const resultWire = z.object({
 });
 
 /** What an import came to, for people. */
-function showResult(text: string): string {
+export function showResult(text: string): string {
   const { tables, undo, secondReview, others } = resultWire.parse(JSON.parse(text));
   const done = tables.map(
     (one) =>

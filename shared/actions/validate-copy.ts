@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { instant, type Instant, minutes, seconds, toIso } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
+import type { RunState } from '../incident/state.ts';
 import type { Inventory, QueryAnswer, TableContent } from '../ports/contents.ts';
 import { HAND_OVER } from '../ports/copy-labels.ts';
 import { type InstanceName, instanceName } from '../system/names.ts';
@@ -169,6 +170,14 @@ function difference(theirs: TableContent, copies: readonly TableContent[]): stri
 
 const comparedWire = z.object({ compared: z.string() });
 
+/** What the comparison of this run found, for people. */
+export function comparedIn({ plan, steps }: RunState, action: string): string | undefined {
+  const step = plan.steps.find((planned) => planned.action === action);
+  const progress = step === undefined ? undefined : steps.get(step.id);
+  const read = comparedWire.safeParse(progress?.kind === 'done' ? progress.output : null);
+  return read.success ? read.data.compared : undefined;
+}
+
 /** The end of making a copy: it waits for a person's decision. It only reads the log, and changes nothing. */
 export const awaitDecision = define({
   kind: 'await-decision',
@@ -178,10 +187,7 @@ export const awaitDecision = define({
   version: z.null(),
   handle: z.null(),
   observe: async ({ copy }, { run, state }) => {
-    const step = run.plan.steps.find(({ action }) => action === compareCopy.kind);
-    const progress = step === undefined ? undefined : run.steps.get(step.id);
-    const read = comparedWire.safeParse(progress?.kind === 'done' ? progress.output : null);
-    const difference = read.success ? read.data.compared : 'it was not compared with production';
+    const difference = comparedIn(run, compareCopy.kind) ?? 'it was not compared with production';
     const detail = `${copy} is restored and whole, and a person decides what becomes of it. ${difference}. Hand it over: ./dr accept ${state.id} ${HAND_OVER}. Keep it for reading: ./dr cancel ${state.id}`;
     return { kind: 'refused', failure: failure('notVerified', 'copyAwaitsDecision', detail) };
   },

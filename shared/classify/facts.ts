@@ -1,12 +1,15 @@
 import { canonicalJson } from '../core/json.ts';
 import type { Instant } from '../core/time.ts';
 import type { DeepHealth } from '../ports/applications.ts';
-import type { BackupRun, Dump, InstanceTemplate, Labels } from '../ports/backups.ts';
+import type { BackupRun, Dump, InstanceTemplate, Labels, RecoveryWindow } from '../ports/backups.ts';
+import type { ChangeHistory } from '../ports/contents.ts';
 import type { Contact, ReplicationStatus } from '../ports/data-plane.ts';
 import type { InstanceStatus, OperationStatus } from '../ports/databases.ts';
 import type { Retention } from '../ports/evidence-vault.ts';
 import type { IsolationRecord, IsolationStatus } from '../ports/isolation.ts';
 import type { MetricPoint } from '../ports/metrics.ts';
+import type { CloneRecord, ImportedRecord, PausedRecord } from '../ports/recovery-records.ts';
+import type { RowFile } from '../ports/row-files.ts';
 import type { RegionRecord } from '../ports/region-record.ts';
 import type { Rollout } from '../ports/rollouts.ts';
 import type { UptimePoint } from '../ports/entrance-readings.ts';
@@ -17,7 +20,6 @@ import type { EntranceAnswer, EntranceStatus } from '../ports/traffic.ts';
 import type { WatchReading } from '../ports/watch-reading.ts';
 import type { WorkloadLoad } from '../ports/workload-load.ts';
 import type { PodStatus, WorkloadStatus } from '../ports/workloads.ts';
-import type { RowFile } from '../ports/row-files.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Database } from '../system/system.ts';
 
@@ -44,6 +46,8 @@ export interface Facts {
   readonly regions?: readonly RegionFacts[];
   /** What could be restored; looked at only where a person asked for that. */
   readonly restores?: readonly RestoreFacts[];
+  /** From where rows could be brought back; looked at only where a person asked for that. */
+  readonly recoveries?: readonly RecoveryFacts[];
   /** Versions of the secrets that a breach replaces; absent where nobody asked for them. */
   readonly secrets?: readonly SecretFacts[];
   /** How the bucket of evidence keeps what is in it; absent where nobody asked, or dr.yaml names none. */
@@ -99,6 +103,42 @@ export interface RowSetFacts {
 export interface RestoredCopy {
   readonly status: InstanceStatus;
   readonly labels: Labels;
+}
+
+/** From where rows of a database could be brought back, who changed what, and what has been made for it. */
+export interface RecoveryFacts {
+  /** The primary that is in use. */
+  readonly source: InstanceName;
+  /** When the recovery was first asked for: what is looked for lies before it. */
+  readonly askedAt: Instant;
+  /** The last good moment, as people named it. */
+  readonly named: Instant | undefined;
+  readonly window: RecoveryWindow | Unreadable;
+  readonly history: ChangeHistory | Unreadable;
+  /** What is there under each name that a clone may get. */
+  readonly clones: readonly CloneFacts[];
+  /** What writes beside the consumers, and may be paused. */
+  readonly writers: readonly WriterFacts[];
+}
+
+/** One name for a clone. */
+export interface CloneFacts {
+  readonly instance: InstanceName;
+  /** `undefined`: the name is free. */
+  readonly found: RestoredCopy | Unreadable | undefined;
+  readonly record: CloneRecord | Unreadable | undefined;
+  /** When its newest clone operation was asked for; `undefined` where there is none. */
+  readonly clonedAt: Instant | Unreadable | undefined;
+  /** What waits for review beside it, and what its import came to; absent in facts of before rows were compared. */
+  readonly set?: RowSetFacts | Unreadable | undefined;
+  readonly imported?: ImportedRecord | Unreadable | undefined;
+}
+
+/** A Deployment that writes. */
+export interface WriterFacts {
+  readonly name: string;
+  readonly status: WorkloadStatus | Unreadable;
+  readonly paused: PausedRecord | Unreadable | undefined;
 }
 
 /** The versions of a secret, newest first, or that they could not be listed. Never a payload. */

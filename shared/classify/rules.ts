@@ -8,6 +8,7 @@ import { ISOLATION_RULES } from './isolation-rules.ts';
 import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
 import { LOAD_UNKNOWN_RULES } from './load-unknown-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
+import { RECOVERY_RULES } from './recovery-rules.ts';
 import { REGION_RULES } from './region-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
@@ -167,6 +168,7 @@ export const RULES: readonly Rule[] = [
   reportedBreach,
   noTarget,
   ...RESTORE_RULES,
+  ...RECOVERY_RULES,
   ...REGION_RULES,
   ...DATABASE_RULES,
   ...ISOLATION_RULES,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant, millis } from '../core/time.ts';
+import { cloneRecordWire, importedRecordWire, pausedRecordWire } from '../ports/recovery-records.ts';
 import { regionRecordWire } from '../ports/region-record.ts';
 import { rolloutWire } from '../ports/rollouts.ts';
 import { serviceLoadWire } from '../ports/service-load.ts';
@@ -97,6 +98,21 @@ const database = z.strictObject({
             query: z.string(),
             atLeast: maybe(z.number()),
             equals: maybe(z.string()),
+          }),
+        ),
+      }),
+    ),
+    recovery: maybe(
+      z.strictObject({
+        instances: z.array(name),
+        lookBack: z.number().transform(millis),
+        writers: z.array(
+          z.strictObject({
+            name: z.string(),
+            cluster: z.string(),
+            location: z.string(),
+            namespace: z.string(),
+            deployment: z.string(),
           }),
         ),
       }),
@@ -254,6 +270,51 @@ const restores = z.array(
   }),
 );
 
+const recoveries = z.array(
+  z.strictObject({
+    source: name,
+    askedAt: moment,
+    named: maybe(moment),
+    window: z.union([unreadable, z.strictObject({ earliest: moment, latest: moment })]),
+    history: z.union([
+      unreadable,
+      z.strictObject({
+        since: moment,
+        changes: z.array(
+          z.strictObject({
+            minute: moment,
+            table: z.string(),
+            user: z.string(),
+            application: z.string(),
+            inserted: z.number(),
+            updated: z.number(),
+            deleted: z.number(),
+            firstAt: moment,
+            lastAt: moment,
+          }),
+        ),
+      }),
+    ]),
+    clones: z.array(
+      z.strictObject({
+        instance: name,
+        found: maybe(z.union([unreadable, z.strictObject({ status, labels: z.record(z.string(), z.string()) })])),
+        record: maybe(z.union([unreadable, cloneRecordWire])),
+        clonedAt: maybe(z.union([unreadable, moment])),
+        set: maybe(z.union([unreadable, rowSet])).exactOptional(),
+        imported: maybe(z.union([unreadable, importedRecordWire])).exactOptional(),
+      }),
+    ),
+    writers: z.array(
+      z.strictObject({
+        name: z.string(),
+        status: z.union([unreadable, workload]),
+        paused: maybe(z.union([unreadable, pausedRecordWire])),
+      }),
+    ),
+  }),
+);
+
 const wire: z.ZodType<Facts> = z.strictObject({
   version: z.literal(1),
   at: moment,
@@ -263,6 +324,7 @@ const wire: z.ZodType<Facts> = z.strictObject({
   entrances: z.array(entrance).exactOptional(),
   regions: z.array(region).exactOptional(),
   restores: restores.exactOptional(),
+  recoveries: recoveries.exactOptional(),
   secrets: z
     .array(
       z.strictObject({

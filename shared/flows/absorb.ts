@@ -11,7 +11,7 @@ import { beginningOf } from '../signals/alert.ts';
 import { type IncidentId, incidentId, incidentIdOf, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { partsOf, regionAround, regionIn } from '../system/regions.ts';
-import { dependenciesOf, dependentsOf, isCopy, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
+import { dependenciesOf, dependentsOf, isBeside, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { deskOf } from './desk.ts';
 import { type FlowHome, journalOf, summarise } from './flow-home.ts';
@@ -329,7 +329,7 @@ function nearTo({ incident, nature, record }: Signal, system: System): readonly 
   const target = targetId(record.target);
   const region = regionIn(target);
   if (region !== undefined) return [target, ...partsOf(system, region)];
-  const ref = isCopy(target) ? undefined : targetOf(system, target);
+  const ref = isBeside(target) ? undefined : targetOf(system, target);
   if (ref === undefined) return [target];
   // A region that may be lost as a whole comes last: what is nearer is more likely what the signal is about.
   return [...new Set([target, ...connectedTo(system, ref).map(targetIdOf), ...regionAround(system, ref)])];

@@ -21,6 +21,7 @@ import type { Entrance, System } from '../system/system.ts';
 import { applicationOf, entrancesOf, targetOf } from '../system/topology.ts';
 import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
 import { drawBreach, drawLift } from './draw-breach.ts';
+import { drawRecovery } from './draw-recovery.ts';
 import { regionFailover, regionReturn } from './draw-region.ts';
 import { drawRestore } from './draw-restore.ts';
 import { drawTenantRestore } from './draw-tenant-restore.ts';
@@ -82,6 +83,8 @@ function draw(
     case 'pod-force-delete':
     case 'pod-heal':
       return podHeal(system, incident, diagnosis, facts, asides);
+    case 'point-in-time-recovery':
+      return drawRecovery(system, incident, diagnosis, facts, asides);
     case 'region-failover':
       return regionFailover(system, incident, diagnosis, facts, asides);
     case 'region-return':

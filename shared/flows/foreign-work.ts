@@ -17,6 +17,9 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'take-backup': 'BACKUP_VOLUME',
   'create-replica': 'CREATE_REPLICA',
   'create-copy': 'CREATE',
+  'clone-at': 'CLONE',
+  'mark-clone': 'UPDATE',
+  'delete-clone': 'DELETE',
   'restore-copy': 'RESTORE_VOLUME',
   'create-database': 'CREATE_DATABASE',
   'import-dump': 'IMPORT',
@@ -27,8 +30,8 @@ const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACK
 
 /**
  * The first operation on the topology since the plan was drawn that is not ours. Ours are those whose handle is in our log, and
- * those of a kind and an instance for which we have an intent that is not newer than they are. Where one in our log names who
- * asked for it, nobody else's is ours: a person may start what we have just stopped, and both are an UPDATE.
+ * those of a kind and an instance for which we have an intent that is not newer than they are. Where one of that kind in our log names
+ * who asked for it, nobody else's is ours: a person may start what we have just stopped, and both are an UPDATE.
  */
 export function foreignOperation(
   operations: readonly OperationStatus[],
@@ -39,8 +42,12 @@ export function foreignOperation(
   const since = after(observedAt(run), -skew);
   const handles = new Set(run.operations);
   const intents = intentsOf(run);
-  const us = new Set(operations.flatMap(({ name, user }) => (handles.has(name) && user !== undefined ? [user] : [])));
-  const isByOthers = ({ user }: OperationStatus): boolean => us.size > 0 && user !== undefined && !us.has(user);
+  // What heal begins and recover goes on with is asked for by two of us, each for operations of its own types.
+  const us = operations.filter(({ name, user }) => handles.has(name) && user !== undefined);
+  const isByOthers = ({ type, user }: OperationStatus): boolean => {
+    const alike = us.filter((own) => own.type === type);
+    return alike.length > 0 && user !== undefined && !alike.some((own) => own.user === user);
+  };
   return operations.find((operation) => {
     if (operation.insertedAt < since && operation.state === 'done') return false;
     if (handles.has(operation.name) || AUTOMATIC.has(operation.type)) return false;

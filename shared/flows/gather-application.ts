@@ -1,14 +1,14 @@
-import type { ApplicationFacts, Unreadable } from '../classify/facts.ts';
+import type { ApplicationFacts } from '../classify/facts.ts';
 import { isReadable } from '../classify/facts.ts';
 import type { DeepHealth } from '../ports/applications.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
-import { isPortError } from '../ports/port-error.ts';
 import type { World } from '../ports/ports.ts';
 import type { DocumentStore } from '../ports/store.ts';
 import { readServiceLoad } from '../ports/service-load.ts';
 import { readWorkloadLoad } from '../ports/workload-load.ts';
 import { previewOf } from '../signals/malformed.ts';
 import type { Application, GkeApplication, System } from '../system/system.ts';
+import { attempt } from './attempt.ts';
 
 // What a look finds out about one application (G1 and G2 of gather.ts).
 
@@ -54,14 +54,4 @@ async function deepHealth(application: string, home: GatherHome): Promise<DeepHe
     return { kind: 'silent', detail: health.unreadable, instance: undefined, database: undefined };
   }
   return { ...health, detail: previewOf(health.detail) };
-}
-
-/** Asks, and turns a failure of the world into `unreadable`. Bugs pass. */
-export async function attempt<T>(ask: () => Promise<T>): Promise<T | Unreadable> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isPortError(error)) throw error;
-    return { unreadable: error.code };
-  }
 }

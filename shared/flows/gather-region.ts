@@ -2,7 +2,8 @@ import { type DatabaseFacts, isReadable, type RegionFacts } from '../classify/fa
 import { regionKey, regionRecordWire } from '../ports/region-record.ts';
 import type { RegionStandby, System } from '../system/system.ts';
 import { applicationOf } from '../system/topology.ts';
-import { applicationFacts, attempt, type GatherHome } from './gather-application.ts';
+import { attempt } from './attempt.ts';
+import { applicationFacts, type GatherHome } from './gather-application.ts';
 
 // What a look finds out about a region as a whole, beside the facts of everything that is in it.
 //

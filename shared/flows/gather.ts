@@ -21,6 +21,8 @@ import { readUptime } from '../ports/entrance-readings.ts';
 import { isolationKey, isolationRecordWire } from '../ports/isolation.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
+import { attempt } from './attempt.ts';
+import { gatherRecovery, type RecoveryWish } from './gather-recovery.ts';
 import { previewOf } from '../signals/malformed.ts';
 import { findRowSet, rowPlaceOf } from '../rows/find-row-set.ts';
 import type { IncidentId, InstanceName } from '../system/names.ts';
@@ -28,7 +30,7 @@ import { entrancesInto, targetsIn } from '../system/regions.ts';
 import type { Database, Entrance, RegionStandby, System } from '../system/system.ts';
 import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
 import { successorOf } from './successor.ts';
-import { applicationFacts, attempt, type GatherHome } from './gather-application.ts';
+import { applicationFacts, type GatherHome } from './gather-application.ts';
 import { regionFacts, regionOfPrimary, regionsInDoubt } from './gather-region.ts';
 
 // One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
@@ -52,6 +54,8 @@ export interface LookWish {
   readonly restores: boolean;
   /** A person wants rows brought back: the incident whose set is looked at. */
   readonly rowsFor?: IncidentId | undefined;
+  /** A person wants rows of a database brought back. */
+  readonly recovery?: RecoveryWish | undefined;
   /** A person reports a breach: the secrets whose versions are looked at. */
   readonly secrets?: readonly string[];
   /** The bucket into which its evidence goes. */
@@ -107,6 +111,7 @@ export async function gatherFacts(
   return {
     ...facts,
     ...(regions.length === 0 ? {} : { regions }),
+    ...(wish.recovery === undefined ? {} : { recoveries: await recoveriesOf(databases, wish.recovery, home) }),
     ...(wish.restores
       ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home, wish.rowsFor))) }
       : {}),
@@ -284,6 +289,13 @@ async function restoreFacts(
     ...(rowsFor === undefined ? {} : { set }),
   };
 }
+
+const recoveriesOf = (databases: readonly DatabaseFacts[], wish: RecoveryWish, home: GatherHome) =>
+  Promise.all(
+    databases.map(({ database, primaryName }) =>
+      gatherRecovery({ source: primaryName, settings: database.recovery, rows: database.rows, wish }, home),
+    ),
+  );
 
 async function operationsOf(
   instances: readonly InstanceName[],

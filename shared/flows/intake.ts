@@ -1,11 +1,11 @@
 import { digestOf } from '../core/digest.ts';
-import { type Instant, instant } from '../core/time.ts';
+import { type Instant, instant, toIso } from '../core/time.ts';
 import type { JsonObject } from '../core/json.ts';
 import { KILL_SWITCH_KEY } from '../guards/kill-switch.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
 import type { InboxEntry } from '../ports/store.ts';
 import { parseAlert, type Alert } from '../signals/alert.ts';
-import { type Command, parseCommand, refusalOf } from '../signals/command.ts';
+import { type Command, MOMENT, parseCommand, refusalOf } from '../signals/command.ts';
 import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
 import { type TargetId, targetId } from '../system/names.ts';
@@ -25,6 +25,7 @@ import {
   targetOf,
   tenantOf,
   type TargetRef,
+  recoveryTargetOf,
 } from '../system/topology.ts';
 import type { FlowHome } from './flow-home.ts';
 import type { Signal } from './waiting-signal.ts';
@@ -229,7 +230,10 @@ function signalOfCommand(
       source: 'command',
       relation: 'command',
       target: target ?? null,
-      subject: starts && command.isolate.length > 0 ? { isolate: command.isolate.join(' ') } : {},
+      subject: {
+        ...(starts && command.isolate.length > 0 ? { isolate: command.isolate.join(' ') } : {}),
+        ...(starts && command.moment !== undefined ? { [MOMENT]: toIso(command.moment) } : {}),
+      },
       summary: `${command.requestedBy}: ${command.reason}`,
       at: instant(now),
       runbook: starts ? command.runbook : null,
@@ -262,8 +266,10 @@ function targetOfStart(command: Extract<Command, { readonly command: 'start' }>,
       ? firstTargetOf(system, command.runbook)
       : (targetNamed(system, command.target) ?? targetOf(system, targetId(command.target)));
   if (ref === undefined) return undefined;
-  // A restore is about a copy; everything else about what is there.
-  return command.runbook === 'backup-restore' && ref.kind === 'database' ? copyTargetOf(ref.instance) : targetIdOf(ref);
+  // A restore is about a copy, and so is a recovery; everything else is about what is there.
+  if (ref.kind !== 'database') return targetIdOf(ref);
+  if (command.runbook === 'backup-restore') return copyTargetOf(ref.instance);
+  return command.runbook === 'point-in-time-recovery' ? recoveryTargetOf(ref.instance) : targetIdOf(ref);
 }
 
 /** What a command from the topic may not do: its requester is unverified (design.md section 3). */
@@ -278,5 +284,7 @@ function objectionTo(command: Command, system: System): string | undefined {
   }
   if (command.command === 'start' && targetOfStart(command, system) === undefined)
     return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
+  if (command.command === 'start' && command.moment !== undefined && command.runbook !== 'point-in-time-recovery')
+    return `${command.runbook} is about no moment`;
   return undefined;
 }

@@ -14,6 +14,7 @@ import { leftRaised, raiseRefused } from '../incident/left-raised.ts';
 import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
+import { momentNamed } from '../ports/recovery-words.ts';
 import { regionIn, returnIn, targetsIn } from '../system/regions.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
 import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
@@ -21,6 +22,7 @@ import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
 import { gatherFacts } from './gather.ts';
+import type { RecoveryWish } from './gather-recovery.ts';
 import { deskOf, Looker } from './desk.ts';
 import { journalOf, type WorldHome } from './flow-home.ts';
 import { togetherWith } from './mass-failure.ts';
@@ -131,6 +133,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const scope = isWhole
     ? targetsOf(system)
     : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];
+  const opens = await acceptedVerbs(state.id, home);
   const facts = await gatherFacts(
     [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
@@ -138,6 +141,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     {
       restores: state.requested === 'backup-restore' || state.requested === 'tenant-restore',
       rowsFor: state.requested === 'tenant-restore' ? state.id : undefined,
+      recovery: recoveryWish(state, opens),
       secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
       evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
       isolations: isolationsWanted(state, scope),
@@ -147,7 +151,6 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const digest = await store.evidence.keep(factsText(facts));
   const rounds = [...(await formerRounds(state, facts, home)), facts];
   const now = clock.now();
-  const opens = await acceptedVerbs(state.id, home);
   const named = diagnose({
     rounds,
     system,
@@ -211,6 +214,16 @@ const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): re
   state.requested === 'lift-isolation'
     ? scope.flatMap((ref) => (ref.kind === 'application' ? [ref.id] : []))
     : state.isolate;
+
+/** What is looked at where a person wants rows brought back: the moment that was named with the request counts until another is. */
+const recoveryWish = (state: IncidentState, verbs: readonly string[]): RecoveryWish | undefined =>
+  state.requested !== 'point-in-time-recovery'
+    ? undefined
+    : {
+        incident: state.id,
+        askedAt: state.firstSignalAt ?? state.openedAt,
+        named: momentNamed(verbs) ?? state.requestedMoment,
+      };
 
 /** Whether the run of this incident gave its target more copies, and found anything but relief: it is not raised again. */
 const hasRaisedInVain = ({ run }: IncidentState): boolean =>

@@ -8,6 +8,7 @@ import { decideCancel, decideResume, decideTakeover } from '../incident/decide.t
 import type { NewEvent } from '../incident/events.ts';
 import { hasEnded, type IncidentState } from '../incident/state.ts';
 import { HAND_OVER, IMPORT_ROWS } from '../ports/copy-labels.ts';
+import { DELETE_CLONES, momentIn, RELEASE_WRITER } from '../ports/recovery-words.ts';
 import type { IdentityVerifier } from '../ports/signing.ts';
 import { incidentId, MODES, RUNBOOKS } from '../system/names.ts';
 import type { Person } from '../system/system.ts';
@@ -38,7 +39,18 @@ const wire = z.discriminatedUnion('verb', [
   z.strictObject({
     verb: z.literal('accept'),
     incident,
-    wall: z.enum(['accept-unknown-loss', 'accept-loss', 'accept-unfenced-primary', HAND_OVER, IMPORT_ROWS]),
+    wall: z.union([
+      z.enum([
+        'accept-unknown-loss',
+        'accept-loss',
+        'accept-unfenced-primary',
+        HAND_OVER,
+        IMPORT_ROWS,
+        RELEASE_WRITER,
+        DELETE_CLONES,
+      ]),
+      z.string().refine((verb) => momentIn(verb) !== undefined, 'neither a verb nor last-good/TIME'),
+    ]),
     reason,
   }),
 ]);
@@ -108,7 +120,8 @@ async function carryOut(
       if (journal === undefined) return unknownIncident(wish.incident);
       if (hasEnded(journal.state())) return { status: 409, body: { error: `${wish.incident} has ended` } };
       return await keep(`accept/${wish.incident}`, home, (known) => ({
-        verbs: [...new Set([...acceptedIn(known), wish.wall])],
+        // What was said last stands last: of two moments that people name, the later word counts.
+        verbs: [...acceptedIn(known).filter((verb) => verb !== wish.wall), wish.wall],
         by,
         reason: wish.reason,
         atMs,

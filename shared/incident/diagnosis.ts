@@ -3,6 +3,7 @@ import { RUNBOOKS } from '../system/names.ts';
 
 /** The scenarios that classification can name, besides those on which nothing is done. */
 export const SCENARIOS = [
+  'data-damage',
   'data-loss',
   'database-primary-failure',
   'database-unreachable-but-serving',

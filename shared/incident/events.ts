@@ -23,6 +23,8 @@ export const signalRecordWire = z.strictObject({
   runbook: z.string().nullable().default(null),
 });
 
+export type SignalRecord = z.infer<typeof signalRecordWire>;
+
 /** A notice: something a person must be told. */
 export const noticeWire = z.strictObject({
   id: z.string(),

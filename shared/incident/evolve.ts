@@ -4,6 +4,7 @@ import { after, instant, millis } from '../core/time.ts';
 import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
 import type { IncidentEvent } from './events.ts';
+import { momentOf } from './named-moment.ts';
 import {
   type ApprovalState,
   currentApproval,
@@ -15,7 +16,6 @@ import {
   type RunState,
   type StepProgress,
 } from './state.ts';
-
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
 // V1. It never refuses: what stands in the log happened. Deciding whether something may happen is `decide`'s work.
@@ -39,6 +39,7 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     targets: [targetId(event.data.target)],
     requested: event.data.runbook,
     isolate: [],
+    requestedMoment: undefined,
     signals: 0,
     unseen: 0,
     thawed: false,
@@ -83,6 +84,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         ...state,
         requested: signals.findLast((signal) => signal.runbook !== null)?.runbook ?? state.requested,
         isolate: [...new Set([...state.isolate, ...signals.flatMap(({ subject }) => wordsOf(subject['isolate']))])],
+        requestedMoment: momentOf(signals) ?? state.requestedMoment,
         signals: state.signals + signals.length,
         unseen: state.unseen + signals.length,
         absorbedAt: at,

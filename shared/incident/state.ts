@@ -141,6 +141,8 @@ export interface IncidentState {
   readonly requested: string | null;
   /** Applications that people want cut off, by their ids; part of a plan that is then approved, or of none. */
   readonly isolate: readonly string[];
+  /** The moment that was named with that request. */
+  readonly requestedMoment: Instant | undefined;
   readonly signals: number;
   /** Signals since the last look: a reason to look again. */
   readonly unseen: number;

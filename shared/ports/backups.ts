@@ -36,6 +36,13 @@ export interface InstanceTemplate {
   readonly flags: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** Moments between which an instance can be cloned, both included. */
+export interface RecoveryWindow {
+  readonly earliest: Instant;
+  /** The end of what is archived: some minutes ago. */
+  readonly latest: Instant;
+}
+
 /** Labels of an instance, by which a copy says whose it is and what is in it. */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -46,6 +53,8 @@ export interface Backups {
   /** Live objects below `gs://bucket/prefix`, newest first; their contents are never read. */
   dumps(place: string): Promise<readonly Dump[]>;
   template(instance: InstanceName): Promise<InstanceTemplate>;
+  /** Rejects as `permanent` where point-in-time recovery is off. */
+  recoveryWindow(instance: InstanceName): Promise<RecoveryWindow>;
   /** Labels of an instance; `undefined` when there is no such instance. */
   labels(instance: InstanceName): Promise<Labels | undefined>;
 }
@@ -67,12 +76,18 @@ export interface Copies {
   /** Lets the copy's own account read the objects of a bucket, or ends that. Conditional: the policy is written under the etag that was read. */
   admit(copy: InstanceName, bucket: string): Promise<void>;
   dismiss(copy: InstanceName, bucket: string): Promise<void>;
-  /** Deletes the copy with everything in it. Terminal: one that is gone is `notFound`. */
+  /**
+   * Makes an instance that holds what the source held at a moment, or has now. Named: a name that exists is `conflict`. The source is read, and
+   * need not be running where a moment is named. The clone has the source's settings, its labels and its protection from deletion among them: nothing of
+   * the call says whose it is.
+   */
+  clone(source: InstanceName, copy: InstanceName, moment: Instant | undefined): Promise<string>;
+  /** Writes labels onto an instance and protects it from deletion, or ends that; `conflict` when `version` is stale. */
+  mark(copy: InstanceName, labels: Labels, isProtected: boolean, version: string): Promise<string>;
+  /** Deletes the copy with everything in it. Terminal: one that is gone is `notFound`; refused as `permanent` while it is protected. */
   remove(copy: InstanceName): Promise<string>;
   /** Replaces what is in the copy. Safe to repeat: the backup is the same. */
   restore(copy: InstanceName, backup: Pick<BackupRun, 'id' | 'instance'>): Promise<string>;
-  /** Named: a name that exists is `conflict`. The copy has what the source has now, its settings and labels included. */
-  clone(source: InstanceName, copy: InstanceName): Promise<string>;
   /** Stops a copy, labels it beside what it carries, and protects it from deletion; `conflict` when `version` is stale. */
   keep(copy: InstanceName, labels: Labels, version: string): Promise<string>;
 }

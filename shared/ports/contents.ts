@@ -18,6 +18,30 @@ export interface Inventory {
   readonly brokenKeys: readonly { readonly constraint: string; readonly rows: number }[];
 }
 
+/** What one writer did to one table within one minute. */
+export interface TableChanges {
+  /** When the minute began. */
+  readonly minute: Instant;
+  readonly table: string;
+  /** The login, and what the session called itself (`application_name`). */
+  readonly user: string;
+  readonly application: string;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  /** Commits of the first and the last of them. */
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+}
+
+/** Who changed what, as far back as it is kept. */
+export interface ChangeHistory {
+  /** Complete from here on: the moment that was asked about, or a later one. */
+  readonly since: Instant;
+  /** By minute, oldest first. */
+  readonly changes: readonly TableChanges[];
+}
+
 /** What came of a query. */
 export type QueryAnswer =
   | { readonly kind: 'value'; readonly value: string | null }
@@ -29,6 +53,8 @@ export type QueryAnswer =
 export interface Contents {
   /** `undefined` when the server can't be asked. `since`: what `newer` counts from. */
   inventory(instance: InstanceName, since: Instant | undefined): Promise<Inventory | undefined>;
+  /** Who changed which tables since a moment; `undefined` when nobody can be asked. */
+  changes(instance: InstanceName, since: Instant): Promise<ChangeHistory | undefined>;
   /** The first value of the first row. */
   ask(instance: InstanceName, query: string): Promise<QueryAnswer>;
 }

@@ -6,14 +6,14 @@ import type {
 } from '@google-cloud/sql';
 import { z } from 'zod';
 import { instant, type Instant } from '../core/time.ts';
-import type { BackupRun, Backups, Copies, InstanceTemplate, Labels } from '../ports/backups.ts';
+import type { BackupRun, Backups, Copies, InstanceTemplate, Labels, RecoveryWindow } from '../ports/backups.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
 import { type InstanceName, instanceName } from '../system/names.ts';
 import { parsePage, parseStarted } from './cloud-sql-wire.ts';
 import { type CallOptions, callGoogle, type GoogleAccess, lazyClient } from './google-call.ts';
 import type { Effect } from './normalize-error.ts';
 
-// Backups and copies of Cloud SQL through `@google-cloud/sql`, v1, REST (facts.md 3). Every change is sent once.
+// Backups, copies and clones of Cloud SQL through `@google-cloud/sql`, v1, REST (facts.md 3). Every change is sent once.
 
 /** Pages of backups: 365 automated ones are the most that are kept, and people make some. */
 const PAGES_MAX = 20;
@@ -95,6 +95,14 @@ export function parseTemplate(answer: unknown): InstanceTemplate {
 const databasesWire = z.object({ items: z.array(z.object({ name: z.string() })) });
 const accountWire = z.object({ serviceAccountEmailAddress: z.string().min(3) });
 
+const windowWire = z.object({ earliestRecoveryTime: timestamp, latestRecoveryTime: timestamp });
+
+/** Between which moments an instance can be cloned, as the client returns it. Throws `z.ZodError` on anything else. */
+export function parseWindow(answer: unknown): RecoveryWindow {
+  const { earliestRecoveryTime, latestRecoveryTime } = windowWire.parse(answer);
+  return { earliest: earliestRecoveryTime, latest: latestRecoveryTime };
+}
+
 const labelsWire = z.object({
   settings: z.object({ userLabels: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
@@ -102,7 +110,9 @@ const labelsWire = z.object({
 /** Backups and copies of one project's instances. */
 export function createCloudSqlBackups(
   access: GoogleAccess,
-): Pick<Backups, 'runs' | 'template' | 'labels'> & Omit<Copies, 'isAdmitted' | 'admit' | 'dismiss'> & Accounts {
+): Pick<Backups, 'runs' | 'template' | 'labels' | 'recoveryWindow'> &
+  Omit<Copies, 'isAdmitted' | 'admit' | 'dismiss'> &
+  Accounts {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
     const sql = await import('@google-cloud/sql');
@@ -199,9 +209,15 @@ export function createCloudSqlBackups(
         async ({ instances }, options) =>
           accountWire.parse((await instances.get({ project, instance }, options))[0]).serviceAccountEmailAddress,
       ),
-    clone: (source, copy) =>
+    recoveryWindow: (instance) =>
+      call(`asking to which moments ${instance} can be recovered`, 'reads', async ({ instances }, options) =>
+        parseWindow((await instances.getLatestRecoveryTime({ project, instance }, options))[0]),
+      ),
+    clone: (source, copy, moment) =>
       call(`cloning ${source} as ${copy}`, 'writes', async ({ instances }, options) => {
-        const body = { cloneContext: { destinationInstanceName: copy } };
+        const body = {
+          cloneContext: { destinationInstanceName: copy, ...(moment === undefined ? {} : pointIn(moment)) },
+        };
         return parseStarted((await instances.clone({ project, instance: source, body }, options))[0]);
       }),
     keep: async (copy, labels, version) => {
@@ -226,6 +242,15 @@ export function createCloudSqlBackups(
         },
       );
     },
+    mark: (copy, labels, isProtected, version) =>
+      call(`writing down whose ${copy} is`, 'writesIfUnchanged', async ({ instances }, options) => {
+        const settings: Settings = {
+          settingsVersion: { value: Number(version) },
+          userLabels: { ...labels },
+          deletionProtectionEnabled: { value: isProtected },
+        };
+        return parseStarted((await instances.patch({ project, instance: copy, body: { settings } }, options))[0]);
+      }),
     restore: (copy, { id, instance: source }) =>
       call(`restoring backup ${id} of ${source} into ${copy}`, 'writes', async ({ instances }, options) => {
         const body = { restoreBackupContext: { backupRunId: id, instanceId: source, project } };
@@ -233,6 +258,11 @@ export function createCloudSqlBackups(
       }),
   };
 }
+
+/** A moment as `cloneContext` names it. */
+const pointIn = (moment: Instant) => ({
+  pointInTime: { seconds: Math.floor(moment / 1_000), nanos: (moment % 1_000) * 1_000_000 },
+});
 
 /** By which account an instance itself acts. */
 export interface Accounts {

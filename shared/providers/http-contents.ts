@@ -11,7 +11,7 @@ import { askJson, type JsonAnswer } from './http-json.ts';
 
 // What is in a database, over the same agent as the rest of the data plane (http-data-plane.ts):
 //
-//   GET /dr/inventory?since=TIME · POST /dr/query {query}
+//   GET /dr/inventory?since=TIME · GET /dr/changes?since=TIME · POST /dr/query {query}
 //
 // The agent runs both in read-only transactions, whatever it is sent: a query that would write is refused there.
 
@@ -35,6 +35,23 @@ const inventoryWire = z.object({
     }),
   ),
   brokenKeys: z.array(z.object({ constraint: z.string(), rows: z.number().int().positive() })),
+});
+const count = z.number().int().nonnegative();
+const changesWire = z.object({
+  since: moment,
+  changes: z.array(
+    z.object({
+      minute: moment,
+      table: z.string(),
+      user: z.string(),
+      application: z.string(),
+      inserted: count,
+      updated: count,
+      deleted: count,
+      firstAt: moment,
+      lastAt: moment,
+    }),
+  ),
 });
 const valueWire = z.object({ value: z.string().nullable() });
 const refusalWire = z.object({ refused: z.string() });
@@ -85,6 +102,11 @@ export function createHttpContents(options: {
             })),
             brokenKeys: read.brokenKeys,
           };
+    },
+    changes: async (instance, since) => {
+      const answer = await ask(instance, 'dr/changes', { method: 'GET', since });
+      if ('unanswered' in answer || answer.status !== 200) return undefined;
+      return changesWire.safeParse(answer.body).data;
     },
     ask: async (instance, query) => {
       const answer = await ask(instance, 'dr/query', { method: 'POST', body: { query } });

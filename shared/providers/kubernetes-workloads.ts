@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { EvictionOutcome, Workloads } from '../ports/workloads.ts';
-import type { GkeApplication } from '../system/system.ts';
+import type { WorkloadPlace } from '../system/topology.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { createClusters } from './kubernetes-connection.ts';
 import type { ClusterApis } from './kubernetes-connection.ts';
@@ -54,19 +54,19 @@ interface Scaled {
   readonly autoscaler: Autoscaler | undefined;
 }
 
-/** The GKE applications of the system, by their id. */
-export function createKubernetesWorkloads(access: GoogleAccess, applications: readonly GkeApplication[]): Workloads {
+/** The Deployments of the system, by their id. */
+export function createKubernetesWorkloads(access: GoogleAccess, applications: readonly WorkloadPlace[]): Workloads {
   const clusters = createClusters(access);
-  const find = (id: string): GkeApplication => {
+  const find = (id: string): WorkloadPlace => {
     const application = applications.find((candidate) => candidate.id === id);
-    assert(application !== undefined, `${id} is no GKE application of this system`);
+    assert(application !== undefined, `${id} is no Deployment of this system`);
     return application;
   };
   const call = <T>(
     id: string,
     doing: string,
     effect: Effect,
-    send: (apis: ClusterApis, application: GkeApplication, signal: AbortSignal) => Promise<T>,
+    send: (apis: ClusterApis, application: WorkloadPlace, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     const application = find(id);
     return clusters.call(application, { doing, effect }, (apis, signal) => send(apis, application, signal));
@@ -76,7 +76,7 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
     id: string,
     doing: string,
     version: string,
-    send: (apis: ClusterApis, application: GkeApplication, found: Scaled, signal: AbortSignal) => Promise<void>,
+    send: (apis: ClusterApis, application: WorkloadPlace, found: Scaled, signal: AbortSignal) => Promise<void>,
   ): Promise<void> => {
     const application = find(id);
     return clusters.change(
@@ -178,7 +178,7 @@ export function createKubernetesWorkloads(access: GoogleAccess, applications: re
 
 async function look(
   { apps, autoscaling, options }: ClusterApis,
-  { namespace, deployment }: GkeApplication,
+  { namespace, deployment }: WorkloadPlace,
   signal: AbortSignal,
 ): Promise<Scaled> {
   const [found, autoscalers] = await Promise.all([
@@ -190,7 +190,7 @@ async function look(
 
 async function scale(
   { apps, autoscaling, options }: ClusterApis,
-  { namespace, deployment: name }: GkeApplication,
+  { namespace, deployment: name }: WorkloadPlace,
   { deployment, autoscaler }: Scaled,
   replicas: number,
   signal: AbortSignal,
@@ -211,7 +211,7 @@ async function scale(
 /** K4. `former`: what is remembered of the floor before; `null` forgets it. */
 async function setFloor(
   { autoscaling, options }: ClusterApis,
-  { namespace }: GkeApplication,
+  { namespace }: WorkloadPlace,
   { name, version }: Autoscaler,
   { floor, former }: { readonly floor: number; readonly former: number | null },
   signal: AbortSignal,

@@ -10,6 +10,10 @@ export const SET_NAME = 'rows.jsonl';
 /** A place of its own for each incident, below the one of dr.yaml. */
 export const rowPlaceOf = ({ files }: { readonly files: string }, incident: string): string => `${files}${incident}/`;
 
+/** A place of its own for each clone of an incident: each holds another moment. */
+export const clonePlaceOf = (files: { readonly files: string }, incident: string, clone: string): string =>
+  `${rowPlaceOf(files, incident)}${clone}/`;
+
 /** What a set would do, by table and operation, and how its tables lead to the tenant. */
 export interface SetSummary {
   readonly file: RowFile;

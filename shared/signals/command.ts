@@ -17,6 +17,8 @@ export type Command =
       readonly target: string | undefined;
       /** Applications that a breach response shall cut off as well. */
       readonly isolate: readonly string[];
+      /** The last good moment, for a recovery of rows; `undefined`: it is looked for. */
+      readonly moment: Instant | undefined;
     })
   | (CommandBase & { readonly command: 'cancel' | 'resume' | 'takeover'; readonly incident: IncidentId })
   | (CommandBase & { readonly command: 'stop' });
@@ -31,11 +33,21 @@ interface CommandBase {
   readonly dedupeKey: string;
 }
 
+/** The part of a signal's subject in which the moment of a command stands. */
+export const MOMENT = 'moment';
+
 /** How long a command is good for unless its publisher says otherwise. */
 export const COMMAND_EXPIRES_IN = minutes(15);
 
 /** Longest that a command may be good for: one that lies about for days means a world that is gone. */
 const EXPIRES_IN_MAX = minutes(60 * 24);
+
+const moment = z.iso.datetime({ offset: true }).transform((written, context) => {
+  const at = parseInstant(written);
+  if (at !== undefined) return at;
+  context.addIssue({ code: 'custom', message: 'no moment' });
+  return z.NEVER;
+});
 
 const shared = {
   kind: z.literal('dr.command'),
@@ -51,12 +63,7 @@ const shared = {
     .max(200)
     .transform((name) => plainText(name, 200)),
   requestId: z.guid().transform((id) => id.toLowerCase()),
-  expiresAt: z.iso.datetime({ offset: true }).transform((written, context) => {
-    const at = parseInstant(written);
-    if (at !== undefined) return at;
-    context.addIssue({ code: 'custom', message: 'no moment' });
-    return z.NEVER;
-  }),
+  expiresAt: moment,
 };
 
 const id = z
@@ -77,6 +84,7 @@ const wire = z.discriminatedUnion('command', [
       .array(z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'no application'))
       .max(20)
       .default([]),
+    moment: moment.optional(),
   }),
   z.strictObject({ ...shared, command: z.enum(['cancel', 'resume', 'takeover']), incident: id }),
   z.strictObject({ ...shared, command: z.literal('stop') }),
@@ -98,7 +106,14 @@ export function parseCommand(payload: unknown): Result<Command, Malformed> {
   const asked = read.data;
   switch (asked.command) {
     case 'start':
-      return ok({ ...base, command: 'start', runbook: asked.runbook, target: asked.target, isolate: asked.isolate });
+      return ok({
+        ...base,
+        command: 'start',
+        runbook: asked.runbook,
+        target: asked.target,
+        isolate: asked.isolate,
+        moment: asked.moment,
+      });
     case 'cancel':
     case 'resume':
     case 'takeover':

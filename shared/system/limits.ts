@@ -24,6 +24,7 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'lift-isolation': minutes(15), // new copies, and users seen to arrive
   'pod-force-delete': minutes(5),
   'pod-heal': minutes(5),
+  'point-in-time-recovery': minutes(60), // a clone takes as long as the data is large; what people review is not in it
   'region-failover': minutes(45), // runbook 5.1: 30-45 minutes
   'region-return': minutes(10), // from the return on; how long that takes nobody knows
   'rollout-restart': minutes(15),
@@ -43,6 +44,7 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'lift-isolation': true,
   'pod-force-delete': true,
   'pod-heal': false,
+  'point-in-time-recovery': true,
   'region-failover': true,
   'region-return': true,
   'rollout-restart': true,
@@ -65,6 +67,7 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'lift-isolation': false,
   'pod-force-delete': false,
   'pod-heal': false,
+  'point-in-time-recovery': true, // the clone, before what it is made from is no longer kept
   'region-failover': true,
   'region-return': false,
   'rollout-restart': false,

@@ -39,6 +39,7 @@ export const RUNBOOKS = [
   'lift-isolation',
   'pod-force-delete',
   'pod-heal',
+  'point-in-time-recovery',
   'region-failover',
   'region-return',
   'rollout-restart',

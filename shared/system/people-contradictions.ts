@@ -128,6 +128,8 @@ function isUsed(system: System, runbook: RunbookName): boolean {
       return system.databases.some(({ restore }) => restore !== undefined);
     case 'tenant-restore':
       return system.databases.some(({ restore, rows }) => restore !== undefined && rows?.tenant !== undefined);
+    case 'point-in-time-recovery':
+      return system.databases.some(({ recovery }) => recovery !== undefined);
     case 'breach-response':
       return system.rotation.length > 0;
     case 'cluster-failback':

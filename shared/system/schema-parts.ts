@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Millis } from '../core/time.ts';
 import { parseDuration } from '../core/time.ts';
+import { instanceName } from './names.ts';
 
 // The words that the schema of `dr.yaml` is made of. Every part says in its message what would be right, and in its
 // description what it means: the first goes into faults, the second into editors (docs/dr.schema.json).
@@ -88,3 +89,13 @@ function lengthOf(written: string, context: z.RefinementCtx<string>): Millis {
   context.addIssue({ code: 'custom', message: DURATION });
   return z.NEVER;
 }
+
+/** A region. */
+export const region = () => text('a region of Google Cloud, such as us-central1', /^[a-z]+-[a-z]+[0-9]+$/);
+/** A region or a zone. */
+export const location = () => text('a region or a zone, such as us-central1-a', /^[a-z]+-[a-z]+[0-9]+(-[a-z])?$/);
+/** A name as Kubernetes allows it. */
+export const kubernetesName = (what: string) => text(`the name of ${what}`, /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/);
+/** A Cloud SQL instance. */
+export const instance = () =>
+  text('a Cloud SQL instance without its project, such as orders-db', /^[a-z][a-z0-9-]{0,97}$/).transform(instanceName);

@@ -1,20 +1,25 @@
 import { z } from 'zod';
-import { instanceName, MODES, personId, RUNBOOKS } from './names.ts';
+import { MODES, personId, RUNBOOKS } from './names.ts';
 import type { RunbookName } from './names.ts';
 import {
   addresses,
   budget,
   count,
   duration,
+  instance,
+  kubernetesName,
   line,
   list,
+  location,
   map,
   massFailure,
   oneOf,
   optional,
+  region,
   text,
   url,
 } from './schema-parts.ts';
+import { recovery } from './schema-recovery.ts';
 import { rows } from './schema-rows.ts';
 
 // The form of `dr.yaml`, key by key. It says what one value may be; what values may be together stands in contradictions.ts.
@@ -22,11 +27,6 @@ import { rows } from './schema-rows.ts';
 
 const id = (what: string) =>
   text(`${what}: lower-case letters, digits and dashes, such as api-gke`, /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
-const region = () => text('a region of Google Cloud, such as us-central1', /^[a-z]+-[a-z]+[0-9]+$/);
-const location = () => text('a region or a zone, such as us-central1-a', /^[a-z]+-[a-z]+[0-9]+(-[a-z])?$/);
-const kubernetesName = (what: string) => text(`the name of ${what}`, /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/);
-const instance = () =>
-  text('a Cloud SQL instance without its project, such as orders-db', /^[a-z][a-z0-9-]{0,97}$/).transform(instanceName);
 const person = () => id('the id of a person of `people`').transform(personId);
 
 /** The same part for each runbook, each key optional. */
@@ -128,6 +128,9 @@ const database = map({
   lossBudget: duration().describe('The most that a promotion may lose without a verb of its own.'),
   rows: optional(rows).describe('How rows of it are compared and brought back one by one; without it, none are.'),
   restore: optional(restore).describe('How a copy of it is made from a backup; without it, none can be.'),
+  recovery: optional(recovery).describe(
+    'How rows are brought back from a moment before the damage; without it, none are.',
+  ),
   remedies: list(oneOf(['wait', 'failover', 'restart', 'promote']), 'remedies').describe(
     'What may be tried, the least first: wait, failover (REGIONAL instances), restart, promote.',
   ),

@@ -77,6 +77,8 @@ export interface Database {
   readonly rows: RowSettings | undefined;
   /** How a copy of it is made from a backup; `undefined`: it can't be. */
   readonly restore: RestoreSettings | undefined;
+  /** How rows that were spoilt or deleted are brought back; `undefined`: not by us. */
+  readonly recovery: RecoverySettings | undefined;
   /** Remedies that may be tried, the least first. `failover` is the HA failover of a REGIONAL instance. */
   readonly remedies: readonly ('wait' | 'failover' | 'restart' | 'promote')[];
 }
@@ -112,6 +114,26 @@ export interface RestoreSettings {
     | { readonly databaseVersion: string; readonly tier: string; readonly privateNetwork: string | undefined }
     | undefined;
   readonly checks: readonly RestoreCheck[];
+}
+
+/** How rows are brought back from a clone of the database as it was at a moment. */
+export interface RecoverySettings {
+  /** Names for clones, one for each moment that people name; their data planes stand in `endpoints.dataPlane` under them. */
+  readonly instances: readonly InstanceName[];
+  /** How far before the request the good moment is looked for where nobody names it. */
+  readonly lookBack: Millis;
+  /** What writes to the database beside its consumers, and may be paused. */
+  readonly writers: readonly PausableWriter[];
+}
+
+/** A Deployment whose sessions are known in the database by a name of their own. */
+export interface PausableWriter {
+  /** The `application_name` of its sessions; also how the rest of the product names it. */
+  readonly name: string;
+  readonly cluster: string;
+  readonly location: string;
+  readonly namespace: string;
+  readonly deployment: string;
 }
 
 /** One value that a copy must have. */

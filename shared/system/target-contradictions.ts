@@ -15,6 +15,7 @@ export function targetContradictions(system: System): readonly Contradiction[] {
       ...remedies(database, ['databases', index]),
       ...losses(system, database, ['databases', index]),
       ...restores(system, database, ['databases', index, 'restore']),
+      ...recoveries(system, database, ['databases', index, 'recovery']),
     ]),
     ...system.applications.flatMap((application, index) => [
       ...dependencies(system, application, ['applications', index]),
@@ -168,6 +169,48 @@ function restores(system: System, { restore }: Database, path: ConfigPath): read
   if (owner === undefined) return found;
   const problem = `is an instance of ${owner.instance}, and a copy is never written over one`;
   return [{ path: [...path, 'instance'], problem, wanted: 'a name that no instance has' }, ...found];
+}
+
+/** A clone must not have the name of anything else, and what may be paused must be no consumer: pausing that is an outage. */
+function recoveries(system: System, { recovery }: Database, path: ConfigPath): readonly Contradiction[] {
+  if (recovery === undefined) return [];
+  const found: Contradiction[] = [];
+  if (recovery.instances.length === 0)
+    found.push({ path: [...path, 'instances'], problem: 'is empty, so no clone could be made', wanted: 'a name' });
+  const others = system.databases.flatMap((other) => [
+    ...instancesOf(other),
+    ...(other.restore === undefined ? [] : [other.restore.instance]),
+    ...(other.recovery === undefined || other.recovery === recovery ? [] : other.recovery.instances),
+  ]);
+  for (const [index, instance] of recovery.instances.entries())
+    if (others.includes(instance) || recovery.instances.filter((other) => other === instance).length > 1)
+      found.push({
+        path: [...path, 'instances', index],
+        problem: 'is the name of another instance, and a clone takes nobody’s place',
+        wanted: 'a name that no instance has',
+      });
+  for (const [index, writer] of recovery.writers.entries()) {
+    const isConsumer = system.applications.some(
+      (application) =>
+        application.id === writer.name ||
+        (application.kind === 'gke' &&
+          application.namespace === writer.namespace &&
+          application.deployment === writer.deployment),
+    );
+    const problem = isConsumer
+      ? 'is an application of this file: pausing it is an outage, and has runbooks of its own'
+      : recovery.writers.findIndex(({ name }) => name === writer.name) !== index
+        ? 'stands twice, and nobody could tell which of them to pause'
+        : undefined;
+    if (problem !== undefined)
+      found.push({
+        path: [...path, 'writers', index],
+        problem,
+        wanted: 'a Deployment that writes beside the consumers',
+        involves: [['applications']],
+      });
+  }
+  return found;
 }
 
 function dependencies(system: System, application: Application, path: ConfigPath): readonly Contradiction[] {

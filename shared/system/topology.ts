@@ -21,6 +21,9 @@ export function targetIdOf(ref: TargetRef): TargetId {
  */
 export const copyTargetOf = (instance: InstanceName): TargetId => targetId(`copy/${instance}`);
 
+/** The recovery of a database's rows, by the database: a target of its own for the same reason. */
+export const recoveryTargetOf = (instance: InstanceName): TargetId => targetId(`recovery/${instance}`);
+
 /** One tenant's rows in a database: a target of its own, for the same reason. */
 export const tenantTargetOf = (instance: InstanceName, tenant: string): TargetId =>
   targetId(`tenant/${instance}/${tenant}`);
@@ -28,15 +31,17 @@ export const tenantTargetOf = (instance: InstanceName, tenant: string): TargetId
 /** The tenant of such a target; `undefined` for any other. */
 export const tenantOf = (id: string): string | undefined => /^tenant\/[^/]+\/(.+)$/.exec(id)?.[1];
 
-/** Whether a target is about a copy, which fails together with nothing. */
-export const isCopy = (id: TargetId): boolean => id.startsWith('copy/') || id.startsWith('tenant/');
+/** Whether a target is beside a database, a copy, a recovery or a tenant's rows, and fails together with nothing. */
+export const isBeside = (id: TargetId): boolean => /^(copy|recovery|tenant)\//.test(id);
 
-/** The target that an id stands for, which for a copy is its database; `undefined` when this system has none of that id. */
+/** The target that an id stands for, which for a copy or a recovery is its database; `undefined` when this system has none of that id. */
 export function targetOf(system: System, id: TargetId): TargetRef | undefined {
   return targetsOf(system).find(
     (ref) =>
       targetIdOf(ref) === id ||
-      (ref.kind === 'database' && (copyTargetOf(ref.instance) === id || id.startsWith(`tenant/${ref.instance}/`))),
+      (ref.kind === 'database' &&
+        ([copyTargetOf(ref.instance), recoveryTargetOf(ref.instance)].includes(id) ||
+          id.startsWith(`tenant/${ref.instance}/`))),
   );
 }
 
@@ -62,6 +67,7 @@ export const APPLICATION_OF: Readonly<
   'lift-isolation': 'application',
   'pod-force-delete': 'gke',
   'pod-heal': 'gke',
+  'point-in-time-recovery': undefined,
   'region-failover': 'region',
   'region-return': 'region',
   'rollout-restart': 'gke',
@@ -174,6 +180,22 @@ export function entrancesOf(system: System, application: string): readonly Entra
 /** The entrance of that id. */
 export function entranceOf(system: System, id: string): Entrance | undefined {
   return system.entrances.find((entrance) => entrance.id === id);
+}
+
+/** A Deployment that can be inspected and scaled, by the name that this file gives it. */
+export type WorkloadPlace = Pick<
+  GkeApplication,
+  'id' | 'cluster' | 'location' | 'namespace' | 'deployment' | 'container'
+>;
+
+/** Every Deployment of the file: applications on GKE, and what else writes to a database and may be paused. */
+export function workloadsOf(system: System): readonly WorkloadPlace[] {
+  return [
+    ...system.applications.filter((application) => application.kind === 'gke'),
+    ...system.databases.flatMap(({ recovery }) =>
+      (recovery?.writers ?? []).map(({ name, ...place }) => ({ ...place, id: name, container: '' })),
+    ),
+  ];
 }
 
 /** The primary and the replicas of a database, the primary first. */

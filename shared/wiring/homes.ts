@@ -44,6 +44,7 @@ import { createSystemChance } from '../providers/system-chance.ts';
 import { createSystemClock } from '../providers/system-clock.ts';
 import type { FunctionName } from '../system/names.ts';
 import type { System } from '../system/system.ts';
+import { workloadsOf } from '../system/topology.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { openStore } from './open-store.ts';
 
@@ -128,7 +129,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     rows: createPostgresRows(createRowServers(access, secrets)),
     rowFiles: createCloudStorageRowFiles(access),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),
-    workloads: createKubernetesWorkloads(access, onGke),
+    workloads: createKubernetesWorkloads(access, workloadsOf(system)),
     rollouts: createKubernetesRollouts(access, onGke),
     services: createCloudRunServices(
       access,

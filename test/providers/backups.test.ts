@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
-import { minutes } from '../../shared/core/time.ts';
+import { minutes, seconds } from '../../shared/core/time.ts';
 import { createCloudSqlBackups } from '../../shared/providers/cloud-sql-backups.ts';
 import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
 import { createCloudStorageDumps } from '../../shared/providers/cloud-storage-dumps.ts';
@@ -79,6 +79,68 @@ describe('dumps', () => {
 
     await expect(dumps.dumps(DAILY)).rejects.toMatchObject({ kind: 'retryable' });
     expect(await dumps.dumps(DAILY)).toHaveLength(3);
+  });
+});
+
+describe('a clone', () => {
+  const CLONE = instanceName('coditect-dms-db-recovery');
+
+  it('is made by `heal`, marked and deleted by `recover`, and holds the moment that was asked for', async () => {
+    const backups = createCloudSqlBackups(recover);
+    const databases = createCloudSqlDatabases(recover);
+    const contents = createHttpContents(recover);
+    sandbox.clock.advanceBy(minutes(5));
+    const { latest } = await backups.recoveryWindow(PRIMARY);
+    const { earliest } = await createCloudSqlBackups(classify).recoveryWindow(PRIMARY);
+    expect(earliest).toBeLessThan(latest);
+
+    const operation = await createCloudSqlBackups(heal).clone(PRIMARY, CLONE, latest);
+    sandbox.clock.advanceBy(minutes(20));
+    await sandbox.settlePorts();
+    expect(await databases.operation(operation)).toMatchObject({ state: 'done', error: undefined, type: 'CLONE' });
+    const kept = sandbox.world.sql.fleet.server(PRIMARY).history;
+    expect(sandbox.world.sql.fleet.server(CLONE).history.count()).toBe(kept.countAt(latest));
+
+    const { version } = await databases.inspect(CLONE);
+    await expect(backups.mark(CLONE, {}, true, String(Number(version) - 1))).rejects.toMatchObject({
+      kind: 'conflict',
+    });
+    await backups.mark(CLONE, { 'dr-incident': 'inc-aaaaaaaaaa' }, true, version);
+    sandbox.clock.advanceBy(minutes(5));
+    expect(await backups.labels(CLONE)).toEqual({ 'dr-incident': 'inc-aaaaaaaaaa' });
+    await expect(backups.remove(CLONE)).rejects.toMatchObject({ kind: 'permanent' });
+
+    await backups.mark(CLONE, {}, false, (await databases.inspect(CLONE)).version);
+    sandbox.clock.advanceBy(minutes(5));
+    await backups.remove(CLONE);
+    sandbox.clock.advanceBy(minutes(10));
+    expect(await backups.labels(CLONE)).toBeUndefined();
+    expect(await contents.changes(CLONE, latest)).toBeUndefined();
+  });
+
+  it('is all that `recover` may delete, and nobody else may delete even that', async () => {
+    await expect(createCloudSqlBackups(recover).remove(PRIMARY)).rejects.toMatchObject({ kind: 'permanent' });
+    await expect(createCloudSqlBackups(heal).remove(CLONE)).rejects.toMatchObject({ kind: 'permanent' });
+    const deletions = sandbox.world.kernel.audit
+      .entries()
+      .filter(({ call }) => call.permission === 'cloudsql.instances.delete' && call.resource.endsWith(PRIMARY));
+    expect(deletions.map(({ result }) => result)).toEqual(['refused']);
+  });
+});
+
+describe('who changed what', () => {
+  it('is told by minute, table and writer, through the data plane', async () => {
+    const since = sandbox.clock.now();
+    sandbox.clock.advanceBy(seconds(1));
+    sandbox.world.sql.rowDisasters.massDelete(PRIMARY, 'tenant');
+
+    const history = await createHttpContents(classify).changes(PRIMARY, since);
+
+    expect(history?.since).toBe(since);
+    expect(history?.changes).toContainEqual(
+      expect.objectContaining({ table: 'documents', user: 'postgres', application: 'psql', inserted: 0, updated: 0 }),
+    );
+    expect(history?.changes.every(({ firstAt, lastAt }) => firstAt > since && lastAt >= firstAt)).toBe(true);
   });
 });
 

@@ -113,7 +113,7 @@ describe('A clone for forensics', () => {
     const copies = createCloudSqlBackups(recover);
     const databases = createCloudSqlDatabases(recover);
     const before = fleet.server(source).history.applicationRows().length;
-    await copies.clone(source, copy);
+    await copies.clone(source, copy, undefined);
     sandbox.clock.advanceBy(minutes(30));
     expect(await databases.inspect(copy)).toMatchObject({ role: 'primary', state: 'runnable' });
     const { version } = await databases.inspect(copy);
@@ -124,6 +124,6 @@ describe('A clone for forensics', () => {
     expect(await copies.labels(copy)).toMatchObject({ 'dr-incident': 'inc-a' });
     expect(await databases.inspect(copy)).toMatchObject({ deletionProtection: true, activation: 'never' });
     await expect(copies.keep(copy, {}, version)).rejects.toMatchObject({ kind: 'conflict' });
-    await expect(copies.clone(source, copy)).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(copies.clone(source, copy, undefined)).rejects.toMatchObject({ kind: 'conflict' });
   });
 });

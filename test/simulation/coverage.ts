@@ -1,4 +1,4 @@
-import { ACTIONS, REMEDY_ACTIONS } from './draw-plot.ts';
+import { ACTIONS, REMEDY_ACTIONS } from './actions.ts';
 import type { Summary } from './report.ts';
 
 // Which fault met which step, and how that run ended (decisions.md 29). Runs that led to no step don't count.
@@ -69,6 +69,7 @@ export class Coverage {
       'restart-rollout',
       ...ACTIONS.deployment,
       ...ACTIONS.service,
+      ...ACTIONS.recovery.filter((action) => action !== 'hold-workload'),
       ...ACTIONS.cluster.filter((action) => !ACTIONS.service.some((other) => other === action)),
       'remember-region',
       'check-secondary',

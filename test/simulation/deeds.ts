@@ -159,6 +159,8 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
     }
     case 'closeEvidence':
       return took(world.storageApi.setPolicy(caller, REFERENCE_EVIDENCE.name, [], undefined));
+    case 'cloneByHand':
+      return took(admin.clone(caller, primary, REFERENCE.clones[0], undefined));
     case 'addPaymentKey':
       return took(world.secretsApi.addVersion(caller, REFERENCE.paymentSecret, Buffer.from('sk_live_anew')));
     case 'scaleApi': {

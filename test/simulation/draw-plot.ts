@@ -18,89 +18,12 @@ import {
 } from './plot.ts';
 import { drawDangers } from './draw-dangers.ts';
 import { BREACHES } from './breaches.ts';
+import { ACTIONS, REMEDY_ACTIONS } from './actions.ts';
+import { RECOVERIES } from './recoveries.ts';
 import { CLUSTERS, LOST_REGIONS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
-
-/** Actions of the runbooks, at whose beginning something can be made to happen. */
-export const ACTIONS = {
-  breach: [
-    'capture-application-evidence',
-    'capture-logs',
-    'seal-evidence',
-    'clone-for-forensics',
-    'keep-clone',
-    'isolate-application',
-    'rotate-secret',
-    'restart-application',
-    'end-sessions',
-    'await-issued-secret',
-    'disable-secret-version',
-    'lift-isolation',
-  ],
-  database: [
-    'confirm-database-failed',
-    'hold-workload',
-    'hold-service',
-    'drain-replica',
-    'stop-instance',
-    'prove-fence',
-    'check-loss-bound',
-    'promote-replica',
-    'verify-epoch',
-    'point-secret',
-    'release-workload',
-    'release-service',
-    'verify-consumer',
-    'stay-healthy',
-    'take-backup',
-    'protect-instance',
-    'create-replica',
-    'start-instance',
-  ],
-  deployment: ['raise-workload', 'watch-crowd', 'restore-floor'],
-  pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
-  region: [
-    'remember-region',
-    'raise-service',
-    'check-secondary',
-    'confirm-region-lost',
-    'ask-stop',
-    'prove-fence',
-    'promote-replica',
-    'verify-epoch',
-    'point-secret',
-    'verify-consumer',
-    'move-traffic',
-    'see-traffic-shift',
-    'await-return',
-    'count-divergence',
-    'stop-instance',
-    'restart-stale',
-  ],
-  rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'force-delete-pod', 'stay-healthy'],
-  service: ['raise-service', 'watch-relief', 'restore-service'],
-  cluster: [
-    'remember-standby',
-    'raise-service',
-    'check-standby',
-    'confirm-cluster-down',
-    'move-traffic',
-    'see-traffic-shift',
-    'await-drain',
-    'restore-service',
-    'forget-standby',
-  ],
-} as const;
-
-/** What a database's run begins with where dr.yaml lists a remedy beside the promotion. */
-export const REMEDY_ACTIONS = [
-  'restart-instance',
-  'failover-instance',
-  'verify-primary-serves',
-  'primary-stays-well',
-] as const;
 
 /** What a dr.yaml may list instead of what the reference file does. */
 const REMEDIES: readonly [Listed, ...Listed[]] = [
@@ -123,8 +46,9 @@ const ROLLED_SHARE = 0.07;
 const CLUSTER_SHARE = 0.08;
 const RECORD_SHARE = 0.3;
 
-/** How many are about a breach. */
+/** How many are about a breach, and about rows that were spoilt or deleted. */
 const BREACH_SHARE = 0.04;
+const RECOVERY_SHARE = 0.05;
 /** How many are about a whole region, and how much longer those last. */
 const REGION_SHARE = 0.03;
 const REGION_TAKES = minutes(60);
@@ -145,13 +69,15 @@ export function drawPlot(seed: number): Plot {
   const clustered = chance.fork('cluster');
   const breached = chance.fork('breach');
   const regional = chance.fork('whole region');
+  const recovering = chance.fork('recovery');
   const nearer =
     breached.next() < BREACH_SHARE
       ? pickWeighted(BREACHES, breached)
       : clustered.next() < CLUSTER_SHARE
         ? pickWeighted(CLUSTERS, clustered)
         : others;
-  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : nearer;
+  const recovered = recovering.next() < RECOVERY_SHARE ? pickWeighted(RECOVERIES, recovering) : nearer;
+  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : recovered;
   const isRegion = scene.runbook === 'region';
   const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
@@ -252,7 +178,9 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
   const isHeals =
     runbook === 'cluster' || runbook === 'region'
       ? isWarmed
-      : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
+      : runbook === 'recovery'
+        ? action === 'remember-clone' || action === 'clone-at'
+        : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
   const worker: FunctionName = isHeals ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }

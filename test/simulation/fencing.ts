@@ -88,6 +88,8 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
       effectsBy(run, 'recover')
         .filter(({ at, call }) => at > promotion.at && call.permission === 'cloudsql.instances.update')
         .filter(({ call }) => !promotion.call.resource.startsWith(`${call.resource}:`))
+        // A clone was never a primary.
+        .filter(({ call }) => !REFERENCE.clones.some((name) => call.resource === `instances/${name}`))
         // But for one whose return people agreed to meet with a stop.
         .filter((effect) => !consentedBy(run, effect).some(({ plan }) => plan.runbook === 'region-return'))
         .map((effect) => `${described(run, effect)}, promoted ${when(run, promotion.at)}`)

@@ -3,6 +3,7 @@ import { EFFECTS } from './effects.ts';
 import { FENCING } from './fencing.ts';
 import type { Invariant } from './judged.ts';
 import { LIVENESS } from './liveness.ts';
+import { RECOVERED } from './recovered.ts';
 import { RECORDS } from './records.ts';
 import { RESTRAINT } from './restraint.ts';
 import { THEFT } from './theft.ts';
@@ -22,6 +23,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   ...THEFT,
   ...LIVENESS,
   ...RECORDS,
+  ...RECOVERED,
 };
 
 /** Sentences about everything that does not hold; empty for a sound run. */

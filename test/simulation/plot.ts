@@ -25,10 +25,11 @@ export const HANDIWORK = [
   'scaleApi',
 ] as const;
 /**
+ * `cloneByHand`: somebody makes an instance under the name that our clone would get.
  * `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. `closeEvidence`: somebody
  * takes our right to add to the bucket of evidence. No plot draws any of these.
  */
-export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'closeEvidence' | 'replaceDump';
+export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'cloneByHand' | 'closeEvidence' | 'replaceDump';
 
 /** What an attacker who can write our store puts into the log of the open incident. */
 export const FORGERIES = [
@@ -63,12 +64,8 @@ export type Operation =
   | {
       readonly by: 'wish';
       readonly verb: 'accept';
-      readonly wall:
-        | 'accept-unknown-loss'
-        | 'accept-loss'
-        | 'accept-unfenced-primary'
-        | 'hand-over-restore'
-        | 'import-reviewed-rows';
+      /** As `./dr accept` takes it. */
+      readonly wall: string;
     }
   | { readonly by: 'wish'; readonly verb: 'mode'; readonly mode: Mode };
 

@@ -18,13 +18,16 @@ export const SAFE: ReadonlySet<string> = new Set([
   'k8s.apps.deployments/scale.patch',
   'run.services.update',
   'k8s.autoscaling.horizontalpodautoscalers.patch',
+  'cloudsql.instances.clone',
 ]);
 
 /** One request of an API: its permission and what it is about. */
 export type Request = `${string} ${string}`;
 
-const { namespace, api } = REFERENCE;
-const SCALE: Request = `k8s.apps.deployments/scale.patch namespaces/${namespace}/deployments/${api}/scale`;
+const { namespace, api, bulkImport } = REFERENCE;
+const scaleOf = (deployment: string): Request =>
+  `k8s.apps.deployments/scale.patch namespaces/${namespace}/deployments/${deployment}/scale`;
+const SCALE: Request = scaleOf(api);
 const FLOOR: Request = `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${namespace}/horizontalpodautoscalers/${api}`;
 const TEMPLATE: Request = `k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`;
 const serviceOf = (input: PlannedStep['input']): Request =>
@@ -40,10 +43,12 @@ function text(input: Input, key: string): string {
   return typeof value === 'string' ? value : '';
 }
 
+const isBulkImport = (input: Input): boolean => text(input, 'application') === 'bulk-import';
+
 /** What an action asks of the cloud, by its kind. Actions that are not here only look. */
 const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> = {
-  'hold-workload': () => [SCALE],
-  'release-workload': () => [SCALE, FLOOR],
+  'hold-workload': (input) => [isBulkImport(input) ? scaleOf(bulkImport) : SCALE],
+  'release-workload': (input) => (isBulkImport(input) ? [scaleOf(bulkImport)] : [SCALE, FLOOR]),
   'hold-service': (input) => [serviceOf(input)],
   'release-service': (input) => [serviceOf(input)],
   'stop-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
@@ -69,6 +74,9 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'import-dump': (input) => [`cloudsql.instances.import instances/${text(input, 'copy')}:import`],
   'restore-copy': (input) => [`cloudsql.instances.restoreBackup instances/${text(input, 'copy')}:restoreBackup`],
   'delete-copy': (input) => [`cloudsql.instances.delete instances/${text(input, 'copy')}`],
+  'clone-at': (input) => [`cloudsql.instances.clone instances/${text(input, 'source')}:clone`],
+  'mark-clone': (input) => [`cloudsql.instances.update instances/${text(input, 'copy')}`],
+  'delete-clone': (input) => [`cloudsql.instances.delete instances/${text(input, 'copy')}`],
   'move-traffic': (input) => [text(input, 'entrance').endsWith('-dns') ? RECORD : BALANCER],
   'raise-service': (input) => [serviceOf(input)],
   'restore-service': (input) => [serviceOf(input)],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes } from '../../shared/core/time.ts';
-import { ACTIONS } from './draw-plot.ts';
+import { ACTIONS } from './actions.ts';
 import { atStep, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import { type Deed, REGIONS } from './plot.ts';

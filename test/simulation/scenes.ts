@@ -9,11 +9,25 @@ export interface Scene {
   readonly name: string;
   readonly weight: number;
   /** Whose steps it leads to. */
-  readonly runbook: 'breach' | 'cluster' | 'database' | 'deployment' | 'pod' | 'region' | 'rollout' | 'service';
+  readonly runbook:
+    | 'breach'
+    | 'cluster'
+    | 'database'
+    | 'deployment'
+    | 'pod'
+    | 'recovery'
+    | 'region'
+    | 'rollout'
+    | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
 }
 
-const breaks = (ms: number, fault: Extract<Deed, { kind: 'break' }>['fault'], variant?: string, target?: string) => ({
+export const breaks = (
+  ms: number,
+  fault: Extract<Deed, { kind: 'break' }>['fault'],
+  variant?: string,
+  target?: string,
+) => ({
   ms,
   deed: {
     kind: 'break',

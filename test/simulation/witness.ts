@@ -124,9 +124,10 @@ export function writersNow({ sql }: World): readonly string[] {
     .filter((name) => !isIdleCopy(sql, name));
 }
 
-/** A copy from a backup on which no consumer is takes writes and gets none: it is nobody's primary. */
+/** A copy from a backup, or a clone, on which no consumer is takes writes and gets none: it is nobody's primary. */
 function isIdleCopy({ fleet }: World['sql'], name: string): boolean {
-  return name === REFERENCE.restored && fleet.server(name).sessions.size === 0;
+  const copies: readonly string[] = [REFERENCE.restored, ...REFERENCE.clones];
+  return copies.includes(name) && fleet.server(name).sessions.size === 0;
 }
 
 /** Primaries that will take writes as soon as their place is well again. */

@@ -66,6 +66,7 @@ export const PEOPLE: readonly Case[] = [
     'approvals.backup-restore.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failback.approvers[2]: has no destination, so the link would never arrive',
     'approvals.cluster-failover.approvers[2]: has no destination, so the link would never arrive',
+    'approvals.point-in-time-recovery.approvers[2]: has no destination, so the link would never arrive',
     'approvals.region-failover.approvers[2]: has no destination, so the link would never arrive',
     'approvals.region-return.approvers[2]: has no destination, so the link would never arrive',
     'approvals.tenant-restore.approvers[2]: has no destination, so the link would never arrive',

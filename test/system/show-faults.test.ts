@@ -30,7 +30,7 @@ describe('faults, as people read them', () => {
         `dr.yaml:${twice}:5: databases[0].losBudget is no key that is known here ("losBudget")`,
         `  ${twice} |     losBudget: 15m`,
         `  ${' '.repeat(String(twice).length)} |     ^`,
-        '  wanted: lossBudget (known here: instance, region, replicas, lossBudget, rows, restore, remedies)',
+        '  wanted: lossBudget (known here: instance, region, replicas, lossBudget, rows, restore, recovery, remedies)',
         '',
         'dr.yaml: 4 faults',
         '',

@@ -9,6 +9,28 @@ export const TARGETS: readonly Case[] = [
     'databases[0].restore.instance: is an instance of coditect-dms-db, and a copy is never written over one',
   ],
   [
+    'a clone under the name of a copy, and one under the name of another clone',
+    [
+      [
+        ['databases', 0, 'recovery', 'instances'],
+        ['coditect-dms-db-restore', 'again', 'again'],
+      ],
+    ],
+    'databases[0].recovery.instances[0]: is the name of another instance, and a clone takes nobody’s place',
+    'databases[0].recovery.instances[1]: is the name of another instance, and a clone takes nobody’s place',
+    'databases[0].recovery.instances[2]: is the name of another instance, and a clone takes nobody’s place',
+  ],
+  [
+    'no name for a clone',
+    [[['databases', 0, 'recovery', 'instances'], []]],
+    'databases[0].recovery.instances: is empty, so no clone could be made',
+  ],
+  [
+    'a consumer among what may be paused',
+    [[['databases', 0, 'recovery', 'writers', 0, 'deployment'], 'coditect-dms-api']],
+    'databases[0].recovery.writers[0]: is an application of this file: pausing it is an outage, and has runbooks of its own',
+  ],
+  [
     'a check that can’t fail',
     [[['databases', 0, 'restore', 'checks', 0, 'atLeast'], undefined]],
     'databases[0].restore.checks[0]: has no value that it must have, so it can’t fail',

@@ -1,0 +1,83 @@
+import { RECOVERY_ACTIONS } from './recovered.ts';
+
+// The actions at whose beginning something may happen in a simulated run.
+
+/** Actions of the runbooks, at whose beginning something can be made to happen. */
+export const ACTIONS = {
+  breach: [
+    'capture-application-evidence',
+    'capture-logs',
+    'seal-evidence',
+    'clone-for-forensics',
+    'keep-clone',
+    'isolate-application',
+    'rotate-secret',
+    'restart-application',
+    'end-sessions',
+    'await-issued-secret',
+    'disable-secret-version',
+    'lift-isolation',
+  ],
+  database: [
+    'confirm-database-failed',
+    'hold-workload',
+    'hold-service',
+    'drain-replica',
+    'stop-instance',
+    'prove-fence',
+    'check-loss-bound',
+    'promote-replica',
+    'verify-epoch',
+    'point-secret',
+    'release-workload',
+    'release-service',
+    'verify-consumer',
+    'stay-healthy',
+    'take-backup',
+    'protect-instance',
+    'create-replica',
+    'start-instance',
+  ],
+  deployment: ['raise-workload', 'watch-crowd', 'restore-floor'],
+  pod: ['capture-pod-evidence', 'evict-pod', 'stay-healthy'],
+  region: [
+    'remember-region',
+    'raise-service',
+    'check-secondary',
+    'confirm-region-lost',
+    'ask-stop',
+    'prove-fence',
+    'promote-replica',
+    'verify-epoch',
+    'point-secret',
+    'verify-consumer',
+    'move-traffic',
+    'see-traffic-shift',
+    'await-return',
+    'count-divergence',
+    'stop-instance',
+    'restart-stale',
+  ],
+  rollout: ['capture-revision-evidence', 'undo-rollout', 'restart-rollout', 'force-delete-pod', 'stay-healthy'],
+  recovery: RECOVERY_ACTIONS,
+  service: ['raise-service', 'watch-relief', 'restore-service'],
+  cluster: [
+    'remember-standby',
+    'raise-service',
+    'check-standby',
+    'confirm-cluster-down',
+    'move-traffic',
+    'see-traffic-shift',
+    'await-drain',
+    'restore-service',
+    'forget-standby',
+  ],
+} as const;
+
+/** What a database's run begins with where dr.yaml lists a remedy beside the promotion. */
+export const REMEDY_ACTIONS = [
+  'restart-instance',
+  'failover-instance',
+  'verify-primary-serves',
+  'primary-stays-well',
+] as const;
