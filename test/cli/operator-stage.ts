@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Facts } from '../../cli/sandbox-facts.ts';
 import { sandboxConfig } from '../../sandbox/host/sandbox-config.ts';
-import { SERVICES } from '../../sandbox/world/reference-world.ts';
+import { SECONDARY_SERVICES, SERVICES } from '../../sandbox/world/reference-world.ts';
 import { openSqliteStore } from '../../shared/store/sqlite-store.ts';
 import { startSandbox } from '../providers/sandbox-world.ts';
 
 /** The reference system over HTTP, a store, and what `./dr` knows of them; its clock stands still unless it is moved. */
 export async function startOperatorStage() {
-  const sandbox = await startSandbox();
+  const sandbox = await startSandbox({ secondary: true });
   const folder = mkdtempSync(join(tmpdir(), 'dr-operator-'));
   const url = (service: string): string => sandbox.services[service] ?? '';
   const endpoints = {
@@ -17,6 +17,7 @@ export async function startOperatorStage() {
     hosts: {
       'dms-api-gke.coditect.ai': url(SERVICES.apiGke),
       'coditect-dms-api-run.coditect.ai': url(SERVICES.apiRun),
+      'coditect-dms-api-east.coditect.ai': url(SECONDARY_SERVICES.api),
       'prober-gke.dms.internal': url(SERVICES.proberGke),
       'prober-run.dms.internal': url(SERVICES.proberRun),
       'pager.dms.internal': url(SERVICES.apiGke),

@@ -36,7 +36,7 @@ const KEY = 'a key of this test';
 const START = instant(1_767_607_200_000);
 
 /** The sandbox's faces over the whole reference system, on loopback, on a clock that the test moves. */
-export async function startSandbox(more: Pick<WorldOptions, 'redis'> = {}) {
+export async function startSandbox(more: Pick<WorldOptions, 'redis' | 'secondary'> = {}) {
   const clock = createVirtualClock(START);
   const servers: { close(): Promise<void> }[] = [];
   const serve = async (routes: readonly Route[], more: Partial<ServerOptions> = {}): Promise<RunningServer> => {
