@@ -40,8 +40,9 @@ export async function demoCommand({ runbook, seed, rate, engines, config, json }
   let held = true;
   for (const story of chosen) {
     const directory = mkdtempSync(join(tmpdir(), 'dr-demo-'));
-    process.stderr.write(`Starting a sandbox for ${story.runbook} (seed ${seed}, ${rate} times real time) …\n`);
-    const sandbox = await startSandbox({ directory, config, rate, seed, engines });
+    const pace = Math.min(rate, story.rateAtMost ?? rate);
+    process.stderr.write(`Starting a sandbox for ${story.runbook} (seed ${seed}, ${pace} times real time) …\n`);
+    const sandbox = await startSandbox({ directory, config, rate: pace, seed, engines });
     const end = async (): Promise<void> => {
       await sandbox.stop();
       rmSync(directory, { recursive: true, force: true });

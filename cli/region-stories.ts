@@ -43,6 +43,9 @@ function lossWithin(sandbox: Sandbox, state: IncidentState): Check {
   };
 }
 
+/** A look at a dark region takes some seven seconds of the wall. */
+const RATE = 5;
+
 /** All of them. */
 export const REGION_STORIES: readonly Story[] = [
   {
@@ -51,6 +54,7 @@ export const REGION_STORIES: readonly Story[] = [
       'A whole region is lost; a person accepts what nobody can prove, and approves that everything goes on elsewhere',
     fault: 'region',
     accepts: 'accept-unfenced-primary',
+    rateAtMost: RATE,
     withinMs: 60 * 60_000,
     check: (sandbox, state) => [
       resolved(state),
@@ -67,6 +71,7 @@ export const REGION_STORIES: readonly Story[] = [
     follows: 'region-failover',
     approvals: 2,
     passesAfterMs: 40 * 60_000,
+    rateAtMost: RATE,
     withinMs: 90 * 60_000,
     check: (sandbox, state) => {
       const { power } = sandbox.world.sql.fleet.server('coditect-dms-db');

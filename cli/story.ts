@@ -38,6 +38,11 @@ export interface Story {
   readonly accepts?: string;
   /** After how many clock milliseconds the fault is gone again by itself. */
   readonly passesAfterMs?: number;
+  /**
+   * How many times faster than the wall its clock runs at the most. Where much answers nothing, a look takes as long as our limits say,
+   * which are the wall's: on a clock that runs too fast looks are too far apart to count together.
+   */
+  readonly rateAtMost?: number;
   /** Longest that it may take, in clock milliseconds. */
   readonly withinMs: number;
   check(

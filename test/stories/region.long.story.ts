@@ -29,7 +29,7 @@ async function approve(stage: Stage, after: number): Promise<void> {
 
 describe('a whole region is lost, with every function of ours in one control region', () => {
   it('goes on in its secondary once people accept by name what nobody can prove, and meets the old primary at its return', () =>
-    onStage({ name: 'region', regions: 2 }, async (stage) => {
+    onStage({ name: 'region', regions: 2, rate: 5 }, async (stage) => {
       stage.break('region');
       stage.break('control-region', 'us-east4');
       const held = await stage.until('the wall is told', async () => {
