@@ -81,7 +81,7 @@ describe('rows', () => {
 describe('a copy', () => {
   it('is deleted by recover, and by nobody who only looks', async () => {
     const copies = createCloudSqlBackups(recover);
-    const copy = instanceName('a-copy');
+    const copy = instanceName(REFERENCE.restored);
     await copies.create(copy, await copies.template(PRIMARY), { 'dr-incident': 'inc-a' });
     sandbox.clock.advanceBy(minutes(15));
 
