@@ -36,7 +36,10 @@ const PEOPLE_ACT = ['opened', 'resumed', 'decided'] as const;
 
 /** Whether somebody got an urgent notice since people last acted, in the order of the log: clocks differ. */
 function wasTold({ state, events }: RunIncident): boolean {
-  const since = lastOf(events, ...PEOPLE_ACT)?.sequence ?? 0;
+  // A word on an approval whose run has stopped already changes nothing: what was told then is still so.
+  const stopped = state.phase.kind === 'needsPerson' ? lastOf(events, 'needsPerson')?.sequence : undefined;
+  const acts = events.filter(({ kind, sequence }) => kind !== 'decided' || sequence <= (stopped ?? sequence));
+  const since = lastOf(acts, ...PEOPLE_ACT)?.sequence ?? 0;
   return events.some(
     (event) =>
       event.kind === 'noticeDue' &&
