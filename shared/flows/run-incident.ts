@@ -119,6 +119,14 @@ async function driver(journal: Journal, home: RunHome): Promise<Driver> {
           detail: approval.kind === 'denied' ? `denied by ${approval.by}` : approval.because,
           block: null,
         };
+      // What was confirmed before a step that had to wait for long may be over: then people are asked anew.
+      if (step.committed && !isBegun(state, run) && clock.now() > approval.startBefore)
+        return {
+          kind: 'voided',
+          code: 'approvalTooLate',
+          detail: 'the approval came too late to begin on what can be taken back as a whole only',
+          block: null,
+        };
       return step.committed || step.risk === 'destructive' ? await foreignWork(journal, state, run, home) : undefined;
     },
     began: (run, state) =>
