@@ -48,6 +48,21 @@ describe('What the simulation found', () => {
     expect(phases(run)).toEqual(['resolved']);
   });
 
+  it('a section that had to wait past its approval’s time is not begun on a database that serves again', async () => {
+    const run = await played(
+      calm(
+        [
+          atEvent('runStarted', { kind: 'break', fault: 'control-plane' }),
+          later(minutes(30), { kind: 'mend', fault: 'primary-database' }),
+          later(minutes(36), { kind: 'mend', fault: 'control-plane' }),
+        ],
+        { mood: 'hostile' },
+      ),
+    );
+    expect(run.stage.world.kernel.audit.effects('k8s.apps.deployments/scale.patch')).toEqual([]);
+    expect(promotions(run)).toBe(0);
+  });
+
   it('a store that nobody reaches when the run should begin delays it and does not stop it', async () => {
     const run = await played(calm([later(seconds(75), { kind: 'storeOutage', how: 'refuses', lastsMs: minutes(3) })]));
     expect(phases(run)).toEqual(['resolved']);
