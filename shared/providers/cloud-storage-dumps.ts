@@ -5,14 +5,11 @@ import { PortError } from '../ports/port-error.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Accounts } from './cloud-sql-backups.ts';
 import { storageClient } from './cloud-storage-client.ts';
+import { listObjects } from './cloud-storage-listing.ts';
 import { callGoogle, type GoogleAccess } from './google-call.ts';
 
 // Dumps in Cloud Storage through `@google-cloud/storage`. Only what a listing says of them is read: our functions may list and can't
 // download what is in them.
-
-/** Objects of one page, and pages: a place with more than 10,000 dumps is not one of ours. */
-const PAGE = 1_000;
-const PAGES_MAX = 10;
 
 const moment = z.string().transform((text, context): Instant => {
   const at = parseInstant(text);
@@ -29,8 +26,6 @@ const objectWire = z.object({
   crc32c: z.string(),
   timeCreated: moment,
 });
-
-const nextWire = z.object({ pageToken: z.string() }).nullish();
 
 /** An object as a listing returns it. Throws `z.ZodError` on anything else. */
 export function parseDump(metadata: unknown): Dump {
@@ -78,23 +73,8 @@ export function createCloudStorageDumps(
     dumps: async (place) => {
       const doing = `listing the dumps in ${place}`;
       const { bucket, prefix } = placeOf(place, doing);
-      const found: Dump[] = [];
-      let pageToken: string | undefined;
-      for (let count = 0; count < PAGES_MAX; count += 1) {
-        const page = await callGoogle(access, { doing, effect: 'reads' }, client, async (storage) => {
-          const [files, next] = await storage.bucket(bucket).getFiles({
-            prefix,
-            autoPaginate: false,
-            maxResults: PAGE,
-            ...(pageToken === undefined ? {} : { pageToken }),
-          });
-          return { dumps: files.map(({ metadata }) => parseDump(metadata)), next: nextWire.parse(next)?.pageToken };
-        });
-        found.push(...page.dumps);
-        if (page.next === undefined) return found.toSorted((a, b) => b.writtenAt - a.writtenAt);
-        pageToken = page.next;
-      }
-      throw new PortError('permanent', 'tooManyPages', doing);
+      const found = await listObjects(access, client, { bucket, prefix, doing }, parseDump);
+      return found.toSorted((a, b) => b.writtenAt - a.writtenAt);
     },
   };
 }

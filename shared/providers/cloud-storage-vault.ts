@@ -2,15 +2,12 @@ import { z } from 'zod';
 import type { EvidenceVault, Retention, SealedObject } from '../ports/evidence-vault.ts';
 import { isPortError, PortError } from '../ports/port-error.ts';
 import { storageClient } from './cloud-storage-client.ts';
+import { listObjects } from './cloud-storage-listing.ts';
 import { crc32c } from './crc32c.ts';
 import { callGoogle, type GoogleAccess } from './google-call.ts';
 
 // Evidence in a bucket under a retention policy, through `@google-cloud/storage`. Needs storage.buckets.get, storage.objects.create and
 // storage.objects.list on that bucket, and nothing that could read, replace or delete (facts.md 7).
-
-/** Objects of one page, and pages. */
-const PAGE = 1_000;
-const PAGES_MAX = 10;
 
 const bucketWire = z.object({
   retentionPolicy: z
@@ -31,31 +28,11 @@ const objectWire = z.object({
   crc32c: z.string(),
 });
 
-const nextWire = z.object({ pageToken: z.string() }).nullish();
-
 /** Buckets of evidence. */
 export function createCloudStorageVault(access: GoogleAccess): EvidenceVault {
   const client = storageClient(access);
-  const sealed = async (bucket: string, prefix: string): Promise<readonly SealedObject[]> => {
-    const doing = `listing what is sealed in ${bucket}`;
-    const found: SealedObject[] = [];
-    let pageToken: string | undefined;
-    for (let count = 0; count < PAGES_MAX; count += 1) {
-      const page = await callGoogle(access, { doing, effect: 'reads' }, client, async (storage) => {
-        const [files, next] = await storage.bucket(bucket).getFiles({
-          prefix,
-          autoPaginate: false,
-          maxResults: PAGE,
-          ...(pageToken === undefined ? {} : { pageToken }),
-        });
-        return { objects: files.map(({ metadata }) => parseObject(metadata)), next: nextWire.parse(next)?.pageToken };
-      });
-      found.push(...page.objects);
-      if (page.next === undefined) return found;
-      pageToken = page.next;
-    }
-    throw new PortError('permanent', 'tooManyPages', doing);
-  };
+  const sealed = (bucket: string, prefix: string): Promise<readonly SealedObject[]> =>
+    listObjects(access, client, { bucket, prefix, doing: `listing what is sealed in ${bucket}` }, parseObject);
   return {
     sealed,
     retention: (bucket) =>
