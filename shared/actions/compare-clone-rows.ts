@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { instant, type Instant, minutes, seconds, toIso } from '../core/time.ts';
-import { type ActionContext, failure, type Progress } from '../engine/action.ts';
-import { isPortError } from '../ports/port-error.ts';
-import type { RowPlace, RowReader } from '../ports/rows.ts';
+import { instant, type Instant, minutes, toIso } from '../core/time.ts';
+import type { ActionContext, Progress } from '../engine/action.ts';
 import { type Comparison, compareDatabases } from '../rows/compare-databases.ts';
 import { clonePlaceOf, findRowSet, SET_NAME, showRows } from '../rows/find-row-set.ts';
 import { parseEntry } from '../rows/reviewed-set.ts';
@@ -11,6 +9,7 @@ import { type Culpability, whyDoubtful } from '../rows/whose-changes.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { whyForeign } from './make-copy.ts';
+import { notCompared, showFile, sideBySide, type Sides } from './rows-side-by-side.ts';
 
 // Compares a clone with production row by row, and writes down for people what would bring back what was spoilt.
 //
@@ -37,8 +36,7 @@ const input = z.strictObject({
 });
 type Input = z.output<typeof input>;
 
-/** Between two tries to reach a clone that has just been started, and how long it may take to answer. */
-const AGAIN = seconds(10);
+/** How long a clone that has just been started may take to answer. */
 const PATIENCE = minutes(20);
 
 const ALL = 'all-that-differs.jsonl';
@@ -57,7 +55,7 @@ export const compareCloneRows = define({
     if (foreign !== undefined) return { kind: 'refused', failure: foreign };
     const found = await findRowSet(context.world.rowFiles, clonePlaceOf(rows, context.state.id, copy));
     if (found === undefined) return { kind: 'toDo', version: null };
-    const detail = `${show(found.file)} is written: ${found.problem ?? showRows(found.rows)}`;
+    const detail = `${showFile(found.file)} is written: ${found.problem ?? showRows(found.rows)}`;
     return { kind: 'already', detail, output: { compared: detail } };
   },
   start: (asked, _version, context) => compare(asked, { sinceMs: context.clock.now() }, context),
@@ -65,40 +63,8 @@ export const compareCloneRows = define({
   verify: verifiedByPolling,
 });
 
-const show = ({ bucket, name, generation }: { bucket: string; name: string; generation: string }): string =>
-  `gs://${bucket}/${name}, generation ${generation},`;
-
-async function compare(asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> {
-  const { copy, source, rows } = asked;
-  const at = (instance: Input['copy']): RowPlace => ({ instance, database: rows.database, login: rows.login });
-  const [clone, production] = [at(copy), at(source)];
-  try {
-    return await context.world.rows.reading(clone, (mine) =>
-      context.world.rows.reading(production, (theirs) =>
-        write(
-          asked,
-          { source: { place: clone, reader: mine }, production: { place: production, reader: theirs } },
-          context,
-        ),
-      ),
-    );
-  } catch (error) {
-    if (!isPortError(error) || error.kind !== 'retryable') throw error;
-    const waited = context.clock.now() - handle.sinceMs;
-    if (waited < PATIENCE) return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
-    return failed('rowsUnreadable', `the rows of ${copy} and ${source} could not be compared: ${error.message}`);
-  }
-}
-
-const failed = (code: string, detail: string): Progress => ({
-  kind: 'failed',
-  failure: failure('notVerified', code, detail),
-});
-
-interface Sides {
-  readonly source: { readonly place: RowPlace; readonly reader: RowReader };
-  readonly production: { readonly place: RowPlace; readonly reader: RowReader };
-}
+const compare = (asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> =>
+  sideBySide({ ...asked, patience: PATIENCE }, handle, context, (sides) => write(asked, sides, context));
 
 async function write(asked: Input, sides: Sides, context: ActionContext): Promise<Progress> {
   const { copy, source, momentMs, culprits, rows } = asked;
@@ -124,9 +90,9 @@ async function write(asked: Input, sides: Sides, context: ActionContext): Promis
     },
   );
   if (!compared.ok)
-    return failed('tableCycle', `these tables point at each other: ${compared.error.tables.join(', ')}`);
+    return notCompared('tableCycle', `these tables point at each other: ${compared.error.tables.join(', ')}`);
   const comparison = compared.value;
-  if (comparison.entries === undefined) return failed('tooManyRows', 'more rows differ than one set may hold');
+  if (comparison.entries === undefined) return notCompared('tooManyRows', 'more rows differ than one set may hold');
   const known = { culprits, history: await contents.changes(source, momentMs), since: momentMs };
   const { ready, doubts } = divide(lines.join(''), known);
   const place = clonePlaceOf(rows, id, copy);
@@ -136,7 +102,7 @@ async function write(asked: Input, sides: Sides, context: ActionContext): Promis
   const file = await rowFiles.create(place, SET_NAME, Buffer.from(ready));
   const rest =
     doubts.length === 0 ? '' : `. Not in it: ${doubts.map(showDoubt).join('; ')}; with them: ${place}${at}-${ALL}`;
-  const detail = `${show(file)} holds what only ${culprits.map(({ application }) => application).join(', ') || 'nobody'} can have spoilt: ${told(comparison, selection, momentMs)}${rest}. Samples: ${place}${at}-${SUMMARY}`;
+  const detail = `${showFile(file)} holds what only ${culprits.map(({ application }) => application).join(', ') || 'nobody'} can have spoilt: ${told(comparison, selection, momentMs)}${rest}. Samples: ${place}${at}-${SUMMARY}`;
   return { kind: 'done', detail, output: { compared: detail } };
 }
 

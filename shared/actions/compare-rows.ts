@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { minutes, seconds } from '../core/time.ts';
+import { minutes } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
-import { isPortError } from '../ports/port-error.ts';
-import type { RowPlace, RowReader } from '../ports/rows.ts';
 import { type Comparison, compareDatabases } from '../rows/compare-databases.ts';
 import { findRowSet, SET_NAME, showRows } from '../rows/find-row-set.ts';
 import { parseEntry } from '../rows/reviewed-set.ts';
@@ -11,6 +9,7 @@ import { findTenantPaths } from '../rows/tenant-paths.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { whyForeign } from './make-copy.ts';
+import { notCompared, showFile, sideBySide, type Sides } from './rows-side-by-side.ts';
 
 // Compares one tenant's rows in a copy with production's, and writes down for people what would bring back what is missing.
 //
@@ -41,8 +40,7 @@ const input = z.strictObject({
 });
 type Input = z.output<typeof input>;
 
-/** Between two tries to reach a copy that has just been started, and how long it may take to answer. */
-const AGAIN = seconds(10);
+/** How long a copy that has just been started may take to answer. */
 const PATIENCE = minutes(5);
 
 const WITH_CHANGED = 'with-changed.jsonl';
@@ -62,46 +60,15 @@ export const compareRows = define({
     const found = await findRowSet(context.world.rowFiles, rows.place);
     return found === undefined
       ? { kind: 'toDo', version: null }
-      : { kind: 'already', detail: `${placeOf(found.file)} is written: ${showRows(found.rows)}` };
+      : { kind: 'already', detail: `${showFile(found.file)} is written: ${showRows(found.rows)}` };
   },
   start: (asked, _version, context) => compare(asked, { sinceMs: context.clock.now() }, context),
   poll: (handle, asked, context) => compare(asked, handle, context),
   verify: verifiedByPolling,
 });
 
-const placeOf = ({ bucket, name, generation }: { bucket: string; name: string; generation: string }): string =>
-  `gs://${bucket}/${name}, generation ${generation},`;
-
-async function compare(asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> {
-  const { copy, source, rows } = asked;
-  const at = (instance: Input['copy']): RowPlace => ({ instance, database: rows.database, login: rows.login });
-  try {
-    return await context.world.rows.reading(at(copy), (mine) =>
-      context.world.rows.reading(at(source), (theirs) =>
-        write(
-          asked,
-          { source: { place: at(copy), reader: mine }, production: { place: at(source), reader: theirs } },
-          context,
-        ),
-      ),
-    );
-  } catch (error) {
-    if (!isPortError(error) || error.kind !== 'retryable') throw error;
-    const waited = context.clock.now() - handle.sinceMs;
-    if (waited < PATIENCE) return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
-    return failed('rowsUnreadable', `the rows of ${copy} and ${source} could not be compared: ${error.message}`);
-  }
-}
-
-const failed = (code: string, detail: string): Progress => ({
-  kind: 'failed',
-  failure: failure('notVerified', code, detail),
-});
-
-interface Sides {
-  readonly source: { readonly place: RowPlace; readonly reader: RowReader };
-  readonly production: { readonly place: RowPlace; readonly reader: RowReader };
-}
+const compare = (asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> =>
+  sideBySide({ ...asked, patience: PATIENCE }, handle, context, (sides) => write(asked, sides, context));
 
 async function write({ tenant, rows }: Input, sides: Sides, context: ActionContext): Promise<Progress> {
   const { rowFiles } = context.world;
@@ -129,11 +96,11 @@ async function write({ tenant, rows }: Input, sides: Sides, context: ActionConte
     },
   );
   if (!compared.ok)
-    return failed('tableCycle', `these tables point at each other: ${compared.error.tables.join(', ')}`);
+    return notCompared('tableCycle', `these tables point at each other: ${compared.error.tables.join(', ')}`);
   const comparison = compared.value;
-  if (comparison.entries === undefined) return failed('tooManyRows', 'more rows differ than one set may hold');
+  if (comparison.entries === undefined) return notCompared('tooManyRows', 'more rows differ than one set may hold');
   if (comparison.tables.every(({ rows: looked }) => looked.source === 0))
-    return failed('noSuchTenant', `${sides.source.place.instance} has no row of ${tenant}`);
+    return notCompared('noSuchTenant', `${sides.source.place.instance} has no row of ${tenant}`);
   const { place } = rows;
   const leftOut = [...selection.leftOut, ...without.map((table) => ({ table, because: 'its rows lead to no tenant' }))];
   const summary = JSON.stringify({ tables: comparison.tables, leftOut }, null, 2);
@@ -145,7 +112,7 @@ async function write({ tenant, rows }: Input, sides: Sides, context: ActionConte
   const others = changed === 0 ? '' : `; with the rows that differ: ${place}${at}-${WITH_CHANGED}`;
   return {
     kind: 'done',
-    detail: `${placeOf(file)} holds what ${tenant} lacks: ${show(comparison, leftOut)}${others}; samples: ${place}${at}-${SUMMARY}`,
+    detail: `${showFile(file)} holds what ${tenant} lacks: ${show(comparison, leftOut)}${others}; samples: ${place}${at}-${SUMMARY}`,
   };
 }
 
@@ -174,7 +141,7 @@ export const awaitRowsReview = define({
   handle: z.null(),
   observe: async ({ rows, tenant }, { world, state }) => {
     const found = await findRowSet(world.rowFiles, rows.place);
-    const what = found === undefined ? 'nothing' : `${placeOf(found.file)} ${found.problem ?? showRows(found.rows)}`;
+    const what = found === undefined ? 'nothing' : `${showFile(found.file)} ${found.problem ?? showRows(found.rows)}`;
     const paths = found === undefined || found.paths.length === 0 ? '' : `. Whose a row is: ${found.paths.join('; ')}`;
     const detail = `the rows of ${tenant} wait for a person’s review: ${what}${paths}. Import exactly this: ./dr accept ${state.id} import-reviewed-rows. Leave it: ./dr cancel ${state.id}`;
     return { kind: 'refused', failure: failure('notVerified', 'rowsAwaitReview', detail) };

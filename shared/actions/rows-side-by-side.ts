@@ -1,0 +1,65 @@
+import { type Millis, seconds } from '../core/time.ts';
+import { type ActionContext, failure, type Progress } from '../engine/action.ts';
+import { isPortError } from '../ports/port-error.ts';
+import type { RowPlace, RowReader } from '../ports/rows.ts';
+import type { InstanceName } from '../system/names.ts';
+
+// What every comparison of a copy with production has in common: both are open at once, and one that does not answer yet is asked again.
+
+/** Between two tries to reach a copy that has just been started. */
+const AGAIN = seconds(10);
+
+/** The two sides of a comparison, each with what reads it. */
+export interface Sides {
+  readonly source: { readonly place: RowPlace; readonly reader: RowReader };
+  readonly production: { readonly place: RowPlace; readonly reader: RowReader };
+}
+
+/** What is compared, and for how long a copy may take to answer. */
+export interface SideBySide {
+  readonly copy: InstanceName;
+  readonly source: InstanceName;
+  readonly rows: { readonly database: string; readonly login: string };
+  readonly patience: Millis;
+}
+
+/** Opens both sides and compares them by `write`; runs on while they can't be read, up to the patience. */
+export async function sideBySide(
+  { copy, source, rows, patience }: SideBySide,
+  handle: { readonly sinceMs: number },
+  context: ActionContext,
+  write: (sides: Sides) => Promise<Progress>,
+): Promise<Progress> {
+  const at = (instance: InstanceName): RowPlace => ({ instance, database: rows.database, login: rows.login });
+  const [mine, theirs] = [at(copy), at(source)];
+  const world = context.world.rows;
+  try {
+    return await world.reading(mine, (reader) =>
+      world.reading(theirs, (other) =>
+        write({ source: { place: mine, reader }, production: { place: theirs, reader: other } }),
+      ),
+    );
+  } catch (error) {
+    if (!isPortError(error) || error.kind !== 'retryable') throw error;
+    const waited = context.clock.now() - handle.sinceMs;
+    if (waited < patience) return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
+    return notCompared('rowsUnreadable', `the rows of ${copy} and ${source} could not be compared: ${error.message}`);
+  }
+}
+
+/** A comparison that came to nothing. */
+export const notCompared = (code: string, detail: string): Progress => ({
+  kind: 'failed',
+  failure: failure('notVerified', code, detail),
+});
+
+/** A file as people find it. */
+export const showFile = ({
+  bucket,
+  name,
+  generation,
+}: {
+  readonly bucket: string;
+  readonly name: string;
+  readonly generation: string;
+}): string => `gs://${bucket}/${name}, generation ${generation},`;
