@@ -33,9 +33,9 @@ export interface Inquiry {
   readonly incident?: string;
   /** A run of this incident raised the service's limits, and it did not help. */
   readonly raisedInVain?: boolean;
-  /** What its newest run raised and has not taken back. */
-  readonly leftRaised?: LeftRaised | undefined;
-  /** Why its newest run was refused more, for good. */
+  /** What its runs raised and have not taken back. */
+  readonly leftRaised?: readonly LeftRaised[];
+  /** Why it was refused more, for good. */
   readonly raiseRefused?: string | undefined;
   /** Verbs that an authenticated person has given for this incident. */
   readonly verbs?: readonly string[];

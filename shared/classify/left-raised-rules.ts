@@ -1,5 +1,5 @@
 import { canonicalJson } from '../core/json.ts';
-import type { LeftRaised } from '../incident/left-raised.ts';
+import { type LeftRaised, showRaised } from '../incident/left-raised.ts';
 import { activeInstances, requestVerdict } from '../ports/service-load.ts';
 import { podsNow, wouldDo } from '../ports/workload-load.ts';
 import { about } from './application-rules.ts';
@@ -14,40 +14,27 @@ const ruleFor = (kind: LeftRaised['kind'], names: Pick<Rule, 'scenario' | 'code'
   ...names,
   isPatient: true,
   when: (evidence) => {
-    const raised = evidence.inquiry.leftRaised;
-    if (raised?.kind !== kind || evidence.wellFor === undefined) return undefined;
-    const found = evidence.applications.find(({ application }) => application.id === raised.application);
-    return found === undefined || !isStillRaised(found, raised) ? undefined : matchOf(raised, found, evidence);
+    if (evidence.wellFor === undefined) return undefined;
+    const ofKind = (evidence.inquiry.leftRaised ?? []).filter((raised) => raised.kind === kind);
+    const matches = ofKind.flatMap((raised) => {
+      const found = evidence.applications.find(({ application }) => application.id === raised.application);
+      return found === undefined || !isStillRaised(found, raised) ? [] : [matchOf(raised, found, evidence)];
+    });
+    return matches.find(({ outcome }) => outcome.kind === 'act') ?? matches[0];
   },
 });
 
 function matchOf(raised: LeftRaised, found: ApplicationEvidence, evidence: Evidence): Match {
-  const { runbook, text } = showRaised(raised);
+  const runbook = raised.kind === 'floor' ? 'deployment-scale-up' : 'service-scale-up';
   const isCalm = wouldFormerDo(found, raised, evidence);
   const isOver = isCalm && (evidence.wellFor ?? 0) >= evidence.window;
   const match = about(found, evidence, {
     confidence: isOver ? 'confirmed' : 'likely',
     outcome: isOver ? { kind: 'act', runbook } : nextLook(evidence),
-    text: `${raised.application} answers, and ${text}${isCalm ? ', which it no longer needs' : ''}`,
+    text: `${raised.application} answers, and ${showRaised(raised)}${isCalm ? ', which it no longer needs' : ''}`,
     wouldChangeMind: ['it needs what it was given', 'somebody changes it'],
   });
   return { ...match, subject: { ...match.subject, raised: canonicalJson({ ...raised }) } };
-}
-
-function showRaised(raised: LeftRaised): {
-  readonly runbook: 'service-scale-up' | 'deployment-scale-up';
-  readonly text: string;
-} {
-  if (raised.kind === 'floor')
-    return {
-      runbook: 'deployment-scale-up',
-      text: `the floor of its autoscaler is ${raised.wanted} instead of ${raised.before}`,
-    };
-  const { before, wanted } = raised;
-  return {
-    runbook: 'service-scale-up',
-    text: `its limits are ${wanted.min} to ${wanted.max ?? 'any number of'} instances instead of ${before.min} to ${before.max ?? 'any number'}`,
-  };
 }
 
 /** Whether it is as we left it: what somebody else has changed is theirs. */

@@ -39,9 +39,10 @@ function sharesAFailure(
 }
 
 /** Why this incident raises nothing further; `undefined` while it may. */
-function whyNoFurther({ inquiry: { raisedInVain: isVain, raiseRefused } }: Evidence, what: string): string | undefined {
-  if (raiseRefused !== undefined) return raiseRefused;
-  return isVain === true ? `this incident has raised its ${what} once already` : undefined;
+function whyNoFurther({ inquiry }: Evidence, application: string, what: string): string | undefined {
+  if (inquiry.raiseRefused !== undefined) return inquiry.raiseRefused;
+  const isLeft = inquiry.leftRaised?.some((raised) => raised.application === application) === true;
+  return isLeft || inquiry.raisedInVain === true ? `this incident has raised its ${what} once already` : undefined;
 }
 
 const raisedInVain: Rule = {
@@ -50,7 +51,7 @@ const raisedInVain: Rule = {
   describe:
     'A service is under pressure though this incident has raised its limits, or was refused that: people, and no further raise.',
   when: forPressed(({ service, pressure }, application, evidence) => {
-    const why = whyNoFurther(evidence, 'limits');
+    const why = whyNoFurther(evidence, service.id, 'limits');
     return why === undefined
       ? undefined
       : about(application, evidence, {
@@ -104,7 +105,7 @@ const deploymentCrowded: Rule = {
     const { application, crowding } = found;
     if (application.kind !== 'gke' || crowding === undefined || sharesAFailure(found, evidence)) return undefined;
     const ceiling = replicasMax(application, crowding);
-    const further = whyNoFurther(evidence, 'replicas');
+    const further = whyNoFurther(evidence, application.id, 'replicas');
     const why =
       further !== undefined
         ? `, and ${further}`

@@ -11,6 +11,7 @@ import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
 import { type Conclusion, decideLook } from '../incident/decide.ts';
 import { leftRaised, raiseRefused } from '../incident/left-raised.ts';
+import { runsThatCount } from '../incident/runs.ts';
 import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
@@ -225,12 +226,14 @@ const recoveryWish = (state: IncidentState, verbs: readonly string[]): RecoveryW
         named: momentNamed(verbs) ?? state.requestedMoment,
       };
 
-/** Whether the run of this incident gave its target more copies, and found anything but relief: it is not raised again. */
-const hasRaisedInVain = ({ run }: IncidentState): boolean =>
-  run?.plan.steps.some(({ id, action }) => {
-    const progress = WATCHES.has(action) ? run.steps.get(id) : undefined;
-    return progress?.kind === 'done' && progress.output !== null;
-  }) === true;
+/** Whether a run of this incident gave its target more copies, and found anything but relief: it is not raised again. */
+const hasRaisedInVain = (state: IncidentState): boolean =>
+  runsThatCount(state).some(({ plan, steps }) =>
+    plan.steps.some(({ id, action }) => {
+      const progress = WATCHES.has(action) ? steps.get(id) : undefined;
+      return progress?.kind === 'done' && progress.output !== null;
+    }),
+  );
 
 const acceptedWire = z.object({ verbs: z.array(z.string()) });
 

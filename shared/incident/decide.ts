@@ -5,7 +5,6 @@ import { criticalPath, type GuardBlock, opensOf, type Plan, planDigest, preparin
 import type { ApprovalPolicy } from '../system/system.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { event, type NewEvent, type StepFailure } from './events.ts';
-import { measure, showObjective } from './measures.ts';
 import {
   currentApproval,
   deniedBy,
@@ -15,7 +14,7 @@ import {
   passedNoReturn,
   standing,
 } from './state.ts';
-import { about, anew, forPeople, held, leftPrepared, nextCommands, outcome, position, tell } from './telling.ts';
+import { about, anew, forPeople, held, leftPrepared, nextCommands, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -76,7 +75,8 @@ export function decideLook(state: IncidentState, look: Conclusion, now: Instant)
     case 'wait':
       if (!changed && state.run !== undefined && state.phase.kind === 'held') return head;
       if (isWithDeciders(state) && (!changed || isDoubt)) return head;
-      if (!changed && state.phase.kind === 'needsPerson' && isKnown(state)) return head;
+      if (state.phase.kind === 'needsPerson' && ((!changed && isKnown(state)) || isOfLeftRaised(diagnosis)))
+        return head;
       return [
         ...head,
         named,
@@ -123,6 +123,9 @@ const isWithDeciders = (state: IncidentState): boolean =>
 /** Whether people have the failure as it is named: a look named it for them, or the run about it stopped. */
 const isKnown = ({ diagnosis, run }: IncidentState): boolean =>
   diagnosis?.conclusion === 'person' || run?.startedAt !== undefined;
+
+/** Whether it waits for what was left raised to be needed no longer: people were told of that when its watch ended. */
+const isOfLeftRaised = ({ subject }: Diagnosis): boolean => subject['raised'] !== undefined;
 
 function decidePlan(state: IncidentState, look: Conclusion, now: Instant): readonly NewEvent[] {
   const { plan, diagnosis } = look;
@@ -320,17 +323,6 @@ export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'):
       urgent: true,
     }),
   ];
-}
-
-/** Every step is done or left out: the incident is measured and resolved. */
-export function decideFinish(state: IncidentState): readonly NewEvent[] {
-  const measures = measure(state);
-  const { run } = state;
-  const rest = run === undefined ? [] : outcome(run);
-  const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
-    .join(' ')
-    .trim();
-  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
 
 /** An approval that came to nothing. */

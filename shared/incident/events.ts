@@ -150,6 +150,8 @@ export const eventWires = {
     detail: z.string(),
     attempt: z.number().int(),
   }),
+  /** The plan is done, and the incident is not: something is left of which people have been told, and it is looked after. */
+  continued: z.strictObject({ because: z.string() }),
   needsPerson: z.strictObject({ because: z.string(), tried: z.array(z.string()), next: z.array(z.string()) }),
   resolved: z.strictObject({ measures: z.record(z.string(), z.number().nullable()), text: z.string() }),
   dismissed: z.strictObject({ because: z.string() }),

@@ -5,6 +5,7 @@ import { stepId } from '../plan/plan.ts';
 import { approvalId, type IncidentId, personId, targetId } from '../system/names.ts';
 import type { IncidentEvent } from './events.ts';
 import { momentOf } from './named-moment.ts';
+import { attemptOf, runPutAway, startOf, withoutFailures, withRun, withStep } from './runs.ts';
 import {
   type ApprovalState,
   currentApproval,
@@ -14,7 +15,6 @@ import {
   passedNoReturn,
   type Phase,
   type RunState,
-  type StepProgress,
 } from './state.ts';
 // evolve(state, event) is the whole life of an incident: pure, total over event kinds, and the only place that reads a log.
 //
@@ -51,6 +51,8 @@ export function begin(id: IncidentId, event: IncidentEvent): IncidentState {
     diagnosedAt: undefined,
     phase: { kind: 'suspected', lookAt: at },
     run: undefined,
+    formerRuns: [],
+    handedBackAt: undefined,
     approvals: [],
     notices: new Map(),
     evidence: [],
@@ -146,7 +148,7 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
         operations: [],
         landing: undefined,
       };
-      return { ...state, run, phase: { kind: 'ready' } };
+      return { ...state, ...runPutAway(state), run, phase: { kind: 'ready' } };
     }
     case 'approvalAsked': {
       const { data } = event;
@@ -281,14 +283,14 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
     case 'resumed': {
       const { run } = state;
       // What can't be taken back is gone on with: the same plan, its failed steps open again, and a new approval for it.
-      const turn = state.turn + 1;
+      const back = { ...state, turn: state.turn + 1, handedBackAt: at };
       if (state.phase.kind === 'held')
-        return { ...state, turn, thawed: true, run: undefined, phase: { kind: 'suspected', lookAt: at } };
+        return { ...back, ...runPutAway(state), thawed: true, phase: { kind: 'suspected', lookAt: at } };
       if (run !== undefined && passedNoReturn(run)) {
         const steps = withoutFailures(run);
-        return { ...state, turn, run: { ...run, landing: undefined, steps }, phase: { kind: 'ready' } };
+        return { ...back, run: { ...run, landing: undefined, steps }, phase: { kind: 'ready' } };
       }
-      return { ...state, turn, run: undefined, phase: { kind: 'suspected', lookAt: at } };
+      return { ...back, ...runPutAway(state), phase: { kind: 'suspected', lookAt: at } };
     }
     case 'cancelled':
       return { ...state, phase: { kind: 'dismissed', because: `cancelled by ${event.data.by}: ${event.data.reason}` } };
@@ -319,6 +321,8 @@ function withEvent(before: IncidentState, event: IncidentEvent): IncidentState {
       }));
     case 'needsPerson':
       return { ...state, phase: { kind: 'needsPerson', because: event.data.because } };
+    case 'continued':
+      return { ...state, ...runPutAway(state), phase: { kind: 'needsPerson', because: event.data.because } };
     case 'resolved':
       return { ...state, measures: event.data.measures, phase: { kind: 'resolved' } };
     case 'dismissed':
@@ -350,20 +354,9 @@ export function replay(id: IncidentId, events: readonly IncidentEvent[]): Incide
   );
 }
 
-const withoutFailures = (run: RunState): RunState['steps'] =>
-  new Map([...run.steps].filter(([, progress]) => progress.kind !== 'failed' && progress.kind !== 'undoFailed'));
-
 /** Texts in a handle or an output: among them the names of the operations that it stands for. */
 const namesIn = (json: Json): readonly string[] =>
   typeof json === 'object' && json !== null ? Object.values(json).filter((value) => typeof value === 'string') : [];
-
-const startOf = (progress: StepProgress | undefined, direction: 'do' | 'undo') =>
-  (progress?.kind === 'started' || progress?.kind === 'waiting') && progress.direction === direction
-    ? progress.startedAt
-    : undefined;
-
-const attemptOf = (progress: StepProgress | undefined) =>
-  progress?.kind === 'started' || progress?.kind === 'waiting' ? progress.attempt : 1;
 
 function withApproval(
   state: IncidentState,
@@ -371,21 +364,6 @@ function withApproval(
   change: (known: ApprovalState) => ApprovalState,
 ): IncidentState {
   return { ...state, approvals: state.approvals.map((known) => (known.id === id ? change(known) : known)) };
-}
-
-function withRun(state: IncidentState, change: (run: RunState) => RunState): IncidentState {
-  return state.run === undefined ? state : { ...state, run: change(state.run) };
-}
-
-function withStep(
-  state: IncidentState,
-  id: string,
-  change: (known: StepProgress | undefined) => StepProgress,
-): IncidentState {
-  return withRun(state, (run) => ({
-    ...run,
-    steps: new Map(run.steps).set(stepId(id), change(run.steps.get(stepId(id)))),
-  }));
 }
 
 function withNotice(

@@ -159,6 +159,10 @@ export interface IncidentState {
   readonly diagnosedAt: Instant | undefined;
   readonly phase: Phase;
   readonly run: RunState | undefined;
+  /** Runs that began and were replaced by another plan, or that people handed back; oldest first. */
+  readonly formerRuns: readonly RunState[];
+  /** When people last handed it back. */
+  readonly handedBackAt: Instant | undefined;
   readonly approvals: readonly ApprovalState[];
   readonly notices: ReadonlyMap<string, NoticeState>;
   readonly evidence: readonly { readonly what: string; readonly digest: string }[];

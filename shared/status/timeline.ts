@@ -132,6 +132,8 @@ export function tell(event: IncidentEvent, state: IncidentState): Told | undefin
       };
     case 'needsPerson':
       return { tone: 'person', text: `needs a person: ${event.data.because}` };
+    case 'continued':
+      return { tone: 'info', text: `goes on: ${event.data.because}` };
     case 'resolved':
       return { tone: 'good', text: `resolved: ${event.data.text}${showMeasures(event.data.measures)}` };
     case 'dismissed':

@@ -160,7 +160,7 @@ describe('a Cloud Run service whose limits this incident left raised', () => {
     ask(
       every20(20, 80, (seconds) => pressed(seconds, { max: 8, refused: 0, ...seen })),
       { ...ABOUT_RUN, openedAt: at(openedAt) },
-      { leftRaised },
+      { leftRaised: [leftRaised] },
     );
 
   it('gets them back when it has been well for the window with no more instances than before', () => {

@@ -86,6 +86,20 @@ describe('A Cloud Run service whose limits stayed raised because it needed them'
     expect(updates(run)).toBe(2);
     expect(run.incidents[0]?.events.filter(({ kind }) => kind === 'needsPerson')).toHaveLength(1);
   });
+
+  it('gets them too when a pod of the same incident was healed meanwhile, and hears of them before it ends', async () => {
+    const crowd = [presses('crowded'), atStep('raise-service', { kind: 'break', fault: 'pod' })];
+    const until = { faultsUntilMs: BROKEN_AT + minutes(60), endsAtMs: BROKEN_AT + minutes(120) };
+    const stays = await played(crowd, until);
+    expect(stays.incidents[0]?.events.filter(({ kind }) => kind === 'continued')).toHaveLength(1);
+    expect(stays.incidents[0]?.state.phase.kind).toBe('needsPerson');
+    expect(limitsIn(stays)).toEqual({ min: 4, max: 8 });
+
+    const goes = await played([...crowd, later(minutes(45), { kind: 'mend', fault: 'cloud-run-pressure' })], until);
+    expect(goes.incidents.map(({ state }) => state.phase.kind)).toEqual(['resolved']);
+    expect(limitsIn(goes)).toEqual({ min: 1, max: 4 });
+    expect(updates(goes)).toBe(2);
+  });
 });
 
 describe('A Cloud Run service that more instances do not help', () => {

@@ -1,0 +1,26 @@
+import { event, type NewEvent } from './events.ts';
+import { leftRaised, showRaised } from './left-raised.ts';
+import { measure, showObjective } from './measures.ts';
+import type { IncidentState } from './state.ts';
+import { about, outcome, tell } from './telling.ts';
+
+/**
+ * Every step is done or left out: the incident is measured and resolved. It goes on where another of its runs left limits raised:
+ * nobody else would take them back.
+ */
+export function decideFinish(state: IncidentState): readonly NewEvent[] {
+  const { run } = state;
+  const left = leftRaised(state);
+  if (left.length > 0)
+    return [
+      event('continued', {
+        because: `${run?.plan.runbook ?? 'recovery'} done and verified; ${left.map(showRaised).join('; ')}`,
+      }),
+    ];
+  const measures = measure(state);
+  const rest = run === undefined ? [] : outcome(run);
+  const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
+    .join(' ')
+    .trim();
+  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
+}
