@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant, toIso } from '../core/time.ts';
+import { instant, minutes, showDuration, toIso } from '../core/time.ts';
 import { type ActionContext, failure } from '../engine/action.ts';
 import type { StepFailure } from '../incident/events.ts';
 import { passedNoReturn } from '../incident/state.ts';
@@ -41,5 +41,39 @@ export function beneath(
   return {
     failsSinceMs: since,
     failure: failure(passedNoReturn(run) ? 'notVerified' : 'voided', 'databaseFails', detail),
+  };
+}
+
+/** Since when an application has answered nobody. Handles of older logs don't have it. */
+export const silentSince = z.number().nullable().default(null);
+
+/** Longer than a restart of every copy, or a short outage of our own path, leaves an application unanswered. */
+const SILENT_MAX = minutes(5);
+
+/** What a waiting step has heard of its application. */
+export interface Heard {
+  /** For the step's handle. */
+  readonly silentSinceMs: number | null;
+  /** Why the step gives way; `undefined` while it may wait on. */
+  readonly failure: StepFailure | undefined;
+}
+
+/**
+ * Whether a step that waits for an application which served gives way to its silence: what has failed may be larger than what the
+ * plan is for, such as the region in which its standby is too, and nobody looks until the run ends.
+ */
+export function heard(
+  application: string,
+  isSilent: boolean,
+  sinceMs: number | null,
+  { run, clock }: Pick<ActionContext, 'run' | 'clock'>,
+): Heard {
+  if (!isSilent) return { silentSinceMs: null, failure: undefined };
+  const since = sinceMs ?? clock.now();
+  if (clock.now() - since < SILENT_MAX) return { silentSinceMs: since, failure: undefined };
+  const detail = `${application} has answered nobody for ${showDuration(SILENT_MAX)}: what has failed is looked for again`;
+  return {
+    silentSinceMs: since,
+    failure: failure(passedNoReturn(run) ? 'notVerified' : 'voided', 'silent', detail),
   };
 }

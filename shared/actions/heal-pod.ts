@@ -4,7 +4,7 @@ import { type ActionContext, failure, type Progress } from '../engine/action.ts'
 import { isPortError } from '../ports/port-error.ts';
 import type { EvictionOutcome } from '../ports/workloads.ts';
 import { define, verifiedByPolling } from './define.ts';
-import { beneath, databaseFailsSince } from './give-way.ts';
+import { beneath, databaseFailsSince, heard, silentSince } from './give-way.ts';
 
 // Heals one pod: keeps what it knew, evicts it under its PodDisruptionBudget, and lets its ReplicaSet replace it (runbook 4.2,
 // corrected: the HPA replaces nothing, and a plain delete would ignore the budget).
@@ -129,22 +129,32 @@ export const stayHealthy = define({
     sinceMs: z.number().nullable(),
     relapses: z.number().int(),
     databaseFailsSinceMs: databaseFailsSince,
+    silentSinceMs: silentSince,
   }),
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async () => ({
     kind: 'running',
-    handle: { sinceMs: null, relapses: 0, databaseFailsSinceMs: null },
+    handle: { sinceMs: null, relapses: 0, databaseFailsSinceMs: null, silentSinceMs: null },
     detail: 'watching',
   }),
-  poll: async ({ sinceMs, relapses, databaseFailsSinceMs }, { application, kind, holdMs }, context) => {
+  poll: async ({ sinceMs, relapses, databaseFailsSinceMs, silentSinceMs }, { application, kind, holdMs }, context) => {
     const { world, clock } = context;
     const now = clock.now();
     const health = await world.applications.deepHealth(application);
     const below = beneath(application, health, databaseFailsSinceMs, context);
     if (below.failure !== undefined) return { kind: 'failed', failure: below.failure };
+    // Who has never been well is waited for; who was, and then answers nobody, is not.
+    const wasWell = sinceMs !== null || relapses > 0;
+    const above = heard(application, wasWell && health.kind === 'silent', silentSinceMs, context);
+    if (above.failure !== undefined) return { kind: 'failed', failure: above.failure };
     const running = (since: number | null, fallen: number, detail: string): Progress => ({
       kind: 'running',
-      handle: { sinceMs: since, relapses: fallen, databaseFailsSinceMs: below.failsSinceMs },
+      handle: {
+        sinceMs: since,
+        relapses: fallen,
+        databaseFailsSinceMs: below.failsSinceMs,
+        silentSinceMs: above.silentSinceMs,
+      },
       detail,
     });
     const workload = kind === 'gke' ? await world.workloads.inspect(application) : undefined;

@@ -6,7 +6,7 @@ import { readRequestsThrough } from '../ports/entrance-readings.ts';
 import { LOAD_AGE_MAX } from '../ports/service-load.ts';
 import { entranceOf } from '../system/topology.ts';
 import { define, verifiedByPolling } from './define.ts';
-import { beneath, databaseFailsSince } from './give-way.ts';
+import { beneath, databaseFailsSince, heard, silentSince } from './give-way.ts';
 
 // Leads an entrance from one application to another, and sees that its users follow (runbook 4.1, step 3, and the way back, which
 // the runbook forgot).
@@ -78,15 +78,16 @@ export const seeTrafficShift = define({
     sinceMs: z.number(),
     answers: z.number().int(),
     databaseFailsSinceMs: databaseFailsSince,
+    silentSinceMs: silentSince,
   }),
   observe: async () => ({ kind: 'toDo', version: null }),
   start: async ({ entrance }, _version, { clock }) => ({
     kind: 'running',
-    handle: { sinceMs: clock.now(), answers: 0, databaseFailsSinceMs: null },
+    handle: { sinceMs: clock.now(), answers: 0, databaseFailsSinceMs: null, silentSinceMs: null },
     detail: `asking at ${entrance}`,
   }),
   poll: async (
-    { sinceMs, answers, databaseFailsSinceMs },
+    { sinceMs, answers, databaseFailsSinceMs, silentSinceMs },
     { entrance, application, ttlMs },
     context,
   ): Promise<Progress> => {
@@ -97,13 +98,21 @@ export const seeTrafficShift = define({
     ]);
     const below = beneath(application, health, databaseFailsSinceMs, context);
     if (below.failure !== undefined) return { kind: 'failed', failure: below.failure };
+    const isSilent = health.kind === 'silent' && answer.kind !== 'serving';
+    const above = heard(application, isSilent, silentSinceMs, context);
+    if (above.failure !== undefined) return { kind: 'failed', failure: above.failure };
     const isTheirs = answer.kind === 'serving' && answer.application === application;
     const by = answer.application ?? 'nobody who says so';
     // Once there were enough they are not counted further: a log is no chart.
     const known = isTheirs ? Math.min(answers + 1, ANSWERS) : 0;
     const wait = (detail: string): Progress => ({
       kind: 'running',
-      handle: { sinceMs, answers: known, databaseFailsSinceMs: below.failsSinceMs },
+      handle: {
+        sinceMs,
+        answers: known,
+        databaseFailsSinceMs: below.failsSinceMs,
+        silentSinceMs: above.silentSinceMs,
+      },
       detail,
     });
     if (known < ANSWERS) return wait(`${entrance} is answered by ${by} (${answer.detail})`);

@@ -3,7 +3,7 @@ import type { Contact } from '../ports/data-plane.ts';
 import { entrancesInto, regionOf, standbyOf, targetsIn } from '../system/regions.ts';
 import type { RegionStandby, System } from '../system/system.ts';
 import { applicationOf } from '../system/topology.ts';
-import { uptimeVerdict, waysOf } from './cluster.ts';
+import { uptimeVerdict } from './cluster.ts';
 import type { DatabaseEvidence } from './evidence.ts';
 import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable, type RegionFacts } from './facts.ts';
 
@@ -125,13 +125,14 @@ interface Witness {
   readonly text: string;
 }
 
+/** Of whoever in the region an entrance leads to now: a cluster's users may have been led to its standby there. */
 function fromUptime(round: Facts, standby: RegionStandby, system: System, since: Instant): Witness {
   const led = new Set(entrancesInto(system, standby).map(({ id }) => id));
-  const verdicts = targetsIn(system, standby.region).flatMap((ref) => {
-    const application = ref.kind === 'application' ? applicationOf(system, ref.id) : undefined;
-    if (application === undefined || regionOf(application) !== standby.region) return [];
-    const ways = waysOf(application, round, system).filter(({ facts }) => led.has(facts.entrance));
-    return ways.length === 0 ? [] : [uptimeVerdict(application.id, ways, { at: round.at, since })];
+  const verdicts = (round.entrances ?? []).flatMap((facts) => {
+    const leadsTo = isReadable(facts.status) ? facts.status.leadsTo : undefined;
+    const application = leadsTo === undefined ? undefined : applicationOf(system, leadsTo);
+    if (!led.has(facts.entrance) || application === undefined || regionOf(application) !== standby.region) return [];
+    return [uptimeVerdict(application.id, [{ facts, leadsTo }], { at: round.at, since })];
   });
   const failed = verdicts.some(({ says }) => says === 'failed') && verdicts.every(({ says }) => says !== 'serving');
   return { failed, text: verdicts.map(({ text }) => text).join('; ') || 'no uptime check speaks for it' };

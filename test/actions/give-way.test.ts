@@ -78,4 +78,14 @@ describe('A step that waits for an application to be well', () => {
       failure: { kind: 'notVerified', code: 'databaseFails' },
     });
   });
+
+  it('looks again what has failed where an application that was well has answered nobody for five minutes', async () => {
+    const silence = (looks: number) => Array.from({ length: looks }, () => answers('silent'));
+    const well = answers('serving', true);
+
+    expect(await watched([well, ...silence(10)])).toMatchObject({ kind: 'running' });
+    expect(await watched([well, ...silence(11)])).toMatchObject({ failure: { kind: 'voided', code: 'silent' } });
+    // Who was never well is waited for, as long as the step may take.
+    expect(await watched(silence(20))).toMatchObject({ kind: 'running' });
+  });
 });

@@ -385,4 +385,13 @@ export const LOST_REGIONS: readonly [Scene, ...Scene[]] = [
     accepts(minutes(chance.between(15, 20))),
     mends(minutes(chance.between(40, 60)), 'region'),
   ]),
+  region('region lost, and a breach reported meanwhile', 1, (chance) => [
+    breaks(0, 'region', lostAs(chance)),
+    {
+      ms: minutes(chance.between(2, 25)),
+      deed: { kind: 'operate', operation: { by: 'command', verb: 'start', runbook: 'breach-response' } },
+    },
+    accepts(seconds(chance.between(160, 600))),
+    mends(minutes(chance.between(35, 60)), 'region'),
+  ]),
 ];
