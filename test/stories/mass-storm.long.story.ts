@@ -52,7 +52,7 @@ describe('notifications of two hundred targets, which are well, while one pod re
       memory.stop();
 
       // Every message: in a log, once; or recorded as unreadable; or a repetition.
-      const incidents = await stage.incidents(2 * TARGETS);
+      const incidents = await stage.until('every log is read', async () => await stage.incidents(2 * TARGETS));
       const storms = incidents.flatMap(({ events }) =>
         events.flatMap((event) =>
           event.kind === 'signalsAbsorbed'

@@ -20,6 +20,7 @@ import {
 } from '../../shared/core/time.ts';
 import { hasEnded } from '../../shared/incident/state.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
+import { isPortError } from '../../shared/ports/port-error.ts';
 import { timeline } from '../../shared/status/timeline.ts';
 
 // A stage for stories: one sandbox with the real functions as processes, in a folder of its own, with people at their pagers. The
@@ -87,7 +88,7 @@ export async function onStage(opening: Opening, play: (stage: Stage) => Promise<
     await play(stage);
     if (process.env['DR_STORY_VERBOSE'] === '1') console.log(await stage.told());
   } catch (error) {
-    if (error instanceof Error) error.message += `\n\n${await stage.told()}`;
+    if (error instanceof Error) error.message += `\n\n${await stage.told().catch((why) => `it can’t be told: ${why}`)}`;
     throw error;
   } finally {
     await stage.close();
@@ -175,7 +176,7 @@ export class Stage {
     return kept;
   }
 
-  /** Looks until there is an answer. Rejects when clock time `within` has passed without one. */
+  /** Looks until there is an answer; a store that is too busy is asked again. Rejects when clock time `within` has passed without one. */
   async until<T>(
     what: string,
     ask: () => T | undefined | Promise<T | undefined>,
@@ -183,7 +184,7 @@ export class Stage {
   ): Promise<T> {
     const since = this.now();
     for (;;) {
-      const answer = await ask();
+      const answer = await unlessBusy(ask);
       if (answer !== undefined) return answer;
       if (this.now() - since > within) throw new Error(`not within ${showDuration(within)} of clock time: ${what}`);
       await wait(LOOK_MS);
@@ -297,6 +298,16 @@ export async function lossOnPage(
   if (read?.[1] === undefined) throw new Error(`the page names no bound: ${said}`);
   const parts = read[1].split(' ').map((part) => parseDuration(part) ?? Number.NaN);
   return { atMost: millis(parts.reduce((sum: number, part) => sum + part, 0)), how: read[2] ?? '' };
+}
+
+/** An answer; none from a store that has no time for us just now. */
+async function unlessBusy<T>(ask: () => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isPortError(error) || error.kind !== 'retryable') throw error;
+    return undefined;
+  }
 }
 
 /** The page at the first of its addresses that answers. A person reloads while none does: a function may just have been killed. */
