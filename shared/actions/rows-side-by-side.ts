@@ -1,5 +1,5 @@
 import { type Millis, seconds } from '../core/time.ts';
-import { type ActionContext, failure, type Progress } from '../engine/action.ts';
+import { type ActionContext, failure, LEASE_LOST, type Progress } from '../engine/action.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { RowPlace, RowReader } from '../ports/rows.ts';
 import type { InstanceName } from '../system/names.ts';
@@ -40,7 +40,8 @@ export async function sideBySide(
       ),
     );
   } catch (error) {
-    if (!isPortError(error) || error.kind !== 'retryable') throw error;
+    // That somebody else may act by now says nothing of the rows: nobody's patience ends by it.
+    if (!isPortError(error) || error.kind !== 'retryable' || error.code === LEASE_LOST) throw error;
     const waited = context.clock.now() - handle.sinceMs;
     if (waited < patience) return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
     return notCompared('rowsUnreadable', `the rows of ${copy} and ${source} could not be compared: ${error.message}`);

@@ -31,6 +31,9 @@ export interface ActionContext {
   stillOurs(): Promise<void>;
 }
 
+/** The code of the rejection of `stillOurs`: whoever gets it stops without a word, and another worker goes on. */
+export const LEASE_LOST = 'leaseLost';
+
 /** What looking first found. `version` goes with the write; `inProgress` adopts work of ours whose reply was lost. */
 export type Observation<Version extends Json> =
   | { readonly kind: 'already'; readonly detail: string; readonly output?: Json }

@@ -10,7 +10,7 @@ import type { Chance, Clock } from '../ports/clock.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { LeaseStore } from '../ports/store.ts';
 import type { Guards } from '../system/system.ts';
-import type { ActionContext, Catalogue } from './action.ts';
+import { type ActionContext, type Catalogue, LEASE_LOST } from './action.ts';
 import { callDeadline, type Holding, takeLeases } from './leases.ts';
 import { nextMove, type Role } from './next-move.ts';
 import { performStep, type StepOutcome, type Worker } from './perform-step.ts';
@@ -258,7 +258,7 @@ class Drive {
     const { clock, chance, catalogue, guards } = this.#driver;
     const ready = (): Promise<boolean> => this.#holding.ready(this.#deadline);
     const stillOurs = async (): Promise<void> => {
-      if (!(await ready())) throw new PortError('retryable', 'leaseLost', 'looking whether we may still act');
+      if (!(await ready())) throw new PortError('retryable', LEASE_LOST, 'looking whether we may still act');
     };
     return {
       clock,
