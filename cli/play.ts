@@ -49,6 +49,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
     let passed = story.passesAfterMs === undefined;
     let accepted = false;
     const says = sayer(story, sandbox, show);
+    const asksNext = nextAsker(story, sandbox, show);
     while (clock.now() < deadline && state === undefined) {
       if (!passed && clock.now() >= broken.since + (story.passesAfterMs ?? 0)) {
         if (story.fault !== undefined) world.disasters.mend(story.fault);
@@ -75,6 +76,7 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
         }
         if (isOver(incident.state, story)) state = incident.state;
         else await says(incident.state);
+        await asksNext(incident.state);
       }
       await wait(LOOK_MS);
     }
@@ -116,21 +118,55 @@ export async function play(story: Story, sandbox: Sandbox, show: (event: StoryEv
 
 /** What makes the story begin: something breaks, or a person asks for the runbook by hand. */
 async function begin(
-  { fault, asks, runbook }: Story,
+  { fault, variant, asks, target, isolates = [], runbook, follows }: Story,
   { world, clock, facts }: Sandbox,
   show: (event: StoryEvent) => void,
 ): Promise<{ readonly since: Instant }> {
-  const broken = fault === undefined ? undefined : world.disasters.break(fault);
+  const broken = fault === undefined ? undefined : world.disasters.break(fault, undefined, variant);
   if (broken !== undefined)
     show({ kind: 'broken', fault: broken.name, target: broken.target, at: toIso(broken.since) });
   if (broken !== undefined && asks === undefined) return broken;
   // Whoever reports what has happened has seen something of it before.
   if (broken !== undefined) await wait(clock.toWall(SEEN_MS));
   const since = broken?.since ?? clock.now();
-  const reason = asks ?? 'a drill';
-  await publishCommand(facts, { command: 'start', runbook, target: undefined, reason }, { json: true });
-  show({ kind: 'person', person: 'oncall', text: `./dr trigger ${runbook} --reason "${reason}"` });
+  const asked = follows !== undefined && asks !== undefined ? follows : runbook;
+  await ask({ runbook: asked, target, isolate: isolates, reason: asks ?? 'a drill' }, facts, show);
   return { since };
+}
+
+/** Asks for a runbook from a shell. */
+async function ask(
+  wish: {
+    readonly runbook: string;
+    readonly target: string | undefined;
+    readonly isolate: readonly string[];
+    readonly reason: string;
+  },
+  facts: Sandbox['facts'],
+  show: (event: StoryEvent) => void,
+): Promise<void> {
+  await publishCommand(facts, { command: 'start', ...wish }, { json: true });
+  const { runbook, target, isolate, reason } = wish;
+  const options = [
+    ...(target === undefined ? [] : [`--target ${target}`]),
+    ...(isolate.length === 0 ? [] : [`--isolate ${isolate.join(' ')}`]),
+    `--reason "${reason}"`,
+  ];
+  show({ kind: 'person', person: 'oncall', text: `./dr trigger ${runbook} ${options.join(' ')}` });
+}
+
+/** Once what comes first in the story is resolved, its person asks for what follows. */
+function nextAsker(
+  { runbook, follows, asksNext }: Story,
+  { facts }: Sandbox,
+  show: (event: StoryEvent) => void,
+): (state: IncidentState) => Promise<void> {
+  let asked = asksNext === undefined;
+  return async ({ phase, run }) => {
+    if (asked || asksNext === undefined || phase.kind !== 'resolved' || run?.plan.runbook !== follows) return;
+    asked = true;
+    await ask({ runbook, target: asksNext.target, isolate: [], reason: asksNext.asks }, facts, show);
+  };
 }
 
 /** Opens a wall by name, as the person does who has read what it says. */

@@ -5,10 +5,11 @@ import type { Sandbox } from '../sandbox/host/sandbox.ts';
 import { REFERENCE } from '../sandbox/world/reference-system.ts';
 import { IMPORT_ROWS } from '../shared/ports/copy-labels.ts';
 import { DELETE_CLONES } from '../shared/ports/recovery-words.ts';
-import { BREACH_STORY } from './breach-story.ts';
+import { BREACH_STORY, ISOLATION_STORY } from './breach-story.ts';
 import { recoveryChecks } from './recovery-checks.ts';
 import { REGION_STORIES } from './region-stories.ts';
 import { changes, type Check, effects, ledger, resolved, served, type Story } from './story.ts';
+import { TENANT_STORY } from './tenant-story.ts';
 
 // The stories that a demo plays, and what must be true at their end.
 
@@ -79,6 +80,7 @@ export const STORIES: readonly Story[] = [
     },
   },
   BREACH_STORY,
+  ISOLATION_STORY,
   {
     runbook: 'point-in-time-recovery',
     title: 'A job spoils documents: it is paused, what was there before is cloned, compared, reviewed and brought back',
@@ -89,6 +91,7 @@ export const STORIES: readonly Story[] = [
     withinMs: 120 * 60_000,
     check: (sandbox, state, _system, _evidence, failedAtMs) => recoveryChecks(sandbox, state, failedAtMs),
   },
+  TENANT_STORY,
   {
     runbook: 'pod-heal',
     title: 'A pod of the API hangs and heals by itself',

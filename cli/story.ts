@@ -20,6 +20,14 @@ export interface Story {
   readonly title: string;
   /** What breaks; a story without it begins with what a person asks for. */
   readonly fault?: string;
+  /** Of which kind it is, where there are several. */
+  readonly variant?: string;
+  /** What the request names as its target. */
+  readonly target?: string;
+  /** Applications that the request wants cut off. */
+  readonly isolates?: readonly string[];
+  /** What is asked for once the incident that comes first is resolved, where nobody asks for it else. */
+  readonly asksNext?: { readonly target: string; readonly asks: string };
   /** Why a person asks for the runbook by hand: where something breaks as well, because of it. */
   readonly asks?: string;
   /** What its person says, signed in, each time that a run has stopped with people: verbs of `./dr accept`. */
