@@ -3,11 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { commitNow, measuredAt, writeSection } from './benchmarks-page.ts';
+import { commitNow, readSection, writeSection } from './benchmarks-page.ts';
 
 // `npm run demos`: each story with ten seeds of duplicates and reordering, on all cores. Resumable: what has been played is kept in
-// `.dr/demos.json` for the present commit, and `--again` forgets it. Writes the table of docs/benchmarks.md.
+// `.dr/demos.json` for the present commit, and `--again` forgets it. Writes its rows into the table of docs/benchmarks.md; those of
+// what was not played stay, with the commit that they were measured at.
 //
+//   npm run demos -- pod-heal --cores 1  one story, one run after the other
 //   npm run demos -- --engines google    on Google's emulators
 //   npm run demos -- --quick             one seed of each story, one of them on Google's emulators; writes nothing
 
@@ -30,8 +32,10 @@ const eventWire = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('check'), check: z.object({ name: z.string(), held: z.boolean(), figure: z.string() }) }),
 ]);
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    cores: { type: 'string', default: String(availableParallelism()) },
     seeds: { type: 'string', default: '10' },
     from: { type: 'string', default: '1' },
     engines: { type: 'string', default: 'embedded' },
@@ -48,26 +52,32 @@ const QUICK: readonly Show[] = [
   { story: 'pod-heal', seed: 11, engines: 'embedded' },
 ];
 
+const STORIES = [
+  'pod-heal',
+  'rollout-undo',
+  'service-scale-up',
+  'backup-restore',
+  'breach-response',
+  'lift-isolation',
+  'point-in-time-recovery',
+  'tenant-restore',
+  'cluster-failover',
+  'cluster-failback',
+  'region-failover',
+  'region-return',
+  'database-failover',
+];
+
 const seeds = Array.from({ length: Number(values.seeds) }, (_nothing, index) => Number(values.from) + index);
 const commit = commitNow();
 const results = values.again || values.quick ? [] : known();
 const waiting: Show[] = values.quick
   ? [...QUICK]
-  : [
-      'pod-heal',
-      'rollout-undo',
-      'service-scale-up',
-      'backup-restore',
-      'breach-response',
-      'point-in-time-recovery',
-      'cluster-failover',
-      'cluster-failback',
-      'region-failover',
-      'region-return',
-      'database-failover',
-    ].flatMap((story) => seeds.map((seed) => ({ story, seed, engines: values.engines })));
-await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));
-results.sort((a, b) => b.story.localeCompare(a.story) || a.engines.localeCompare(b.engines) || a.seed - b.seed);
+  : STORIES.filter((story) => positionals.length === 0 || positionals.includes(story)).flatMap((story) =>
+      seeds.map((seed) => ({ story, seed, engines: values.engines })),
+    );
+if (waiting.length === 0) throw new Error(`there is no such story; there are ${STORIES.join(', ')}`);
+await Promise.all(Array.from({ length: Number(values.cores) }, playWaiting));
 if (!values.quick) writePage();
 process.exitCode = results.every((result) => result.held) ? 0 : 1;
 
@@ -137,15 +147,31 @@ function output(
 
 function writePage(): void {
   const seconds = (ms: number | null): string => (ms === null ? '–' : `${Math.round(ms / 1_000)} s`);
-  const rows = results.map(
-    (result) =>
-      `| ${result.story} | ${result.seed} | ${result.engines} | ${result.held ? 'all held' : `failed: ${result.failed.join('; ')}`} | ${seconds(result.rtoMs)} | ${seconds(result.wallMs)} |`,
-  );
+  const date = new Date().toISOString().slice(0, 10);
+  const rows = new Map(readSection('demos').flatMap((line) => rowOf(line) ?? []));
+  for (const { story, seed, engines, held, failed, rtoMs, wallMs } of results) {
+    const key = `| ${story} | ${seed} | ${engines} |`;
+    const how = held ? 'all held' : `failed: ${failed.join('; ')}`;
+    rows.set(key, `${key} ${how} | ${seconds(rtoMs)} | ${seconds(wallMs)} | ${commit}, ${date} |`);
+  }
+  const inOrder = [...rows].toSorted(([one], [other]) => rankOf(one) - rankOf(other) || one.localeCompare(other));
   writeSection('demos', [
-    `${measuredAt(commit)}; each row is one run of \`./dr demo\`.`,
+    'Each row is one run of `./dr demo`.',
     '',
-    '| story | seed | engines | verifications | RTO, clock time | story, wall time |',
-    '|---|---|---|---|---|---|',
-    ...rows,
+    '| story | seed | engines | verifications | RTO, clock time | story, wall time | measured at |',
+    '|---|---|---|---|---|---|---|',
+    ...inOrder.map(([, line]) => line),
   ]);
+}
+
+/** A row as it stands on the page, under what it is of. */
+function rowOf(line: string): readonly [readonly [string, string]] | undefined {
+  const [key] = /^\| [a-z-]+ \| \d+ \| [a-z]+ \|/.exec(line) ?? [];
+  return key === undefined ? undefined : [[key, line]];
+}
+
+/** Stories as they are listed above, and seeds by number. */
+function rankOf(key: string): number {
+  const [, story = '', seed] = key.split('|').map((cell) => cell.trim());
+  return STORIES.indexOf(story) * 1_000 + Number(seed);
 }
