@@ -9,12 +9,13 @@ import type { Store } from './kubernetes-store.ts';
 
 /** Whether traffic between a pod and the outside passes in a direction. */
 export function passes(store: Store, namespace: string, name: string, direction: 'Ingress' | 'Egress'): boolean {
-  const pod = store.get('Pod', namespace, name);
+  const policies = store.list('NetworkPolicy', namespace);
+  const pod = policies.length === 0 ? undefined : store.get('Pod', namespace, name);
   if (pod === undefined) return true;
   const labels = pod.metadata.labels ?? {};
-  const selecting = store
-    .list('NetworkPolicy', namespace)
-    .filter(({ spec }) => typesOf(spec).includes(direction) && selects(spec.podSelector, labels));
+  const selecting = policies.filter(
+    ({ spec }) => typesOf(spec).includes(direction) && selects(spec.podSelector, labels),
+  );
   return selecting.length === 0 || selecting.some(({ spec }) => rulesOf(spec, direction).some(isOpen));
 }
 
