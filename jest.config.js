@@ -2,7 +2,7 @@ import './cli/require-node.js';
 
 /** Runs the TypeScript sources as ES modules, types stripped by Node itself: tests execute what production executes. */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/lean-environment.js',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
