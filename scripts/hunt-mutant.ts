@@ -21,8 +21,10 @@ export type Outcome =
 export interface Fate {
   readonly mutant: Mutant;
   readonly outcome: Outcome;
-  /** How many were played. */
+  /** How many it took, those that were passed over included. */
   readonly seeds: number;
+  /** How many of them were played. */
+  readonly played: number;
   readonly wallMs: number;
 }
 
@@ -30,8 +32,8 @@ export interface Fate {
 export interface Hunt {
   readonly from: number;
   readonly seeds: number;
-  /** Told after each seed how many were played. */
-  readonly tell: (played: number) => void;
+  /** Told after each seed how many it took until now. */
+  readonly tell: (seeds: number) => void;
 }
 
 /** What the simulation is made of. */
@@ -43,7 +45,7 @@ const ENDLESS_MS = 60_000;
 /** The end of what a process said before it failed, in characters. */
 const CRY_MAX = 2_000;
 
-const toldWire = z.object({ seed: z.number(), violations: z.array(z.string()) });
+const toldWire = z.object({ seed: z.number(), plays: z.boolean(), violations: z.array(z.string()) });
 
 const children = new Set<ChildProcess>();
 const folder = mkdtempSync(join(realpathSync(tmpdir()), 'dr-mutants-'));
@@ -59,11 +61,11 @@ export async function huntMutant(mutant: Mutant, hunt: Hunt): Promise<Fate> {
   const copy = join(folder, mutant.name);
   try {
     const because = makeCopy(mutant, copy);
-    const { outcome, seeds } =
+    const { outcome, seeds, played } =
       because === undefined
         ? await play(mutant, copy, hunt)
-        : { outcome: { kind: 'broken', because } as const, seeds: 0 };
-    return { mutant, outcome, seeds, wallMs: Math.round(performance.now() - began) };
+        : { outcome: { kind: 'broken', because } as const, seeds: 0, played: 0 };
+    return { mutant, outcome, seeds, played, wallMs: Math.round(performance.now() - began) };
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -84,38 +86,40 @@ async function play(
   mutant: Mutant,
   copy: string,
   { from, seeds, tell }: Hunt,
-): Promise<Pick<Fate, 'outcome' | 'seeds'>> {
+): Promise<Pick<Fate, 'outcome' | 'seeds' | 'played'>> {
   const flags = ['--disable-warning=ExperimentalWarning', 'test/simulation/hunt.ts'];
-  const child = spawn(process.execPath, [...flags, '--from', String(from), '--seeds', String(seeds)], {
+  const about = mutant.about.flatMap((subject) => ['--about', subject]);
+  const child = spawn(process.execPath, [...flags, '--from', String(from), '--seeds', String(seeds), ...about], {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
   let endless: NodeJS.Timeout | undefined;
-  let [played, cry] = [0, ''];
+  let [told, played, cry] = [0, 0, ''];
   const others = new Set<string>();
   child.stderr.setEncoding('utf8').on('data', (part: string) => {
     cry = `${cry}${part}`.slice(-CRY_MAX);
   });
   try {
     const outcome = await new Promise<Outcome>((done, fail) => {
-      endless = setTimeout(() => done(neverEnding(mutant, from + played)), ENDLESS_MS);
+      endless = setTimeout(() => done(neverEnding(mutant, from + told)), ENDLESS_MS);
       createInterface({ input: child.stdout }).on('line', (line) => {
         endless?.refresh();
-        const { seed, violations } = toldWire.parse(JSON.parse(line));
-        played += 1;
-        tell(played);
+        const { seed, plays, violations } = toldWire.parse(JSON.parse(line));
+        told += 1;
+        if (plays) played += 1;
+        tell(told);
         const by = mutant.caughtBy.find((invariant) => violations.some((text) => text.startsWith(`${invariant}: `)));
         if (by !== undefined) done({ kind: 'caught', by, seed });
         for (const text of violations) others.add(text);
       });
       child.on('error', fail);
       child.on('close', (code, signal) => {
-        const because = `seed ${from + played} could not be played (${code ?? signal}): ${cry.trim()}`;
-        done(played === seeds ? { kind: 'survived', others: [...others] } : { kind: 'broken', because });
+        const because = `seed ${from + told} could not be played (${code ?? signal}): ${cry.trim()}`;
+        done(told === seeds ? { kind: 'survived', others: [...others] } : { kind: 'broken', because });
       });
     });
-    return { outcome, seeds: outcome.kind === 'caught' ? outcome.seed - from + 1 : played };
+    return { outcome, seeds: outcome.kind === 'caught' ? outcome.seed - from + 1 : told, played };
   } finally {
     clearTimeout(endless);
     child.kill('SIGKILL');

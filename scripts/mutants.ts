@@ -6,11 +6,11 @@ import { type Fate, huntMutant } from './hunt-mutant.ts';
 
 // `npm run mutants`: shows that the simulation bites. Each mutant of test/mutants is played, seed after seed, until an invariant that
 // its patch names does not hold; one that survives or does not apply fails the command. Several are played side by side, one thread
-// each. `--write` rewrites the table of docs/benchmarks.md, and `--quick` plays only those that its last one caught early.
+// each. `--write` rewrites the rows of docs/benchmarks.md of those that were played, and `--quick` plays only those that its last one caught early.
 
 const SECTION = 'mutants';
 
-/** Seeds within which the last table must have caught a mutant for `--quick` to play it. */
+/** Seeds, of those that were played, within which the last table must have caught a mutant for `--quick` to play it. */
 const QUICK_SEEDS = 10;
 
 /** Seeds between two lines of progress. */
@@ -34,8 +34,7 @@ async function main(): Promise<number> {
   const [seeds, from] = [Number(options.seeds), Number(options.from)];
   const all = readMutants();
   const stranger = options.only.find((name) => !all.some((mutant) => mutant.name === name));
-  const isPart = options.quick || options.only.length > 0;
-  if (!Number.isSafeInteger(seeds) || !Number.isSafeInteger(from) || seeds < 1 || (options.write && isPart)) {
+  if (!Number.isSafeInteger(seeds) || !Number.isSafeInteger(from) || seeds < 1) {
     process.stderr.write(USAGE);
     return 2;
   }
@@ -51,16 +50,19 @@ async function main(): Promise<number> {
     // The longest first, so that no core is left with one of them when the others are done.
     .toSorted((a, b) => neededBy(b) - neededBy(a));
   const fates = await huntAll(chosen, { seeds, from });
-  const table = [
-    '| mutant | the fault | caught by | seeds | wall time |',
-    '|---|---|---|---|---|',
-    ...fates.toSorted((a, b) => a.mutant.name.localeCompare(b.mutant.name)).map(rowOf),
-  ];
   const commit = commitNow();
+  const rows = new Map(fates.map((fate) => [fate.mutant.name, rowOf(fate, commit)]));
   if (options.json) console.log(JSON.stringify({ commit, from, fates }));
-  else console.log(table.join('\n'));
-  if (options.write)
-    writeSection(SECTION, [`${measuredAt(commit)}; seeds from ${from}, one thread for each mutant.`, '', ...table]);
+  else console.log(tableOf(rows).join('\n'));
+  if (options.write) {
+    const names = new Set(all.map(({ name }) => name));
+    const former = readSection(SECTION).flatMap((line): readonly (readonly [string, string])[] => {
+      const name = line.split('|')[1]?.trim() ?? '';
+      return names.has(name) ? [[name, line]] : [];
+    });
+    const intro = `${measuredAt(commit)}; seeds from ${from}, one thread for each mutant. The last column says at which commit a row was played.`;
+    writeSection(SECTION, [intro, '', ...tableOf(new Map([...former, ...rows]))]);
+  }
   const lost = fates.filter(({ outcome }) => outcome.kind !== 'caught');
   process.stderr.write(`${fates.length - lost.length} of ${fates.length} mutants caught\n`);
   return lost.length === 0 && fates.length > 0 ? 0 : 1;
@@ -75,8 +77,8 @@ async function huntAll(
   const hunter = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const { name } = mutant;
-      const tell = (played: number): void => {
-        if (played % PROGRESS === 0) process.stderr.write(`${name}: ${played} seeds\n`);
+      const tell = (seen: number): void => {
+        if (seen % PROGRESS === 0) process.stderr.write(`${name}: ${seen} seeds\n`);
       };
       const fate = await huntMutant(mutant, { from, seeds, tell });
       fates.push(fate);
@@ -102,20 +104,28 @@ function secondsOf({ wallMs }: Fate): string {
   return `${Math.round(wallMs / 1_000)} s`;
 }
 
-function rowOf(fate: Fate): string {
-  const { mutant, outcome, seeds } = fate;
-  const by = outcome.kind === 'caught' ? outcome.by : `**${outcome.kind}**`;
-  return `| ${mutant.name} | ${mutant.fault} | ${by} | ${seeds} | ${secondsOf(fate)} |`;
+function tableOf(rows: ReadonlyMap<string, string>): readonly string[] {
+  return [
+    '| mutant | the fault | caught by | seeds | played | wall time | commit |',
+    '|---|---|---|---|---|---|---|',
+    ...[...rows].toSorted(([a], [b]) => a.localeCompare(b)).map(([, row]) => row),
+  ];
 }
 
-/** How many seeds each caught mutant needed when the table was last written. */
+function rowOf(fate: Fate, commit: string): string {
+  const { mutant, outcome, seeds, played } = fate;
+  const by = outcome.kind === 'caught' ? outcome.by : `**${outcome.kind}**`;
+  return `| ${mutant.name} | ${mutant.fault} | ${by} | ${seeds} | ${played} | ${secondsOf(fate)} | ${commit} |`;
+}
+
+/** How many seeds were played until each mutant was caught, by the table as it is. */
 function seedsOfLastTable(): ReadonlyMap<string, number> {
   return new Map(
     readSection(SECTION).flatMap((line): readonly (readonly [string, number])[] => {
-      const [, name, , by, seeds] = line.split('|').map((cell) => cell.trim());
-      return name === undefined || by?.startsWith('**') !== false || !/^\d+$/.test(seeds ?? '')
+      const [, name, , by, , played] = line.split('|').map((cell) => cell.trim());
+      return name === undefined || by?.startsWith('**') !== false || !/^\d+$/.test(played ?? '')
         ? []
-        : [[name, Number(seeds)]];
+        : [[name, Number(played)]];
     }),
   );
 }

@@ -57,6 +57,14 @@ describe('A crowded Deployment', () => {
     expect(floors(run)).toBe(2);
   });
 
+  it('keeps the floor that somebody has given it meanwhile', async () => {
+    const run = await played([...CROWD, atStep('watch-crowd', { kind: 'hand', what: 'setFloor' }, minutes(2))]);
+
+    expect(run.witness.hands.map(({ accepted }) => accepted)).toEqual([true]);
+    expect(floorIn(run).min).toBe(4);
+    expect(floors(run)).toBe(1);
+  });
+
   it.each(['raise-workload', 'watch-crowd', 'restore-floor'])(
     'is raised once and given back once when the worker of %s dies, or replies are lost',
     async (action) => {

@@ -4,8 +4,12 @@ import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
 import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_BUCKET, REFERENCE_EVIDENCE } from '../../sandbox/world/reference-world.ts';
+import { DELETER } from '../../sandbox/world/row-disasters.ts';
+import { bodyOf, isSpoilt, textIn } from '../../sandbox/world/sql-schema.ts';
+import { SqlTables } from '../../sandbox/world/sql-tables.ts';
+import type { World } from '../../sandbox/world/world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
-import { after, instant } from '../../shared/core/time.ts';
+import { after, instant, toIso } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
 import type { Chronicled } from './chronicle.ts';
 import { forge } from './forgery.ts';
@@ -163,10 +167,37 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
       return took(admin.clone(caller, primary, REFERENCE.clones[0], undefined));
     case 'addPaymentKey':
       return took(world.secretsApi.addVersion(caller, REFERENCE.paymentSecret, Buffer.from('sk_live_anew')));
+    case 'mendRow':
+      return mendRow(primary, world);
+    case 'setLimits':
+      return took(
+        world.runApi.updateService(caller, {
+          ref: { location: REFERENCE.region, service: REFERENCE.api },
+          etag: undefined,
+          validateOnly: false,
+          edit: (present) => ({ ...present, scaling: { mode: 'AUTOMATIC', min: 2, max: 5, manual: undefined } }),
+        }),
+      );
+    case 'setFloor': {
+      const about = { namespace: REFERENCE.namespace, name: REFERENCE.api };
+      const patch = { type: 'merge', body: { spec: { minReplicas: 4 } } } as const;
+      return took(world.kubernetes.api.patch(caller, 'HorizontalPodAutoscaler', about, patch));
+    }
     case 'scaleApi': {
       const about = { namespace: REFERENCE.namespace, name: REFERENCE.api };
       const patch = { type: 'merge', body: { spec: { replicas: 4 } } } as const;
       return took(world.kubernetes.api.patchScale(caller, 'Deployment', about, patch));
     }
   }
+}
+
+/** Somebody at psql who knows what the oldest of the spoilt documents said; whether there was one. */
+function mendRow(instance: string, { sql, kernel }: World): boolean {
+  const { servers } = sql.fleet;
+  const spoilt = SqlTables.of(sql.fleet.server(instance).history).rows('documents').filter(isSpoilt);
+  const [before] = spoilt.toSorted((a, b) => (textIn(a, 'created_at') < textIn(b, 'created_at') ? -1 : 1));
+  if (before === undefined) return false;
+  const row = { ...before, body: bodyOf(textIn(before, 'request_id')), updated_at: toIso(kernel.clock.now()) };
+  const changes = [{ kind: 'update', table: 'documents', before, row } as const];
+  return servers.write('internet', instance, { kind: 'transaction', writer: DELETER, changes }).kind === 'written';
 }

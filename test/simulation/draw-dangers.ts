@@ -20,6 +20,9 @@ export function drawDangers(
   const some = (share: number, name: string, draw: (own: Chance) => readonly Happening[]): readonly Happening[] =>
     chance.next() < share ? draw(chance.fork(name)) : [];
   const stop = some(0.08, 'stop', drawStop);
+  if (runbook === 'recovery') return [...stop, ...some(0.4, 'mends', drawMending)];
+  if (runbook === 'service') return [...stop, ...some(0.25, 'sets', (own) => drawSetting('setLimits', own))];
+  if (runbook === 'deployment') return [...stop, ...some(0.25, 'sets', (own) => drawSetting('setFloor', own))];
   if (runbook !== 'database') return stop;
   const byPeople = [...stop, ...some(0.08, 'rival', drawRival)];
   if (mood === 'calm') return byPeople;
@@ -94,3 +97,19 @@ function drawRival(chance: Chance): readonly Happening[] {
   const what = chance.pick(['promoteEast', 'promoteEast', 'promoteReplica', 'startPrimary'] as const);
   return [{ trigger: { ...trigger, ms: chance.between(0, 20_000) }, deed: { kind: 'hand', what } }];
 }
+
+/** Somebody puts a row right by hand between the review and the import. */
+const drawMending = (chance: Chance): readonly Happening[] => [
+  {
+    trigger: { ...event('needsPerson'), ms: chance.between(0, 20_000) },
+    deed: { kind: 'hand', what: 'mendRow' },
+  },
+];
+
+/** Somebody decides otherwise on what we have raised for a while. */
+const drawSetting = (what: 'setFloor' | 'setLimits', chance: Chance): readonly Happening[] => [
+  {
+    trigger: { ...step(what === 'setFloor' ? 'watch-crowd' : 'watch-relief'), ms: chance.between(0, 200_000) },
+    deed: { kind: 'hand', what },
+  },
+];

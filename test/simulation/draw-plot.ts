@@ -124,6 +124,22 @@ export function drawPlot(seed: number): Plot {
   };
 }
 
+const ALL: readonly Scene[] = [
+  ...SCENES,
+  ...PRESSURES,
+  ...ROLLOUTS,
+  ...CLUSTERS,
+  ...BREACHES,
+  ...RECOVERIES,
+  ...LOST_REGIONS,
+];
+
+/** To whose steps each plot can lead, as `Scene.runbook` names them. */
+export const SUBJECTS: ReadonlySet<string> = new Set(ALL.map(({ runbook }) => runbook));
+
+/** To whose steps the disaster of a plot leads. */
+export const subjectOf = ({ title }: Plot): string | undefined => ALL.find(({ name }) => name === title)?.runbook;
+
 interface About {
   readonly brokenAtMs: number;
   readonly faultsUntilMs: number;

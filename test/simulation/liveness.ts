@@ -204,7 +204,8 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     const isLeft = run.incidents.some(
       ({ state, events }) => !hasEnded(state) || lastOf(events, 'cancelled') !== undefined,
     );
-    if (isMoved || isLeft || run.incidents.some((incident) => isForged(run, incident))) return [];
+    const isByHand = run.witness.hands.some(({ what }) => what === 'setLimits' || what === 'setFloor');
+    if (isMoved || isLeft || isByHand || run.incidents.some((incident) => isForged(run, incident))) return [];
     const { max } = services.service({ location: REFERENCE.region, service: REFERENCE.api }).spec.scaling;
     const { spec } = kubernetes.store.read('HorizontalPodAutoscaler', REFERENCE.namespace, REFERENCE.api);
     return [

@@ -27,9 +27,19 @@ export const HANDIWORK = [
 /**
  * `cloneByHand`: somebody makes an instance under the name that our clone would get.
  * `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. `closeEvidence`: somebody
- * takes our right to add to the bucket of evidence. No plot draws any of these.
+ * takes our right to add to the bucket of evidence. `mendRow`: somebody puts right one of the rows that were spoilt. `setLimits`,
+ * `setFloor`: somebody gives the service other limits, or its Deployment's autoscaler another floor. Plots draw these for their own
+ * disasters only, or not at all.
  */
-export type Handiwork = (typeof HANDIWORK)[number] | 'addPaymentKey' | 'cloneByHand' | 'closeEvidence' | 'replaceDump';
+export type Handiwork =
+  | (typeof HANDIWORK)[number]
+  | 'addPaymentKey'
+  | 'cloneByHand'
+  | 'closeEvidence'
+  | 'mendRow'
+  | 'replaceDump'
+  | 'setFloor'
+  | 'setLimits';
 
 /** What an attacker who can write our store puts into the log of the open incident. */
 export const FORGERIES = [

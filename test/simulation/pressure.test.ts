@@ -61,6 +61,14 @@ describe('A crowded Cloud Run service', () => {
     },
   );
 
+  it('keeps the limits that somebody has given it meanwhile', async () => {
+    const run = await played([...CROWD, atStep('watch-relief', { kind: 'hand', what: 'setLimits' }, minutes(2))]);
+
+    expect(run.witness.hands.map(({ accepted }) => accepted)).toEqual([true]);
+    expect(limitsIn(run)).toEqual({ min: 2, max: 5 });
+    expect(updates(run)).toBe(1);
+  });
+
   it('keeps the limits that it needs, and people are told', async () => {
     const run = await played([presses('crowded')]);
 

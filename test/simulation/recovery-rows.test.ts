@@ -91,6 +91,20 @@ describe('Rows that were spoilt', () => {
     },
   );
 
+  it('are left as they are for a second review when somebody has put them right meanwhile', async () => {
+    const mends = atEvent('needsPerson', { kind: 'hand', what: 'mendRow' }, minutes(1));
+    const run = await played('data-corruption', [mends, says(IMPORT_ROWS, 2)]);
+
+    expect(run.witness.hands.map(({ accepted }) => accepted)).toEqual([true]);
+    expect(production(run)).toEqual({ spoilt: 0, lost: 0, imports: 1 });
+    expect(about(run)?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringContaining(' 1 for a second review') }),
+      }),
+    );
+  });
+
   it('are brought back, and then all that was made for it is deleted on people’s word', async () => {
     const run = await played('data-corruption', [says(IMPORT_ROWS, 2), says(DELETE_CLONES, 20)]);
 

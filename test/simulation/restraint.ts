@@ -1,3 +1,4 @@
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import {
   described,
   effectsBy,
@@ -65,7 +66,33 @@ const handedBack = (run: Run, from: number, to: number): boolean =>
     ),
   );
 
+/** What somebody sets by hand, and the request by which we would set it. */
+const SETTINGS: Readonly<Record<'setFloor' | 'setLimits', `${string} ${string}`>> = {
+  setLimits: `run.services.update services/${REFERENCE.api}`,
+  setFloor: `k8s.autoscaling.horizontalpodautoscalers.patch namespaces/${REFERENCE.namespace}/horizontalpodautoscalers/${REFERENCE.api}`,
+};
+
+/** When a plan was drawn that allows a request, each time. */
+const drawnFor = (run: Run, request: `${string} ${string}`): readonly number[] =>
+  run.incidents.flatMap(({ events }) =>
+    events.flatMap((event) =>
+      event.kind === 'planDrawn' && requestsIn(event.data.plan).has(request) ? [event.at] : [],
+    ),
+  );
+
 export const RESTRAINT: Readonly<Record<string, Invariant>> = {
+  'S16 what somebody has set by hand is not set back': (run) => {
+    if (hadLateRequests(run) || run.incidents.some((incident) => isForged(run, incident))) return [];
+    return run.witness.hands.flatMap(({ at, what, accepted }) => {
+      const request = what === 'setLimits' || what === 'setFloor' ? SETTINGS[what] : undefined;
+      if (request === undefined || !accepted) return [];
+      // A plan that is drawn later knows what they set.
+      const again = Math.min(Infinity, ...drawnFor(run, request).filter((drawn) => drawn > at));
+      return effectsBy(run, 'heal')
+        .filter((effect) => requestOf(effect) === request && effect.at > at + ON_ITS_WAY && effect.at < again)
+        .map((effect) => `${described(run, effect)}, set by hand ${when(run, at)}`);
+    });
+  },
   'S5 what has landed stays as it is until people hand it back': (run) =>
     run.incidents.flatMap(({ events }) =>
       events.flatMap((event, index) => {
