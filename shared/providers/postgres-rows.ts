@@ -157,6 +157,9 @@ function portErrorOf(error: unknown, doing: string, effect: 'reads' | 'writes'):
       return new PortError('retryable', 'statementTimeout', doing, error);
     case '25006':
       return new PortError('conflict', 'readOnly', doing, error);
+    // A copy has the passwords of its moment: production's may have been changed since.
+    case '28P01':
+      return new PortError('permanent', 'passwordRefused', doing, error);
     case '42501':
       return new PortError('permanent', 'forbidden', doing, error);
     default:

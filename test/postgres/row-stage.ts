@@ -30,9 +30,10 @@ export function rowStage(kind: EngineKind) {
   const fleet = realFleet(kind);
   let comparisons = 0;
   const files = new Map<string, string>();
-  const serverOf = async ({ instance }: RowPlace) => {
+  const serverOf = async ({ instance, login }: RowPlace) => {
     const { port } = await fleet.open(instance);
-    return { host: '127.0.0.1', port, user: 'dms', password: new SecretText(PASSWORDS.dms), tls: undefined };
+    const password = new SecretText(login === 'another' ? 'of another time' : PASSWORDS.dms);
+    return { host: '127.0.0.1', port, user: 'dms', password, tls: undefined };
   };
   const rows: Rows = createPostgresRows(serverOf);
   const place = (name: string): RowPlace => ({ instance: instanceName(name), database: 'dms', login: 'none' });

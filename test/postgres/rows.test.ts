@@ -183,4 +183,15 @@ describe.each(kinds())('rows on %s', (_name, kindOf) => {
     },
     ENGINE_MS_MAX,
   );
+
+  it(
+    'are read by nobody whose password the copy does not know, which is said as that',
+    async () => {
+      const { rows, place } = stage;
+      const asked = rows.reading({ ...place('before'), login: 'another' }, (reader) => reader.schema());
+
+      await expect(asked).rejects.toMatchObject({ kind: 'permanent', code: 'passwordRefused' });
+    },
+    ENGINE_MS_MAX,
+  );
 });
