@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { operateCommand, publishCommand } from '../../cli/commands.ts';
 import { connectTo } from '../../sandbox/host/redis-server.ts';
 import { OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE_EVIDENCE, SERVICES } from '../../sandbox/world/reference-world.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import { changes, unbalanced } from './judge.ts';
 import { onStage, type Stage } from './story.ts';
@@ -14,12 +15,29 @@ const states = (stage: Stage, secret: string): readonly string[] =>
   stage.sandbox.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
 
 /** A person reports it from a shell. */
-const report = (stage: Stage) =>
+const report = (stage: Stage, ...isolate: readonly string[]) =>
   publishCommand(
     stage.sandbox.facts,
-    { command: 'start', runbook: 'breach-response', target: undefined, reason: 'sessions that nobody signed in to' },
+    {
+      command: 'start',
+      runbook: 'breach-response',
+      target: undefined,
+      isolate,
+      reason: 'sessions that nobody signed in to',
+    },
     { json: true },
   );
+
+/** The pods of the API, by name. */
+const pods = (stage: Stage): readonly string[] =>
+  stage.sandbox.world.kubernetes.store
+    .list('Pod', REFERENCE.namespace)
+    .flatMap(({ metadata }) => (metadata.labels?.['app'] === REFERENCE.api ? [metadata.name] : []))
+    .toSorted();
+
+/** Evidence as it lies in the bucket that gives nothing back. */
+const sealed = (stage: Stage): readonly string[] =>
+  stage.sandbox.world.storage.list(REFERENCE_EVIDENCE.name, {}).map(({ content }) => Buffer.from(content).toString());
 
 /** When the thief was last let in anywhere. */
 const lastAdmitted = (stage: Stage): number =>
@@ -104,6 +122,56 @@ describe('somebody has the key of the sessions', () => {
         expect(stage.output.filter((line) => line.includes(value))).toEqual([]);
       }
       expect(unbalanced(stage)).toEqual([]);
+    }));
+
+  it('is cut off from the cluster at once, whose pods stay as they are until people let users back to new ones', () =>
+    onStage({ name: 'breach-isolated' }, async (stage) => {
+      const { world } = stage.sandbox;
+      const before = pods(stage);
+      stage.break('leaked-secret');
+      await stage.pass(seconds(30));
+      await report(stage, 'api-gke');
+      await stage.decide((await stage.asked('security')).links, 'approve');
+      await stage.until('the stolen key is disabled', () =>
+        states(stage, JWT)[1] === '1 DISABLED' ? true : undefined,
+      );
+      const [inCluster] = world.intruder.report().map(({ lastAdmittedAt }) => lastAdmittedAt);
+      expect(pods(stage)).toEqual(before);
+      await stage.until('a clone of the database is kept', () =>
+        world.sql.fleet
+          .all()
+          .find(({ name, settings }) => name.includes('-forensic-') && settings.deletionProtectionEnabled),
+      );
+      expect(sealed(stage).filter((text) => text.includes(before[0] ?? ' ')).length).toBeGreaterThan(0);
+
+      const asked = stage.paged.length;
+      await publishCommand(
+        stage.sandbox.facts,
+        { command: 'start', runbook: 'lift-isolation', target: 'api-gke', reason: 'the image is clean' },
+        { json: true },
+      );
+      const page = await stage.until('the security lead is asked to lift it', () =>
+        stage.paged
+          .slice(asked)
+          .find(
+            ({ person, link, subject }) =>
+              person === 'security' && link !== undefined && subject.includes('lift-isolation'),
+          ),
+      );
+      await stage.decide(page.links, 'approve');
+      await stage.until('the isolation is lifted', () =>
+        world.kubernetes.store.list('NetworkPolicy', REFERENCE.namespace).length === 0 ? true : undefined,
+      );
+      await stage.until('users are served in the cluster', () =>
+        world.front.isWell(SERVICES.apiGke) ? true : undefined,
+      );
+
+      expect(pods(stage).filter((pod) => before.includes(pod))).toEqual([]);
+      expect(world.intruder.report()[0]?.lastAdmittedAt).toBe(inCluster);
+      expect(changes(stage).filter((change) => change.startsWith('k8s.networking'))).toEqual([
+        expect.stringContaining('k8s.networking.networkpolicies.create'),
+        expect.stringContaining('k8s.networking.networkpolicies.delete'),
+      ]);
     }));
 
   it('keeps it when the approvers say no', () =>
