@@ -23,7 +23,7 @@ import { performStep, type StepOutcome, type Worker } from './perform-step.ts';
 // D4. When the time budget is used up, or the lease is lost, the worker stops between two calls. The log says all that a
 //     successor needs.
 // D5. A worker does not stay for a step that waits for a person: where nothing else is left it goes, with its leases, and `tick` or the
-//     person's answer brings the next one.
+//     person's answer brings the next one. A worker that is there for other steps takes the answer itself.
 
 /** Passes in a row that write nothing before the log counts as at fault; a lost race writes nothing once or twice (D3). */
 const IDLE_PASSES_MAX = 20;
@@ -91,15 +91,23 @@ const isUnderWay = ({ phase, run }: IncidentState): boolean =>
   phase.kind === 'landing' ||
   (phase.kind === 'awaitingApproval' && run?.preparation === 'begun');
 
+interface Performed {
+  readonly key: string;
+  readonly step: PlannedStep;
+  readonly outcome: StepOutcome;
+}
+
 class Drive {
   readonly #journal: Journal;
   readonly #driver: Driver;
   readonly #holding: Holding;
   readonly #stopAt: Millis;
   readonly #deadline: Millis;
-  /** Steps that wait for people (D5). */
-  readonly #parked = new Set<string>();
-  readonly #active = new Map<string, Promise<{ readonly key: string; readonly outcome: StepOutcome }>>();
+  /** Steps that wait for people (D5), by their keys. An answer is taken once: a word without its deed waits for the next worker. */
+  readonly #parked = new Map<string, PlannedStep>();
+  readonly #heard = new Set<string>();
+  #answer = Promise.withResolvers<undefined>();
+  readonly #active = new Map<string, Promise<Performed>>();
 
   constructor(journal: Journal, driver: Driver, holding: Holding) {
     this.#journal = journal;
@@ -196,18 +204,23 @@ class Drive {
       if (this.#active.has(key) || this.#parked.has(key)) continue;
       this.#active.set(
         key,
-        performStep({ step, direction }, this.#journal, this.#worker()).then((outcome) => ({ key, outcome })),
+        performStep({ step, direction }, this.#journal, this.#worker()).then((outcome) => ({ key, step, outcome })),
       );
     }
     if (this.#active.size === 0) return { kind: 'later', because: 'people are asked' };
-    const { key, outcome } = await Promise.race(this.#active.values());
+    const next = await Promise.race([...this.#active.values(), this.#answer.promise]);
+    if (next === undefined) {
+      this.#answer = Promise.withResolvers();
+      return undefined;
+    }
+    const { key, step, outcome } = next;
     this.#active.delete(key);
     switch (outcome) {
       case 'settled':
       case 'interrupted':
         return undefined;
       case 'parked':
-        this.#parked.add(key);
+        this.#parked.set(key, step);
         return undefined;
       case 'leaseLost':
         return { kind: 'later', because: 'the lease is lost' };
@@ -215,6 +228,17 @@ class Drive {
         return { kind: 'again' };
       default:
         return unreachable(outcome);
+    }
+  }
+
+  /** Steps beside it look at the log with each pass: an answer that they find there need not wait for their end. */
+  #hear(): void {
+    const { run } = this.#journal.state();
+    for (const [key, { id }] of this.#parked) {
+      if (this.#heard.has(key) || run?.acknowledged.has(id) !== true) continue;
+      this.#heard.add(key);
+      this.#parked.delete(key);
+      this.#answer.resolve(undefined);
     }
   }
 
@@ -256,7 +280,10 @@ class Drive {
 
   #worker(): Worker {
     const { clock, chance, catalogue, guards } = this.#driver;
-    const ready = (): Promise<boolean> => this.#holding.ready(this.#deadline);
+    const ready = (): Promise<boolean> => {
+      this.#hear();
+      return this.#holding.ready(this.#deadline);
+    };
     const stillOurs = async (): Promise<void> => {
       if (!(await ready())) throw new PortError('retryable', LEASE_LOST, 'looking whether we may still act');
     };

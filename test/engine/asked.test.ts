@@ -2,21 +2,32 @@ import { describe, expect, it } from '@jest/globals';
 import { drive } from '../../shared/engine/drive.ts';
 import { waitsForPeople } from '../../shared/engine/next-move.ts';
 import { decideAcknowledge } from '../../shared/incident/acknowledge.ts';
-import { stepId } from '../../shared/plan/plan.ts';
+import type { IncidentState } from '../../shared/incident/state.ts';
+import type { Journal } from '../../shared/log/journal.ts';
+import { type PlannedStep, stepId } from '../../shared/plan/plan.ts';
 import { personId } from '../../shared/system/names.ts';
 import { settingAction, stageOf, step } from './rehearsal.ts';
 
 // A step that waits for a person.
 
 const ANN = { id: personId('ann'), email: 'ann@example.com' };
+/** How often the slow step is looked at, at the most. */
+const LOOKS = 20;
+
 const BOB = { id: personId('bob'), email: 'bob@example.com' };
 
+const answer = (journal: Journal): Promise<IncidentState> =>
+  journal.append((state) => {
+    const said = decideAcknowledge(state, { step: 'ask', by: ANN, reason: 'there it is' });
+    return typeof said === 'string' ? [] : said;
+  });
+
 /** A run with a step that asks Ann beside one that nobody need answer, and one that waits for her answer. */
-const asking = () =>
+const asking = (own: Partial<PlannedStep> = {}, whilePolled: (first: boolean) => Promise<void> = async () => {}) =>
   stageOf(
     [
       step('ask', { action: 'ask', risk: 'observe', input: { fact: 'ask', person: 'ann' } }),
-      step('own'),
+      step('own', own),
       step('then', { needs: [stepId('ask')] }),
     ],
     (world) => {
@@ -31,6 +42,17 @@ const asking = () =>
             } as const);
       return [
         settingAction('set', world),
+        settingAction('slow', world, {
+          start: async () => ({ kind: 'running', handle: 0, detail: 'begun' }),
+          poll: async (handle) => {
+            const [looked, then] = [Number(handle) + 1, world.facts.get('then') === true];
+            await whilePolled(looked === 1);
+            return then || looked > LOOKS
+              ? { kind: 'done', detail: then ? 'after the answer' : 'before the answer' }
+              : { kind: 'running', handle: looked, detail: 'under way' };
+          },
+          verify: async () => ({ ok: true, detail: '' }),
+        }),
         settingAction('ask', world, {
           risk: 'observe',
           observe: async () => ({ kind: 'toDo', version: null }),
@@ -75,15 +97,24 @@ describe('a step that asks a person', () => {
   it('goes on when that person says that it is done', async () => {
     const stage = await asking();
     await drive(stage.journal, stage.driver());
-    await stage.journal.append((state) => {
-      const said = decideAcknowledge(state, { step: 'ask', by: ANN, reason: 'there it is' });
-      return typeof said === 'string' ? [] : said;
-    });
+    await answer(stage.journal);
 
     await drive(stage.journal, stage.driver());
 
     expect(stage.world.effects).toEqual(['own=true', 'then=true']);
     expect(stage.journal.state().phase.kind).toBe('resolved');
+  });
+
+  it('goes on in the worker that is at another step when the answer comes', async () => {
+    const stage = await asking({ action: 'slow' }, async (first) => {
+      if (first) await answer(stage.journal);
+    });
+
+    await drive(stage.journal, stage.driver());
+
+    const { phase, run } = stage.journal.state();
+    expect(phase.kind).toBe('resolved');
+    expect(run?.steps.get(stepId('own'))).toMatchObject({ kind: 'done', detail: 'after the answer' });
   });
 
   it('is answered by nobody else, once, and only while it asks', async () => {
@@ -95,10 +126,7 @@ describe('a step that asks a person', () => {
     expect(say(BOB)).toBe('the step ask asks ann, not bob');
     expect(say(ANN, 'own')).toBe('the step own asks nobody');
     expect(say(ANN, 'nothing')).toBe('inc-aaaaaaaaaa has no step nothing');
-    await stage.journal.append((state) => {
-      const said = decideAcknowledge(state, { step: 'ask', by: ANN, reason: 'done' });
-      return typeof said === 'string' ? [] : said;
-    });
+    await answer(stage.journal);
     expect(say()).toBe('ask was acknowledged already');
   });
 });
