@@ -12,7 +12,7 @@ import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/
 import { createSystemChance } from '../shared/providers/system-chance.ts';
 import { incidentId, type RunbookName, RUNBOOKS, type TargetId, targetId } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
-import { regionIn, regionTarget, returnIn, returnTarget, standbyOf, targetsIn } from '../shared/system/regions.ts';
+import { lostRegionOf, regionAim, targetsIn } from '../shared/system/regions.ts';
 import {
   APPLICATION_OF,
   dependenciesOf,
@@ -80,12 +80,12 @@ function aimOf(system: System, runbook: RunbookName, named: string | undefined):
   }
   if (APPLICATION_OF[runbook] === 'region') {
     const region = named ?? system.regions[0]?.region;
-    if (region === undefined || standbyOf(system, region) === undefined)
+    const id = region === undefined ? undefined : regionAim(system, runbook, region);
+    if (id === undefined)
       throw new Refusal(
         2,
         named === undefined ? `dr.yaml has nothing for ${runbook}` : `dr.yaml has no region ${named}`,
       );
-    const id = runbook === 'region-return' ? returnTarget(region) : regionTarget(region);
     return { id, ref: undefined };
   }
   const ref = targetOf(system, runbook, named);
@@ -104,7 +104,7 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
   const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
-    const region = regionIn(target) ?? returnIn(target);
+    const region = lostRegionOf(system, target);
     const all = region === undefined ? targetsOf(system) : targetsIn(system, region);
     const seen = await gatherFacts(
       ref === undefined ? all : [ref, ...dependenciesOf(system, ref)],

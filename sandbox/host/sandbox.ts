@@ -204,16 +204,14 @@ async function start(
   const base = (port: number): string => `http://127.0.0.1:${port}`;
   const google = await serve(googleRoutes(world, messaging));
   const dataPlane: Record<string, string> = {};
-  for (const name of [...REFERENCE_FLEET.map(({ name: own }) => own), REFERENCE.restored, ...REFERENCE.clones]) {
+  const later = [REFERENCE.restored, ...REFERENCE.clones, ...REFERENCE.spares];
+  for (const name of [...REFERENCE_FLEET.map(({ name: own }) => own), ...later]) {
     const onBug = tellBug(`the data port of ${name}`);
     const port = await openDataPort({ clock, ...world.sql, instance: name, principals, onBug });
     stops.push(() => port.close());
     dataPlane[name] = base(port.port);
   }
-  const databases = new SandboxDatabases(world, options.postgres ?? 'embedded', directory, [
-    REFERENCE.restored,
-    ...REFERENCE.clones,
-  ]);
+  const databases = new SandboxDatabases(world, options.postgres ?? 'embedded', directory, later);
   stops.push(() => databases.close());
   const { ports: postgresPorts } = await databases.addresses();
   const front = async (service: string): Promise<string> =>

@@ -26,6 +26,10 @@ export function inProcessDataPlane(world: World, { caller, clock, chance }: Cros
   const { dataPlane } = world.sql;
   return {
     canary: async (instance, token) => outcomeOf(await ask(() => dataPlane.canary(caller, instance, token))),
+    hasCanary: async (instance, token) => {
+      const answer = await ask(() => dataPlane.hasCanary(caller, instance, token));
+      return answer.kind === 'answer' ? answer.value : undefined;
+    },
     heartbeat: async (instance, sequence, at) =>
       outcomeOf(await ask(() => dataPlane.heartbeat(caller, instance, sequence, at))),
     replication: async (instance) => {

@@ -25,6 +25,8 @@ export const REFERENCE = {
   restored: 'coditect-dms-db-restore',
   /** The names that clones of it get. */
   clones: ['coditect-dms-db-recovery', 'coditect-dms-db-recovery-2'],
+  /** The names that replicas get which are made again, one in each region. */
+  spares: ['coditect-dms-db-2', 'coditect-dms-db-east-2'],
   /** A job beside the application that writes to the database, while somebody has it deployed. */
   bulkImport: 'coditect-dms-bulk-import',
   /** What users and uptime checks ask for. */

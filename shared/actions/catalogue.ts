@@ -36,10 +36,12 @@ import {
   seeApplicationServe,
 } from './isolate-application.ts';
 import { forgetWriter, rememberWriter } from './pause-writer.ts';
+import { checkWay, markLastWrite, seeReplicaFollow } from './planned-switchover.ts';
 import { pointSecret } from './point-secret.ts';
 import { promoteReplica } from './promote-replica.ts';
 import { proveFence } from './prove-fence.ts';
 import { createReplica, protectInstance, takeBackup } from './rebuild-redundancy.ts';
+import { awaitReplica, forgetRegion, pointAtReplica, readReplica } from './region-replica.ts';
 import { restartApplication } from './restart-application.ts';
 import { sealEvidence } from './seal-evidence.ts';
 import { endSessions } from './end-sessions.ts';
@@ -102,6 +104,13 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   holdService,
   releaseService,
   drainReplica,
+  seeReplicaFollow,
+  checkWay,
+  markLastWrite,
+  awaitReplica,
+  pointAtReplica,
+  readReplica,
+  forgetRegion,
   awaitReturn,
   countDivergence,
   restartStale,

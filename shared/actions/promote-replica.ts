@@ -4,12 +4,15 @@ import type { StepFailure } from '../incident/events.ts';
 import { instanceName } from '../system/names.ts';
 import { lossInput, lossNow } from './check-loss-bound.ts';
 import { define, inputOf } from './define.ts';
+import { lastWriteInput, markLastWrite, whyNotCaughtUp } from './planned-switchover.ts';
 import { whyUnfenced } from './prove-fence.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 const input = z.strictObject({
   replica: z.string().transform(instanceName),
   upstream: z.string().transform(instanceName),
+  /** `nothing`: a planned switchover, which loses nothing or does not happen. Absent in a failover, which bounds its loss. */
+  loses: z.literal('nothing').optional(),
 });
 
 /**
@@ -26,7 +29,7 @@ export const promoteReplica = define({
   input,
   version: z.string(),
   handle: operationHandle,
-  observe: async ({ replica, upstream }, context) => {
+  observe: async ({ replica, upstream, loses }, context) => {
     const status = await context.world.databases.inspect(replica);
     const own = await ownOperation(replica, 'PROMOTE_REPLICA', context);
     if (own !== undefined && own.state !== 'done')
@@ -51,7 +54,7 @@ export const promoteReplica = define({
           `${replica} follows ${status.upstream ?? 'nobody'}, not ${upstream}`,
         ),
       };
-    const unsafe = await whyUnsafe(context);
+    const unsafe = loses === undefined ? await whyUnsafe(context) : await whyLoses(context);
     return unsafe === undefined ? { kind: 'toDo', version: status.version } : { kind: 'refused', failure: unsafe };
   },
   start: async ({ replica }, _version, { world }) => {
@@ -64,6 +67,16 @@ export const promoteReplica = define({
     detail: `${replica} is a primary`,
   }),
 });
+
+/** What now speaks against a switchover, by the fence and the last write that the approved plan names. */
+async function whyLoses(context: ActionContext): Promise<StepFailure | undefined> {
+  const last = inputOf(markLastWrite.kind, context);
+  if (last === undefined) return failure('refused', 'noLastWrite', 'the plan names no last write before it promotes');
+  const unfenced = await whyUnfenced(context);
+  if (unfenced !== undefined) return unfenced;
+  const doubt = await whyNotCaughtUp(lastWriteInput.parse(last), context);
+  return doubt === undefined ? undefined : failure('refused', 'notCaughtUp', doubt);
+}
 
 /** What now speaks against promoting, by the fence and the loss that the approved plan names. */
 async function whyUnsafe(context: ActionContext): Promise<StepFailure | undefined> {

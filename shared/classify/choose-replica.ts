@@ -60,7 +60,10 @@ function placed(verdict: Candidate | string, only: string | undefined): Candidat
 function fitness(instance: InstanceName, facts: DatabaseFacts): Candidate | string {
   const status = facts.replicas.find((replica) => replica.instance === instance);
   const replication = facts.replication.find((word) => word.instance === instance)?.status;
-  if (!facts.database.replicas.some((replica) => replica.instance === instance)) return 'is not listed in dr.yaml';
+  const { replicas, spares, instance: own } = facts.database;
+  // The file's primary may follow another one by now.
+  if (instance !== own && ![...replicas, ...spares].some((listed) => listed.instance === instance))
+    return 'is not listed in dr.yaml';
   if (status === undefined) return 'is not described by the management API';
   if (status.role === 'primary') return 'is a primary itself';
   if (status.upstream !== facts.primaryName) return `follows ${status.upstream ?? 'nobody'}, not ${facts.primaryName}`;

@@ -51,7 +51,10 @@ const alreadyPromoted: Rule = {
   when: forDatabase((database, evidence) => {
     const { facts, now } = database;
     if (now.standing !== 'failed' && now.standing !== 'suspect') return undefined;
-    const roles = facts.replicas.filter(({ role }) => role === 'primary').map(({ instance }) => instance);
+    // One that its owner has stopped, as the former primary of a failback, takes nothing.
+    const roles = facts.replicas
+      .filter(({ role, activation }) => role === 'primary' && activation === 'always')
+      .map(({ instance }) => instance);
     const words = facts.replication.filter(({ status }) => status?.role === 'primary').map(({ instance }) => instance);
     const listed = new Set(facts.database.replicas.map(({ instance }) => instance));
     const promoted = [...new Set([...roles, ...words])].filter((instance) => listed.has(instance));

@@ -135,6 +135,9 @@ const oldPrimaryAtLarge: Rule = {
     if (former === undefined || promoted === undefined)
       return unknown(`the management API does not describe ${record.former} and ${record.promoted}`);
     if (promoted.role !== 'primary') return nothing(`${record.promoted} was not promoted`);
+    // After the way back it is the one that is stopped, and what is in the region is the primary.
+    if (promoted.activation === 'never')
+      return nothing(`${record.promoted} is stopped, and not in the place of another`);
     if (former.role !== 'primary') return nothing(`${record.former} follows ${former.upstream ?? 'somebody'} now`);
     const left = staleIn(region, promoted, evidence);
     if (former.activation === 'never' && left.length === 0) return nothing(`${record.former} is stopped`);

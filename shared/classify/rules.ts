@@ -9,6 +9,7 @@ import { LEFT_RAISED_RULES } from './left-raised-rules.ts';
 import { LOAD_UNKNOWN_RULES } from './load-unknown-rules.ts';
 import { PRESSURE_RULES } from './pressure-rules.ts';
 import { RECOVERY_RULES } from './recovery-rules.ts';
+import { REGION_HOME_RULES } from './region-home-rules.ts';
 import { REGION_RULES } from './region-rules.ts';
 import { RESTORE_RULES } from './restore-rules.ts';
 import { ROLLOUT_RULES } from './rollout-rules.ts';
@@ -170,6 +171,7 @@ export const RULES: readonly Rule[] = [
   ...RESTORE_RULES,
   ...RECOVERY_RULES,
   ...REGION_RULES,
+  ...REGION_HOME_RULES,
   ...DATABASE_RULES,
   ...ISOLATION_RULES,
   ...CLUSTER_RULES,

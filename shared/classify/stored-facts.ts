@@ -81,6 +81,7 @@ const database = z.strictObject({
     instance: name,
     region: z.string(),
     replicas: z.array(z.strictObject({ instance: name, region: z.string() })),
+    spares: z.array(z.strictObject({ instance: name, region: z.string() })).default([]),
     lossBudget: z.number().transform(millis),
     rows: maybe(rows),
     restore: maybe(

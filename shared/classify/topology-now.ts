@@ -6,7 +6,7 @@ import {
   consumersOf,
   databaseWith,
   dependenciesOf,
-  instancesOf,
+  namesOf,
   type TargetRef,
   targetIdOf,
 } from '../system/topology.ts';
@@ -69,7 +69,7 @@ export function topologyNow(
   addresses: readonly string[],
   successor?: InstanceName,
 ): TopologyNow {
-  const listed = new Set(instancesOf(database));
+  const listed = new Set(namesOf(database));
   const known = fleet.filter(({ instance }) => listed.has(instance));
   const primaries = known.filter(({ role }) => role === 'primary');
   const running = primaries.filter(({ activation }) => activation === 'always');
@@ -111,4 +111,4 @@ const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ?
 
 /** Whether more than one listed instance is a primary: then what was promoted last has to be known. */
 export const isDivided = (database: Database, fleet: readonly InstanceStatus[]): boolean =>
-  fleet.filter(({ instance, role }) => role === 'primary' && instancesOf(database).includes(instance)).length > 1;
+  fleet.filter(({ instance, role }) => role === 'primary' && namesOf(database).includes(instance)).length > 1;

@@ -23,6 +23,7 @@ import { consumersAsTheyWere, topologyOf } from './consumers-now.ts';
 import { drawBreach, drawLift } from './draw-breach.ts';
 import { drawRecovery } from './draw-recovery.ts';
 import { regionFailover, regionReturn } from './draw-region.ts';
+import { regionFailback, regionRebuild } from './draw-region-home.ts';
 import { drawRestore } from './draw-restore.ts';
 import { drawTenantRestore } from './draw-tenant-restore.ts';
 
@@ -85,8 +86,12 @@ function draw(
       return podHeal(system, incident, diagnosis, facts, asides);
     case 'point-in-time-recovery':
       return drawRecovery(system, incident, diagnosis, facts, asides);
+    case 'region-failback':
+      return regionFailback(system, incident, diagnosis, facts, asides);
     case 'region-failover':
       return regionFailover(system, incident, diagnosis, facts, asides);
+    case 'region-rebuild':
+      return regionRebuild(system, incident, diagnosis, facts, asides);
     case 'region-return':
       return regionReturn(system, incident, diagnosis, facts, asides);
     case 'rollout-restart':

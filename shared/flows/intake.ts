@@ -10,7 +10,7 @@ import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
 import { type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
-import { regionTarget, returnTarget, standbyOf } from '../system/regions.ts';
+import { regionAim } from '../system/regions.ts';
 import {
   APPLICATION_OF,
   applicationOf,
@@ -249,8 +249,7 @@ function targetOfStart(command: Extract<Command, { readonly command: 'start' }>,
   if (APPLICATION_OF[command.runbook] === 'system') return systemTarget(system);
   if (APPLICATION_OF[command.runbook] === 'region') {
     const region = command.target?.replace(/^region\//, '') ?? system.regions[0]?.region;
-    if (region === undefined || standbyOf(system, region) === undefined) return undefined;
-    return command.runbook === 'region-return' ? returnTarget(region) : regionTarget(region);
+    return region === undefined ? undefined : regionAim(system, command.runbook, region);
   }
   const named = command.target === undefined ? undefined : targetId(command.target);
   // One tenant's rows are what nothing else is about, and what has no first one.

@@ -16,7 +16,7 @@ import { amidst } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { momentNamed } from '../ports/recovery-words.ts';
-import { regionIn, returnIn, targetsIn } from '../system/regions.ts';
+import { lostRegionOf, targetsIn } from '../system/regions.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
 import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
@@ -130,7 +130,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const round = state.rounds + 1;
   const about = [...new Set([state.target, ...state.targets])];
   const isWhole = about.some(isSystemTarget);
-  const lost = about.flatMap((id) => regionIn(id) ?? returnIn(id) ?? []);
+  const lost = about.flatMap((id) => lostRegionOf(system, id) ?? []);
   const scope = isWhole
     ? targetsOf(system)
     : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];

@@ -7,12 +7,14 @@ import type { RegionStandby } from '../system/system.ts';
 import { consumersOf } from '../system/topology.ts';
 import type { WorldHome } from './flow-home.ts';
 import { receiveReturn } from './intake.ts';
+import { watchWayHome } from './watch-way-home.ts';
 
 // Remembers what a region failover left behind: an old primary that nobody has stopped, and that may take writes as soon as its region
 // returns; and applications there that still want it once it is stopped. While it is at large, `tick` sees to it that an incident is open about that, which asks people beforehand.
 //
 // Z1. It asks nobody anything where nothing is written down, which is nearly always.
 // Z2. While the failover is still under way it says nothing, unless the old primary answers: that can't wait.
+// Z3. Where nothing is left behind any more, the way back is watched for (watch-way-home.ts).
 
 /** Looks at every region that went on elsewhere. Answers whether anybody was told. */
 export async function watchRegions(home: WorldHome): Promise<boolean> {
@@ -21,7 +23,8 @@ export async function watchRegions(home: WorldHome): Promise<boolean> {
   return told;
 }
 
-async function watchRegion({ region }: RegionStandby, home: WorldHome): Promise<boolean> {
+async function watchRegion(standby: RegionStandby, home: WorldHome): Promise<boolean> {
+  const { region } = standby;
   const { documents, log } = home.store;
   const found = regionRecordWire.safeParse((await documents.get(regionKey(region)))?.value);
   if (!found.success) return false;
@@ -29,7 +32,7 @@ async function watchRegion({ region }: RegionStandby, home: WorldHome): Promise<
   const target = returnTarget(region);
   if ((await log.openAbout([target], 1)).length > 0) return false;
   const seen = await lookAt(region, former, promoted, home);
-  if (seen === undefined) return false;
+  if (seen === undefined) return await watchWayHome(standby, found.data, home);
   const isUnderWay = (await log.openAbout([regionTarget(region)], 1)).length > 0;
   if (isUnderWay && !seen.answers) return false;
   await receiveReturn(
@@ -69,6 +72,8 @@ async function lookAt(
     const fleet = await world.databases.fleet();
     const [old, now] = [former, promoted].map((name) => fleet.find(({ instance }) => instance === name));
     if (old === undefined || now?.role !== 'primary' || old.role !== 'primary') return undefined;
+    // After the way back it is the one that is stopped: nothing of what it was is left behind.
+    if (now.activation === 'never') return undefined;
     const { version } = old;
     if (old.activation !== 'never')
       return { answers: (await world.dataPlane.replication(former)) !== undefined, version, stale: [] };

@@ -109,7 +109,14 @@ async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
   ]);
   const now = topologyNow(database, fleet, addresses, await successorOf(database, fleet, home.store.documents));
   const primary = now.primary?.instance ?? database.instance;
-  const names = instancesOf(database);
+  const spares = now.others.filter(({ role, instance }) => role === 'replica' && isSpare(database, instance));
+  const names = [
+    ...new Set([
+      ...instancesOf(database),
+      ...spares.map(({ instance }) => instance),
+      ...(now.primary === undefined ? [] : [now.primary.instance]),
+    ]),
+  ];
   const words = await Promise.all(
     names.map((instance) => attempt(() => home.world.dataPlane.replication(instance), undefined)),
   );
@@ -123,6 +130,9 @@ async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
     isKnown: now.primary !== undefined,
   };
 }
+
+/** A replica that was made again counts like one of the file once it is there. */
+const isSpare = ({ spares }: Database, name: InstanceName): boolean => spares.some(({ instance }) => instance === name);
 
 async function addressesInUse(consumers: readonly Application[], home: WatchHome): Promise<readonly string[]> {
   const healths = await Promise.all(

@@ -19,6 +19,8 @@ export const SCENARIOS = [
   'service-under-pressure',
   'region-failure',
   'region-return',
+  'region-without-replica',
+  'running-in-secondary',
   'cluster-failure',
   'cluster-unreachable-but-serving',
   'running-on-standby',
@@ -35,7 +37,9 @@ export const SCENARIOS = [
 export type Scenario = (typeof SCENARIOS)[number];
 
 const PLANNED: ReadonlySet<string> = new Set<Scenario>([
+  'region-without-replica',
   'restart-requested',
+  'running-in-secondary',
   'running-on-standby',
   'standby-left-raised',
 ]);

@@ -34,6 +34,8 @@ export interface ReplicationStatus {
 export interface DataPlane {
   /** Writes one canary row, to our own table. Never repeated by the adapter. */
   canary(instance: InstanceName, token: string): Promise<ContactOutcome>;
+  /** Whether a canary row can be read there, on a replica as well; `undefined` when the server can't be asked. */
+  hasCanary(instance: InstanceName, token: string): Promise<boolean | undefined>;
   /** Writes the heartbeat row. */
   heartbeat(instance: InstanceName, sequence: number, at: Instant): Promise<ContactOutcome>;
   replication(instance: InstanceName): Promise<ReplicationStatus | undefined>;

@@ -15,7 +15,7 @@ import type { JsonAnswer } from './http-json.ts';
 // token.
 //
 //   POST /dr/canary {token} · POST /dr/heartbeat {sequence, at} · POST /dr/epoch {epoch}
-//   GET /dr/replication · GET /dr/epoch · GET /dr/sessions
+//   GET /dr/canary/{token} · GET /dr/replication · GET /dr/epoch · GET /dr/sessions
 //
 // D1. Only three answers are evidence: the row was written; the server refused, in the contract's own words; the host
 //     refused the connection. All else (time-outs, pages of proxies, 401, our own missing credentials) says nothing.
@@ -38,6 +38,8 @@ const replicationWire = z.object({
   position: z.number().nonnegative(),
 });
 const epochWire = z.object({ epoch: z.string().nullish() });
+/** A row that is not there is answered with 404 in these words: a proxy's 404 says nothing. */
+const foundWire = z.object({ found: z.boolean() });
 const sessionsWire = z.object({
   sessions: z.array(z.object({ client: z.string(), count: z.number().int().nonnegative() })),
 });
@@ -80,6 +82,11 @@ export function createHttpDataPlane(options: {
 
   return {
     canary: (instance, token) => write(instance, 'dr/canary', { token }),
+    hasCanary: async (instance, token) => {
+      const answer = await ask(instance, 'GET', `dr/canary/${encodeURIComponent(token)}`);
+      if ('unanswered' in answer || (answer.status !== 200 && answer.status !== 404)) return undefined;
+      return foundWire.safeParse(answer.body).data?.found;
+    },
     heartbeat: (instance, sequence, at) => write(instance, 'dr/heartbeat', { sequence, at: toIso(at) }),
     replication: async (instance) => {
       const found = await read(instance, 'dr/replication', replicationWire);

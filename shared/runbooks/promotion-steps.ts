@@ -1,4 +1,5 @@
 import { digestOf } from '../core/digest.ts';
+import type { JsonObject } from '../core/json.ts';
 import { millis, minutes, seconds } from '../core/time.ts';
 import type { InstanceName, TargetId } from '../system/names.ts';
 import type { Guards } from '../system/system.ts';
@@ -68,13 +69,14 @@ export function handOverSteps(draft: HandOverDraft, after: string): readonly Ste
 }
 
 /** What both have in common: who takes over from whom, for whom. */
-type TakeOver = Omit<PromotionDraft, 'endedAtMs'>;
+export type TakeOver = Omit<PromotionDraft, 'endedAtMs'>;
 
 /** What the new primary is known by. */
 export const epochOf = ({ incident, replica }: Pick<TakeOver, 'incident' | 'replica'>): string =>
   `${incident}-${digestOf({ incident, replica: replica.instance }).slice(0, 8)}`;
 
-const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
+/** Stops the old primary; until something is promoted it can be started again. */
+export const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
   id: 'stop',
   action: 'stop-instance',
   input: { instance: primary.instance },
@@ -92,7 +94,8 @@ const stopStep = ({ primary, target }: TakeOver): StepDraft => ({
   },
 });
 
-const fenceStep = ({ primary, replica, target, consumers, places }: TakeOver): StepDraft => ({
+/** Proves that the old primary takes no writes. */
+export const fenceStep = ({ primary, replica, target, consumers, places }: TakeOver): StepDraft => ({
   id: 'fence',
   action: 'prove-fence',
   input: {
@@ -136,34 +139,40 @@ export function promotionActs(draft: PromotionDraft): readonly StepDraft[] {
       stage: 'execute',
       estimate: seconds(1),
     },
-    {
-      id: 'promote',
-      action: 'promote-replica',
-      input: { replica: replica.instance, upstream: primary.instance },
-      title: `Promote ${replica.instance} to primary`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: minutes(4),
-      limit: minutes(20),
-      undo: {
-        kind: 'pointOfNoReturn',
-        because: 'a promoted replica has its own history of writes and can’t follow again',
-      },
-    },
-    {
-      id: 'epoch',
-      action: 'verify-epoch',
-      input: { instance: replica.instance, former: primary.instance, epoch: epochOf(draft) },
-      title: `Write and read an epoch row on ${replica.instance}`,
-      target,
-      needs: [],
-      stage: 'execute',
-      estimate: seconds(5),
-      limit: minutes(5),
-    },
+    promoteStep(draft),
+    epochStep(draft),
   ];
 }
+
+/** The promotion itself; `more` goes with its input. */
+export const promoteStep = ({ target, primary, replica }: TakeOver, more: JsonObject = {}): StepDraft => ({
+  id: 'promote',
+  action: 'promote-replica',
+  input: { replica: replica.instance, upstream: primary.instance, ...more },
+  title: `Promote ${replica.instance} to primary`,
+  target,
+  needs: [],
+  stage: 'execute',
+  estimate: minutes(4),
+  limit: minutes(20),
+  undo: {
+    kind: 'pointOfNoReturn',
+    because: 'a promoted replica has its own history of writes and can’t follow again',
+  },
+});
+
+/** The first write to the new primary, which is ours. */
+export const epochStep = (draft: TakeOver): StepDraft => ({
+  id: 'epoch',
+  action: 'verify-epoch',
+  input: { instance: draft.replica.instance, former: draft.primary.instance, epoch: epochOf(draft) },
+  title: `Write and read an epoch row on ${draft.replica.instance}`,
+  target: draft.target,
+  needs: [],
+  stage: 'execute',
+  estimate: seconds(5),
+  limit: minutes(5),
+});
 
 /** The section around `acts`, and what comes after it. */
 function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: string): readonly StepDraft[] {

@@ -25,7 +25,9 @@ export const RUNBOOK_ESTIMATE: Readonly<Record<RunbookName, Millis>> = {
   'pod-force-delete': minutes(5),
   'pod-heal': minutes(5),
   'point-in-time-recovery': minutes(60), // a clone takes as long as the data is large; what people review is not in it
+  'region-failback': minutes(30), // a planned switchover: hold, prove, promote, and the users
   'region-failover': minutes(45), // runbook 5.1: 30-45 minutes
+  'region-rebuild': minutes(30), // a replica takes as long as the data is large
   'region-return': minutes(10), // from the return on; how long that takes nobody knows
   'rollout-restart': minutes(15),
   'rollout-undo': minutes(15),
@@ -45,7 +47,9 @@ export const IS_DESTRUCTIVE: Readonly<Record<RunbookName, boolean>> = {
   'pod-force-delete': true,
   'pod-heal': false,
   'point-in-time-recovery': true,
+  'region-failback': true,
   'region-failover': true,
+  'region-rebuild': true,
   'region-return': true,
   'rollout-restart': true,
   'rollout-undo': true,
@@ -68,7 +72,9 @@ export const BEGINS_SAFELY: Readonly<Record<RunbookName, boolean>> = {
   'pod-force-delete': false,
   'pod-heal': false,
   'point-in-time-recovery': true, // the clone, before what it is made from is no longer kept
+  'region-failback': false,
   'region-failover': true,
+  'region-rebuild': false,
   'region-return': false,
   'rollout-restart': false,
   'rollout-undo': false,

@@ -135,7 +135,9 @@ function isUsed(system: System, runbook: RunbookName): boolean {
     case 'cluster-failback':
     case 'cluster-failover':
       return system.applications.some((application) => application.kind === 'gke' && application.standby !== undefined);
+    case 'region-failback':
     case 'region-failover':
+    case 'region-rebuild':
     case 'region-return':
       return system.regions.length > 0;
     case 'database-failover':

@@ -1,4 +1,4 @@
-import { type TargetId, targetId } from './names.ts';
+import { type RunbookName, type TargetId, targetId } from './names.ts';
 import type { Application, Database, RegionStandby, System } from './system.ts';
 import { applicationOf, databaseOf, entrancesOf, targetIdOf, type TargetRef } from './topology.ts';
 
@@ -23,6 +23,40 @@ export const returnTarget = (region: string): TargetId => targetId(`return/${reg
 export function returnIn(target: TargetId): string | undefined {
   const [, region] = /^return\/(.+)$/.exec(target) ?? [];
   return region;
+}
+
+/**
+ * A region that has no replica of its own any more, as a target of its own: making one takes as long as the data is large, and holds back
+ * nothing meanwhile.
+ */
+export const rebuildTarget = (region: string): TargetId => targetId(`rebuild/${region}`);
+
+/** The region that a target gives a replica again; `undefined` for every other target. */
+export function rebuildIn(target: TargetId): string | undefined {
+  const [, region] = /^rebuild\/(.+)$/.exec(target) ?? [];
+  return region;
+}
+
+/** The region pair that a region belongs to, on either side. */
+export const pairWith = (system: System, region: string): RegionStandby | undefined =>
+  system.regions.find((known) => known.region === region || known.secondary === region);
+
+/**
+ * The target that a runbook about a region has there; `undefined` where the file states no pair that it could be about. A replica can be
+ * rebuilt on either side; everything else is about the region that can be lost.
+ */
+export function regionAim(system: System, runbook: RunbookName, region: string): TargetId | undefined {
+  if (runbook === 'region-rebuild') return pairWith(system, region) === undefined ? undefined : rebuildTarget(region);
+  if (standbyOf(system, region) === undefined) return undefined;
+  return runbook === 'region-return' ? returnTarget(region) : regionTarget(region);
+}
+
+/** The region that can be lost and to whose pair a target belongs; `undefined` for targets that are no region's. */
+export function lostRegionOf(system: System, target: TargetId): string | undefined {
+  const rebuilt = rebuildIn(target);
+  return (
+    regionIn(target) ?? returnIn(target) ?? (rebuilt === undefined ? undefined : pairWith(system, rebuilt)?.region)
+  );
 }
 
 /** Where an application runs. */

@@ -113,18 +113,18 @@ const restore = map({
     .describe('What must hold in a copy, beside what is checked of every copy.'),
 }).describe('Restoring from a backup.');
 
+const placed = (name: string, where: string) =>
+  map({ instance: instance().describe(name), region: region().describe(where) });
+
 const database = map({
   instance: instance().describe('The primary, by its Cloud SQL instance name.'),
   region: region().describe('The region of the primary.'),
-  replicas: list(
-    map({
-      instance: instance().describe('The replica, by its Cloud SQL instance name.'),
-      region: region().describe('The region of the replica.'),
-    }),
-    'replicas',
-  )
+  replicas: list(placed('The replica, by its Cloud SQL instance name.', 'The region of the replica.'), 'replicas')
     .prefault([])
     .describe('Read replicas that might take its place. Which one fits is observed at run time.'),
+  spares: list(placed('The name that the new replica gets.', 'The region in which it is made.'), 'names')
+    .prefault([])
+    .describe('Names for replicas that are made again where the instance of a region can not follow any more.'),
   lossBudget: duration().describe('The most that a promotion may lose without a verb of its own.'),
   rows: optional(rows).describe('How rows of it are compared and brought back one by one; without it, none are.'),
   restore: optional(restore).describe('How a copy of it is made from a backup; without it, none can be.'),

@@ -71,6 +71,8 @@ export interface Database {
   readonly instance: InstanceName;
   readonly region: string;
   readonly replicas: readonly { readonly instance: InstanceName; readonly region: string }[];
+  /** Names for replicas that are made where a region's own instance can't follow any more; most of the time there is none of them. */
+  readonly spares: readonly { readonly instance: InstanceName; readonly region: string }[];
   /** The most that a promotion may lose without a verb of its own. */
   readonly lossBudget: Millis;
   /** How rows of it are compared and brought back; `undefined`: they aren't. */

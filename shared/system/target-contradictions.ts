@@ -3,7 +3,15 @@ import { nearestWord } from './nearest-word.ts';
 import { repeated } from './repeated.ts';
 import type { Application, Database, System } from './system.ts';
 import { regionOf, standsInFor } from './regions.ts';
-import { APPLICATION_OF, consumersOf, databaseOf, dependenciesOf, instancesOf, targetNamed } from './topology.ts';
+import {
+  APPLICATION_OF,
+  consumersOf,
+  databaseOf,
+  dependenciesOf,
+  instancesOf,
+  namesOf,
+  targetNamed,
+} from './topology.ts';
 import { writeDuration } from './write-duration.ts';
 
 /** What regions, databases, applications and alerts can't be together. */
@@ -57,12 +65,13 @@ function regions(system: System): readonly Contradiction[] {
 
 function placesOf(system: System): readonly { readonly region: string; readonly path: ConfigPath }[] {
   return [
-    ...system.databases.flatMap(({ region, replicas }, index) => [
+    ...system.databases.flatMap(({ region, replicas, spares }, index) => [
       { region, path: ['databases', index, 'region'] },
       ...replicas.map((replica, of) => ({
         region: replica.region,
         path: ['databases', index, 'replicas', of, 'region'],
       })),
+      ...spares.map((spare, of) => ({ region: spare.region, path: ['databases', index, 'spares', of, 'region'] })),
     ]),
     ...system.applications.map((application, index) =>
       application.kind === 'gke'
@@ -78,6 +87,12 @@ function names(system: System): readonly Contradiction[] {
       instancesOf(database).map((name, of) => ({
         name: String(name),
         path: of === 0 ? ['databases', index, 'instance'] : ['databases', index, 'replicas', of - 1, 'instance'],
+      })),
+    ),
+    ...system.databases.flatMap(({ spares }, index) =>
+      spares.map(({ instance }, of) => ({
+        name: String(instance),
+        path: ['databases', index, 'spares', of, 'instance'],
       })),
     ),
     ...system.applications.map(({ id }, index) => ({ name: id, path: ['applications', index, 'id'] })),
@@ -165,7 +180,7 @@ function restores(system: System, { restore }: Database, path: ConfigPath): read
         ]
       : [],
   );
-  const owner = system.databases.find((other) => instancesOf(other).includes(restore.instance));
+  const owner = system.databases.find((other) => namesOf(other).includes(restore.instance));
   if (owner === undefined) return found;
   const problem = `is an instance of ${owner.instance}, and a copy is never written over one`;
   return [{ path: [...path, 'instance'], problem, wanted: 'a name that no instance has' }, ...found];
@@ -178,7 +193,7 @@ function recoveries(system: System, { recovery }: Database, path: ConfigPath): r
   if (recovery.instances.length === 0)
     found.push({ path: [...path, 'instances'], problem: 'is empty, so no clone could be made', wanted: 'a name' });
   const others = system.databases.flatMap((other) => [
-    ...instancesOf(other),
+    ...namesOf(other),
     ...(other.restore === undefined ? [] : [other.restore.instance]),
     ...(other.recovery === undefined || other.recovery === recovery ? [] : other.recovery.instances),
   ]);
@@ -218,7 +233,7 @@ function dependencies(system: System, application: Application, path: ConfigPath
   const place = [...path, 'dependsOn'];
   const found: Contradiction[] = application.dependsOn.flatMap((name, index) => {
     if (targetNamed(system, name) !== undefined) return [];
-    const owner = system.databases.find((database) => instancesOf(database).some((instance) => instance === name));
+    const owner = system.databases.find((database) => namesOf(database).some((instance) => instance === name));
     const problem = owner === undefined ? 'is no target of this file' : 'is a replica, and replicas come and go';
     const wanted = owner?.instance ?? nearestWord(name, known) ?? `one of: ${known.join(', ')}`;
     return [{ path: [...place, index], problem, wanted, involves: [['databases'], ['applications']] }];
@@ -296,7 +311,7 @@ function alerts(system: System): readonly Contradiction[] {
     const ref = targetNamed(system, target);
     const path = ['alerts', index, 'target'];
     if (ref === undefined) {
-      const owner = system.databases.find((database) => instancesOf(database).some((instance) => instance === target));
+      const owner = system.databases.find((database) => namesOf(database).some((instance) => instance === target));
       const wanted = owner?.instance ?? nearestWord(target, known) ?? `one of: ${known.join(', ')}`;
       found.push({ path, problem: 'is no target of this file', wanted, involves: [['databases'], ['applications']] });
       return;

@@ -68,7 +68,9 @@ export const APPLICATION_OF: Readonly<
   'pod-force-delete': 'gke',
   'pod-heal': 'gke',
   'point-in-time-recovery': undefined,
+  'region-failback': 'region',
   'region-failover': 'region',
+  'region-rebuild': 'region',
   'region-return': 'region',
   'rollout-restart': 'gke',
   'rollout-undo': 'gke',
@@ -106,9 +108,7 @@ export function applicationOf(system: System, id: string): Application | undefin
 
 /** The database that an instance belongs to, as its primary or as a replica. */
 export function databaseWith(system: System, instance: InstanceName): Database | undefined {
-  return system.databases.find(
-    (database) => database.instance === instance || database.replicas.some((replica) => replica.instance === instance),
-  );
+  return system.databases.find((database) => namesOf(database).includes(instance));
 }
 
 /** A database target's database, or the one that an application reads from its secret; an application has at most one. */
@@ -201,6 +201,11 @@ export function workloadsOf(system: System): readonly WorkloadPlace[] {
 /** The primary and the replicas of a database, the primary first. */
 export function instancesOf(database: Database): readonly InstanceName[] {
   return [database.instance, ...database.replicas.map(({ instance }) => instance)];
+}
+
+/** Every name that an instance of a database may have: those of `instancesOf`, and those that are made when one is needed. */
+export function namesOf(database: Database): readonly InstanceName[] {
+  return [...instancesOf(database), ...database.spares.map(({ instance }) => instance)];
 }
 
 type Labels = Readonly<Record<string, string>>;

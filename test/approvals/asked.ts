@@ -128,6 +128,7 @@ function deadPrimary(now: () => number): World {
               heartbeat: { sequence: 7, at: instant(BROKEN_AT - 2_000) },
               position: 4_711,
             },
+      hasCanary: unused,
       writeEpoch: unused,
       sessions: async () => undefined,
     },

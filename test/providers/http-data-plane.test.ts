@@ -99,6 +99,18 @@ describe('a server that is asked', () => {
     expect(await dataPlane().sessions(db)).toEqual([{ client: 'pods', count: 3 }]);
   });
 
+  it('tells whether a row is there, and nothing where a proxy says that the page is not', async () => {
+    server.answer({ status: 200, body: { found: true } });
+    expect(await dataPlane().hasCanary(db, 'row 1')).toBe(true);
+    expect(server.seen[0]).toMatchObject({ method: 'GET', url: '/db/dr/canary/row%201' });
+    server.answer({ status: 404, body: { found: false } });
+    expect(await dataPlane().hasCanary(db, 'x')).toBe(false);
+    server.answer({ status: 404, text: '<html>' });
+    expect(await dataPlane().hasCanary(db, 'x')).toBeUndefined();
+    server.answer('silence');
+    expect(await dataPlane().hasCanary(db, 'x')).toBeUndefined();
+  });
+
   it('tells nothing when its answer is not in our words', async () => {
     server.answer({
       status: 200,

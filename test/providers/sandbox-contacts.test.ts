@@ -62,6 +62,9 @@ describe('the data plane', () => {
       kind: 'refusedByServer',
       detail: expect.stringContaining('read-only'),
     });
+    sandbox.clock.advanceBy(seconds(10));
+    expect(await dataPlane().hasCanary(replica, 'canary-1')).toBe(true);
+    expect(await dataPlane().hasCanary(replica, 'canary-2')).toBe(false);
     expect(await dataPlane().writeEpoch(primary, 'epoch-1')).toBe('epoch-1');
     expect(await dataPlane().writeEpoch(replica, 'epoch-2')).toBeUndefined();
     expect(await dataPlane().sessions(primary)).toContainEqual({ client: 'pods', count: expect.any(Number) });

@@ -30,6 +30,7 @@ export function calm(happenings: readonly Happening[], more: Partial<Plot> = {})
     isRegional: false,
     byRecord: false,
     secondary: false,
+    goesHome: false,
     brokenAtMs: BROKEN_AT,
     faultsUntilMs: BROKEN_AT + minutes(15),
     endsAtMs: BROKEN_AT + minutes(60),

@@ -98,6 +98,7 @@ export function drawPlot(seed: number): Plot {
     ...remedies,
     byRecord,
     secondary: isRegion,
+    goesHome: false,
     brokenAtMs,
     faultsUntilMs,
     endsAtMs: faultsUntilMs + minutes(75),

@@ -5,6 +5,7 @@ import type { IncidentEvent } from '../../shared/incident/events.ts';
 import type { IncidentState } from '../../shared/incident/state.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
 import {
+  consentedBy,
   described,
   type DrawnPlan,
   effectsBy,
@@ -108,14 +109,12 @@ const SERIALISED = [
 ] as const;
 
 export const EFFECTS: Readonly<Record<string, Invariant>> = {
-  'S3 at most one promotion': (run) =>
-    promotionsOf(run).length <= 1
-      ? []
-      : [
-          `promoted ${promotionsOf(run)
-            .map((effect) => described(run, effect))
-            .join(', ')}`,
-        ],
+  'S3 at most one promotion, but for a way back that people agreed to': (run) => {
+    const all = promotionsOf(run).filter(
+      (effect) => !consentedBy(run, effect).some(({ plan }) => plan.runbook === 'region-failback'),
+    );
+    return all.length <= 1 ? [] : [`promoted ${all.map((effect) => described(run, effect)).join(', ')}`];
+  },
   'S3 at most one effect per intent': (run) => {
     const counts = new Map<string, number>();
     for (const effect of [...effectsBy(run, 'recover'), ...effectsBy(run, 'heal')])

@@ -26,6 +26,13 @@ import type { Effect } from './witness.ts';
 /** What takes a database down in order to bring it back. */
 const REVIVES: ReadonlySet<string> = new Set(['cloudsql.instances.restart', 'cloudsql.instances.failover']);
 
+/** The plans of a way back that people agreed to and that allow this effect. */
+const waysBack = (run: Run, effect: Effect) =>
+  consentedBy(run, effect).filter(({ plan }) => plan.runbook === 'region-failback');
+
+/** Runbooks that are about what a promotion left behind. */
+const AFTER_A_PROMOTION: ReadonlySet<string> = new Set(['region-return', 'region-rebuild', 'region-failback']);
+
 export const FENCING: Readonly<Record<string, Invariant>> = {
   'S2 nothing is promoted while another instance takes writes from a consumer’s place': (run) =>
     promotionsOf(run).flatMap((effect) => {
@@ -90,8 +97,8 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
         .filter(({ call }) => !promotion.call.resource.startsWith(`${call.resource}:`))
         // A clone was never a primary.
         .filter(({ call }) => !REFERENCE.clones.some((name) => call.resource === `instances/${name}`))
-        // But for one whose return people agreed to meet with a stop.
-        .filter((effect) => !consentedBy(run, effect).some(({ plan }) => plan.runbook === 'region-return'))
+        // But for one whose return people agreed to meet with a stop, and for what takes its place on the way back.
+        .filter((effect) => !consentedBy(run, effect).some(({ plan }) => AFTER_A_PROMOTION.has(plan.runbook)))
         .map((effect) => `${described(run, effect)}, promoted ${when(run, promotion.at)}`)
     );
   },
@@ -113,6 +120,31 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
       // Users who are led back to a cluster that is well lose nothing (traffic.ts).
       .filter((effect) => !isMove(effect) && servedFor(run, effect.at) > SERVES_FOR_SURE)
       .map((effect) => `${described(run, effect)}, and everybody had been served for ${servedFor(run, effect.at)} ms`),
+  'S9 a way back loses nothing: what one primary had, the other has': (run) => {
+    const { load, world } = run.stage;
+    const { servers } = world.sql.fleet;
+    return promotionsOf(run).flatMap((effect) =>
+      waysBack(run, effect).flatMap(({ plan }) => {
+        const [old, fresh] = [plan.bounds['primary'], plan.bounds['replica']].map((name) =>
+          typeof name === 'string' ? servers.server(name) : undefined,
+        );
+        // Of users, so far as they were told that it is written; each row was on the old primary, or never there.
+        const { lost } = load.loss(
+          (id) => old?.history.hasApplicationRow(id) !== true || fresh?.history.hasApplicationRow(id) === true,
+        );
+        return lost === 0 ? [] : [`${described(run, effect)} lost ${lost} acknowledged writes`];
+      }),
+    );
+  },
+  'S2 a way back never has two writers, whatever people accepted before': (run) =>
+    promotionsOf(run).flatMap((effect) =>
+      waysBack(run, effect).flatMap(({ plan, incident }) => {
+        const began = incident.events.find(({ kind }) => kind === 'runStarted')?.at ?? effect.at;
+        return run.witness.splits
+          .filter(({ at, writers }) => at > began && writers.some((name) => name === plan.bounds['replica']))
+          .map(({ at, writers }) => `${writers.join(' and ')} took writes ${when(run, at)}`);
+      }),
+    ),
   'S9 what was lost is within what was approved, and within what was computed': (run) => {
     const [promotion] = promotionsOf(run);
     const replica = /instances\/([^:]+):/.exec(promotion?.call.resource ?? '')?.[1];

@@ -143,6 +143,8 @@ export interface Plot {
   readonly byRecord: boolean;
   /** Whether the second region is there, and dr.yaml says so. */
   readonly secondary: boolean;
+  /** Whether the run goes on until everything of a region that was lost is back home. */
+  readonly goesHome: boolean;
   readonly brokenAtMs: number;
   /** When the faults that are nobody's disaster have ended. */
   readonly faultsUntilMs: number;

@@ -60,6 +60,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
     `cloudsql.instances.promoteReplica instances/${text(input, 'replica')}:promoteReplica`,
   ],
   'point-secret': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'point-at-replica': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
   'take-backup': (input) => [`cloudsql.backupRuns.create instances/${text(input, 'instance')}/backupRuns`],
   'protect-instance': (input) => [`cloudsql.instances.update instances/${text(input, 'instance')}`],
   'clone-for-forensics': (input) => [`cloudsql.instances.clone instances/${text(input, 'source')}:clone`],
@@ -90,6 +91,7 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
     `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
   ],
   'restart-stale': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
+  'read-replica': (input) => [serviceOf(input)],
   'restart-application': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
   'isolate-application': (input) =>
     text(input, 'application') === 'api-run'

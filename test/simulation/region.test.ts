@@ -21,7 +21,7 @@ async function played(happenings: readonly Happening[], more: Partial<Plot> = {}
     ...calm([], {
       secondary: true,
       faultsUntilMs: BROKEN_AT + minutes(90),
-      endsAtMs: BROKEN_AT + minutes(90),
+      endsAtMs: BROKEN_AT + minutes(180),
       ...more,
     }),
     happenings,
@@ -138,7 +138,7 @@ describe('The return of a lost region', () => {
         later(minutes(50), { kind: 'mend', fault: 'region' }),
         later(minutes(55), { kind: 'operate', operation: { by: 'wish', verb: 'release' } }),
       ],
-      { endsAtMs: BROKEN_AT + minutes(120), faultsUntilMs: BROKEN_AT + minutes(120) },
+      { endsAtMs: BROKEN_AT + minutes(240), faultsUntilMs: BROKEN_AT + minutes(120) },
     );
 
     expect(phases(run).slice(0, 2)).toEqual([

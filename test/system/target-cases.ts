@@ -59,6 +59,7 @@ export const TARGETS: readonly Case[] = [
     'a replica in a region that is not said to be protected',
     [[['system', 'protectedRegions'], ['us-central1']]],
     'databases[0].replicas[1].region: puts something of the system into us-east1, which is not listed as protected',
+    'databases[0].spares[1].region: puts something of the system into us-east1, which is not listed as protected',
     'applications[2].region: puts something of the system into us-east1, which is not listed as protected',
   ],
   [
@@ -71,6 +72,11 @@ export const TARGETS: readonly Case[] = [
     'an instance that stands there twice',
     [[['databases', 0, 'replicas', 1, 'instance'], 'coditect-dms-db']],
     'databases[0].replicas[1].instance: is a name that stands here twice, so nobody knows what "coditect-dms-db" means',
+  ],
+  [
+    'a spare that has the name of a replica',
+    [[['databases', 0, 'spares', 0, 'instance'], 'coditect-dms-db-replica']],
+    'databases[0].spares[0].instance: is a name that stands here twice, so nobody knows what "coditect-dms-db-replica" means',
   ],
   [
     'one Deployment under two names',
