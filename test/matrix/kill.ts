@@ -3,11 +3,12 @@ import { openForReading, type OpenedStore, type ReadIncident, readIncident } fro
 import type { ApiCall, Principal } from '../../sandbox/world/kernel.ts';
 import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
 import { readySteps } from '../../shared/engine/next-move.ts';
-import type { StepProgress } from '../../shared/incident/state.ts';
+import type { RunState, StepProgress } from '../../shared/incident/state.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
 import { stepId } from '../../shared/plan/plan.ts';
 import type { Stage } from '../stories/story.ts';
-import type { Cell, Row } from './cells.ts';
+import { type Cell, workerOf } from './cells.ts';
+import type { Change, Row } from './plans.ts';
 
 // SIGKILL on a worker's process, once, at one point of one step.
 //
@@ -34,9 +35,13 @@ export interface Fall {
 }
 
 /** Whether a call of the audit is the effect of this step, or of one that makes the same change at another time. */
-export function isEffect({ effect }: Row, { permission, resource }: Pick<ApiCall, 'permission' | 'resource'>): boolean {
-  if (effect === undefined || permission !== effect.permission) return false;
-  const [prefix = '', open] = effect.resource.split('*');
+export const isEffect = ({ effect }: Row, call: Pick<ApiCall, 'permission' | 'resource'>): boolean =>
+  effect !== undefined && isChange(effect, call);
+
+/** Whether a call of the audit makes that change. */
+export function isChange(change: Change, { permission, resource }: Pick<ApiCall, 'permission' | 'resource'>): boolean {
+  if (permission !== change.permission) return false;
+  const [prefix = '', open] = change.resource.split('*');
   return open === undefined ? resource === prefix : resource.startsWith(prefix);
 }
 
@@ -56,7 +61,7 @@ export class Killer {
   constructor(stage: Stage, cell: Cell) {
     this.#stage = stage;
     this.#cell = cell;
-    this.#principal = functionPrincipal(cell.story.worker);
+    this.#principal = functionPrincipal(workerOf(cell));
     this.#store = openForReading(stage.sandbox.facts.store);
     this.#listen();
     this.#fall = this.#poll();
@@ -130,7 +135,7 @@ export class Killer {
   #begin(): void {
     const { point, row } = this.#cell;
     const run = this.#incident()?.state.run;
-    if (this.#before !== undefined || run === undefined || this.#incident()?.state.phase.kind !== 'running') return;
+    if (this.#before !== undefined || run === undefined || !this.#isUnderWay(run)) return;
     if (!readySteps(run).some(({ id }) => id === row.step)) return;
     this.#before = this.#effects();
     if (point === 'before-intent') this.#strike('it was next');
@@ -142,8 +147,15 @@ export class Killer {
       });
   }
 
+  /** Whether its worker performs the run: it is under way, or what prepares it is while people decide. */
+  #isUnderWay({ preparation }: RunState): boolean {
+    const phase = this.#incident()?.state.phase.kind;
+    if (workerOf(this.#cell) === this.#cell.story.worker) return phase === 'running';
+    return phase === 'awaitingApproval' && preparation === 'begun';
+  }
+
   #strike(because: string): void {
-    const worker = this.#stage.sandbox.functions.get(this.#cell.story.worker);
+    const worker = this.#stage.sandbox.functions.get(workerOf(this.#cell));
     if (this.#pid !== undefined || worker?.pid === undefined) return;
     this.#pid = worker.pid;
     worker.kill('SIGKILL');

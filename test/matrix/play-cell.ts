@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { seconds } from '../../shared/core/time.ts';
-import { approveWhenAsked, lossOnPage, onStage, type Stage } from '../stories/story.ts';
-import { type Cell, cellName } from './cells.ts';
+import { onStage, type Stage } from '../stories/story.ts';
+import { type Cell, cellName, workerOf } from './cells.ts';
 import { type Fall, Killer } from './kill.ts';
 import { tally, wrongs } from './verdict.ts';
 
@@ -72,11 +72,10 @@ async function playOn(
   cell: Cell,
 ): Promise<Pick<Result, 'fell' | 'hit' | 'wrongs' | 'intents' | 'repeat' | 'rtoMs'>> {
   const { story, row } = cell;
-  stage.break(story.fault);
   const killer = new Killer(stage, cell);
   let fall: Fall | undefined;
   try {
-    const promised = story.worker === 'recover' ? await approved(stage) : undefined;
+    const promised = await story.play(stage);
     const { id } = (await stage.settled()).state;
     await stage.pass(SETTLING);
     fall = await killer.end();
@@ -95,22 +94,15 @@ async function playOn(
   }
 }
 
-/** Approves as a person would; the loss that the page named. */
-async function approved(stage: Stage) {
-  const { links } = await stage.asked();
-  const { atMost } = await lossOnPage(links);
-  await approveWhenAsked(stage);
-  return atMost;
-}
-
 const fell = (fall: Fall | undefined): string =>
   fall === undefined ? 'nowhere' : `${fall.progress}, ${fall.effects} effects`;
 
 /** A kill proves something only if that process is gone and another one has gone on. */
-function notReplaced(stage: Stage, { story }: Cell, fall: Fall | undefined): readonly string[] {
+function notReplaced(stage: Stage, cell: Cell, fall: Fall | undefined): readonly string[] {
   if (fall === undefined) return [];
-  const { pid } = stage.sandbox.functions.get(story.worker) ?? {};
-  return pid === undefined || pid === fall.pid ? [`${story.worker} was not started again`] : [];
+  const worker = workerOf(cell);
+  const { pid } = stage.sandbox.functions.get(worker) ?? {};
+  return pid === undefined || pid === fall.pid ? [`${worker} was not started again`] : [];
 }
 
 function keepLog(name: string, text: string): void {

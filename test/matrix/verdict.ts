@@ -6,8 +6,9 @@ import { describeVerification, verifyChain } from '../../shared/log/verify.ts';
 import type { Millis } from '../../shared/core/time.ts';
 import { changes, loss, promotions, unbalanced, withoutService } from '../stories/judge.ts';
 import type { Stage } from '../stories/story.ts';
-import type { Cell, Row } from './cells.ts';
-import { isEffect } from './kill.ts';
+import type { Cell } from './cells.ts';
+import { isChange, isEffect } from './kill.ts';
+import type { MatrixStory, Row } from './plans.ts';
 
 // Whether a recovery whose worker was killed came to its right end, from outside (decisions.md 24). The right end of every cell is
 // the story's own: a worker that dies is no reason to land. The log is asked for intents, because "once for each intent" is a claim
@@ -41,22 +42,26 @@ export async function wrongs(
   const known = story.rows.map(({ step }) => step);
   const lost = promised === undefined ? undefined : loss(stage);
   const promoted = promotions(stage).length;
-  const wanted = story.runbook === 'database-failover' ? 1 : 0;
+  const wanted = story.rows.filter(({ effect }) => effect?.permission === 'cloudsql.instances.promoteReplica').length;
   const without = withoutService(stage);
   const complaints: readonly (string | undefined)[] = [
     steps.join() === known.join() ? undefined : `the plan's steps are ${steps.join(', ')}`,
-    state.phase.kind === 'resolved' ? undefined : ending(stage, state),
+    isRight(story, state) ? undefined : ending(stage, state),
     promoted === wanted ? undefined : `${promoted} promotions`,
     without.length === 0 ? undefined : `${without.join(', ')} not served`,
     lost === undefined || promised === undefined || lost.rpo <= promised
       ? undefined
       : `${showDuration(lost.rpo)} lost, ${showDuration(promised)} promised`,
     ...unbalanced(stage).map((row) => `messages don't balance: ${row}`),
-    ...wrongEffects(stage, story.rows, state, events),
+    ...wrongEffects(stage, story, state, events),
     await brokenLog(stage, state.id),
   ];
   return complaints.filter((complaint) => complaint !== undefined);
 }
+
+/** Whether it came to the end of its story: resolved, or with the question to people with which the plan ends. */
+const isRight = ({ asks }: MatrixStory, { phase }: IncidentState): boolean =>
+  asks === undefined ? phase.kind === 'resolved' : phase.kind === 'needsPerson' && asks.test(phase.because);
 
 /** How a run ended that was not resolved, and whether people know. */
 function ending(stage: Stage, { phase, run }: IncidentState): string {
@@ -68,7 +73,7 @@ function ending(stage: Stage, { phase, run }: IncidentState): string {
 /** Steps that make the same change share a sum: no audit can tell a hold's request from its release's. */
 function wrongEffects(
   stage: Stage,
-  rows: readonly Row[],
+  { rows, before = [] }: MatrixStory,
   state: IncidentState,
   events: readonly IncidentEvent[],
 ): readonly string[] {
@@ -76,7 +81,9 @@ function wrongEffects(
     const [permission = '', resource = ''] = text.split(' ');
     return { permission, resource, text };
   });
-  const foreign = made.filter((change) => !rows.some((row) => isEffect(row, change))).map(({ text }) => `also ${text}`);
+  const foreign = made
+    .filter((change) => !rows.some((row) => isEffect(row, change)) && !before.some((known) => isChange(known, change)))
+    .map(({ text }) => `also ${text}`);
   const kinds = Map.groupBy(
     rows.filter(({ effect }) => effect !== undefined),
     ({ effect }) => `${effect?.permission} ${effect?.resource}`,
