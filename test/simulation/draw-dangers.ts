@@ -1,4 +1,5 @@
 import type { Chance } from '../../sandbox/world/kernel.ts';
+import { SECONDARY } from '../../sandbox/world/reference-system.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import type { Forgery, Happening, Plot, Trigger } from './plot.ts';
 import type { Scene } from './scenes.ts';
@@ -15,11 +16,21 @@ const event = (name: Extract<Trigger, { readonly kind: 'event' }>['event']): Tri
 /** The dangers of one run. A calm world has only those that people make. */
 export function drawDangers(
   chance: Chance,
-  { mood, runbook }: { readonly mood: Plot['mood']; readonly runbook: Scene['runbook'] },
+  {
+    mood,
+    runbook,
+    brokenAtMs,
+  }: { readonly mood: Plot['mood']; readonly runbook: Scene['runbook']; readonly brokenAtMs: number },
 ): readonly Happening[] {
   const some = (share: number, name: string, draw: (own: Chance) => readonly Happening[]): readonly Happening[] =>
     chance.next() < share ? draw(chance.fork(name)) : [];
   const stop = some(0.08, 'stop', drawStop);
+  if (runbook === 'region')
+    return [
+      ...stop,
+      ...some(0.2, 'second failure', drawSecondFailure),
+      ...some(0.15, 'recovery', (own) => drawRecoveryBefore(brokenAtMs, own)),
+    ];
   if (runbook === 'recovery') return [...stop, ...some(0.4, 'mends', drawMending)];
   if (runbook === 'service') return [...stop, ...some(0.25, 'sets', (own) => drawSetting('setLimits', own))];
   if (runbook === 'deployment') return [...stop, ...some(0.25, 'sets', (own) => drawSetting('setFloor', own))];
@@ -113,3 +124,32 @@ const drawSetting = (what: 'setFloor' | 'setLimits', chance: Chance): readonly H
     deed: { kind: 'hand', what },
   },
 ];
+
+/** The new primary of a region failover fails in the middle of it, or soon afterwards. */
+const drawSecondFailure = (chance: Chance): readonly Happening[] => [
+  {
+    trigger: {
+      ...step(chance.pick(['promote-replica', 'point-secret', 'verify-consumer', 'see-traffic-shift'] as const)),
+      ms: chance.between(0, 120_000),
+    },
+    deed: {
+      kind: 'break',
+      fault: 'primary-database',
+      target: SECONDARY.instance,
+      variant: chance.pick(['refuses', 'hangs'] as const),
+    },
+  },
+];
+
+/** Rows are spoilt, and somebody has just asked for them when the region goes. */
+function drawRecoveryBefore(brokenAtMs: number, chance: Chance): readonly Happening[] {
+  const spoiltMs = brokenAtMs - seconds(chance.between(50, 100));
+  const at = (ms: number): Trigger => ({ kind: 'at', ms });
+  return [
+    { trigger: at(spoiltMs), deed: { kind: 'break', fault: 'data-corruption' } },
+    {
+      trigger: at(spoiltMs + seconds(chance.between(20, 300))),
+      deed: { kind: 'operate', operation: { by: 'command', verb: 'start', runbook: 'point-in-time-recovery' } },
+    },
+  ];
+}

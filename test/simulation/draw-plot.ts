@@ -90,7 +90,7 @@ export function drawPlot(seed: number): Plot {
   );
   const beside = mood === 'calm' ? [] : disturbances(chance.fork('beside'), about);
   const control = drawRegions(chance.fork('regions'), about);
-  const dangers = drawDangers(chance.fork('dangers'), { mood, runbook: scene.runbook });
+  const dangers = drawDangers(chance.fork('dangers'), { mood, runbook: scene.runbook, brokenAtMs });
   const rough = chance.fork('rates');
   return {
     title: scene.name,

@@ -106,7 +106,9 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
     const { world } = run.stage;
     const { servers } = world.sql.fleet;
     const names = servers.names().filter((name) => servers.server(name)?.role() === 'primary');
-    const atLarge = names.filter((name) => servers.server(name)?.up() === true && name !== REFERENCE.restored);
+    // A copy, or a clone, was never a primary.
+    const copies: readonly string[] = [REFERENCE.restored, ...REFERENCE.clones];
+    const atLarge = names.filter((name) => servers.server(name)?.up() === true && !copies.includes(name));
     const isKnown = run.incidents.some(({ state }) => !hasEnded(state) && state.target.startsWith('return/'));
     const isByOthers = run.witness.hands.some(({ accepted }) => accepted);
     return !run.stage.plot.secondary || atLarge.length < 2 || isKnown || isByOthers

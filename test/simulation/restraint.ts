@@ -1,5 +1,6 @@
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import {
+  consentedBy,
   described,
   effectsBy,
   hadLateRequests,
@@ -94,16 +95,20 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
     });
   },
   'S5 what has landed stays as it is until people hand it back': (run) =>
-    run.incidents.flatMap(({ events }) =>
+    run.incidents.flatMap(({ state, events }) =>
       events.flatMap((event, index) => {
         if (event.kind !== 'landed') return [];
         const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
         const next = events.slice(index).find(({ kind }) => kind === 'resumed');
         const requests = before?.kind === 'planDrawn' ? requestsIn(before.data.plan) : new Set<string>();
-        return effectsBy(run, 'recover')
-          .filter(({ at }) => at > event.at + IN_FLIGHT && at < (next?.at ?? Number.POSITIVE_INFINITY))
-          .filter((effect) => requests.has(requestOf(effect)) && !hadLateRequests(run))
-          .map((effect) => `${described(run, effect)}, landed ${when(run, event.at)}`);
+        return (
+          effectsBy(run, 'recover')
+            .filter(({ at }) => at > event.at + IN_FLIGHT && at < (next?.at ?? Number.POSITIVE_INFINITY))
+            .filter((effect) => requests.has(requestOf(effect)) && !hadLateRequests(run))
+            // What people approved in another incident is that one's: the stop of an old primary that returns.
+            .filter((effect) => consentedBy(run, effect).every(({ incident }) => incident.state.id === state.id))
+            .map((effect) => `${described(run, effect)}, landed ${when(run, event.at)}`)
+        );
       }),
     ),
   'S8 nothing begins while the kill switch is on': (run) => {
