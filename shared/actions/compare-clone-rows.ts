@@ -9,7 +9,7 @@ import { type Culpability, whyDoubtful } from '../rows/whose-changes.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { whyForeign } from './make-copy.ts';
-import { notCompared, showFile, sideBySide, type Sides } from './rows-side-by-side.ts';
+import { notCompared, showFile, sideBySide, type Sides, triesHandle } from './rows-side-by-side.ts';
 
 // Compares a clone with production row by row, and writes down for people what would bring back what was spoilt.
 //
@@ -49,7 +49,7 @@ export const compareCloneRows = define({
   repeat: 'named',
   input,
   version: z.null(),
-  handle: z.strictObject({ sinceMs: z.number() }),
+  handle: triesHandle,
   observe: async ({ copy, rows }, context) => {
     const foreign = whyForeign(copy, (await context.world.backups.labels(copy)) ?? {}, context);
     if (foreign !== undefined) return { kind: 'refused', failure: foreign };
@@ -63,7 +63,7 @@ export const compareCloneRows = define({
   verify: verifiedByPolling,
 });
 
-const compare = (asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> =>
+const compare = (asked: Input, handle: z.infer<typeof triesHandle>, context: ActionContext): Promise<Progress> =>
   sideBySide({ ...asked, patience: PATIENCE }, handle, context, (sides) => write(asked, sides, context));
 
 async function write(asked: Input, sides: Sides, context: ActionContext): Promise<Progress> {

@@ -9,7 +9,7 @@ import { findTenantPaths } from '../rows/tenant-paths.ts';
 import { instanceName } from '../system/names.ts';
 import { define, verifiedByPolling } from './define.ts';
 import { whyForeign } from './make-copy.ts';
-import { notCompared, showFile, sideBySide, type Sides } from './rows-side-by-side.ts';
+import { notCompared, showFile, sideBySide, type Sides, triesHandle } from './rows-side-by-side.ts';
 
 // Compares one tenant's rows in a copy with production's, and writes down for people what would bring back what is missing.
 //
@@ -53,7 +53,7 @@ export const compareRows = define({
   repeat: 'named',
   input,
   version: z.null(),
-  handle: z.strictObject({ sinceMs: z.number() }),
+  handle: triesHandle,
   observe: async ({ copy, rows }, context) => {
     const foreign = whyForeign(copy, (await context.world.backups.labels(copy)) ?? {}, context);
     if (foreign !== undefined) return { kind: 'refused', failure: foreign };
@@ -67,7 +67,7 @@ export const compareRows = define({
   verify: verifiedByPolling,
 });
 
-const compare = (asked: Input, handle: { readonly sinceMs: number }, context: ActionContext): Promise<Progress> =>
+const compare = (asked: Input, handle: z.infer<typeof triesHandle>, context: ActionContext): Promise<Progress> =>
   sideBySide({ ...asked, patience: PATIENCE }, handle, context, (sides) => write(asked, sides, context));
 
 async function write({ tenant, rows }: Input, sides: Sides, context: ActionContext): Promise<Progress> {

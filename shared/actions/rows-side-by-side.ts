@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Millis, seconds } from '../core/time.ts';
 import { type ActionContext, failure, LEASE_LOST, type Progress } from '../engine/action.ts';
 import { isPortError } from '../ports/port-error.ts';
@@ -8,6 +9,15 @@ import type { InstanceName } from '../system/names.ts';
 
 /** Between two tries to reach a copy that has just been started. */
 const AGAIN = seconds(10);
+
+/**
+ * Tries that a copy is given however long they take: one that reads for minutes before it is given up would use up all patience alone.
+ * The step's own limit ends it.
+ */
+const TRIES_MIN = 4;
+
+/** Since when a comparison has been tried, and how often in vain: up to what counts. */
+export const triesHandle = z.strictObject({ sinceMs: z.number(), tries: z.number().int().exactOptional() });
 
 /** The two sides of a comparison, each with what reads it. */
 export interface Sides {
@@ -26,7 +36,7 @@ export interface SideBySide {
 /** Opens both sides and compares them by `write`; runs on while they can't be read, up to the patience. */
 export async function sideBySide(
   { copy, source, rows, patience }: SideBySide,
-  handle: { readonly sinceMs: number },
+  { sinceMs, tries = 0 }: z.infer<typeof triesHandle>,
   context: ActionContext,
   write: (sides: Sides) => Promise<Progress>,
 ): Promise<Progress> {
@@ -42,8 +52,11 @@ export async function sideBySide(
   } catch (error) {
     // That somebody else may act by now says nothing of the rows: nobody's patience ends by it.
     if (!isPortError(error) || error.kind !== 'retryable' || error.code === LEASE_LOST) throw error;
-    const waited = context.clock.now() - handle.sinceMs;
-    if (waited < patience) return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
+    const tried = Math.min(tries + 1, TRIES_MIN);
+    if (context.clock.now() - sinceMs < patience || tried < TRIES_MIN) {
+      const handle = { sinceMs, tries: tried };
+      return { kind: 'running', handle, detail: `${copy} is not compared yet`, again: AGAIN };
+    }
     return notCompared('rowsUnreadable', `the rows of ${copy} and ${source} could not be compared: ${error.message}`);
   }
 }
