@@ -1,6 +1,7 @@
 import { unreachable } from '../core/assert.ts';
 import { type Instant, type Millis, millis } from '../core/time.ts';
-import { decideLanded, decideLanding, decideStop, decideStuck } from '../incident/decide.ts';
+import { decideStop, decideStuck } from '../incident/decide.ts';
+import { decideLanded, decideLanding } from '../incident/landing.ts';
 import { decideFinish } from '../incident/finish.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import type { IncidentState, RunState } from '../incident/state.ts';

@@ -14,7 +14,8 @@ import {
   passedNoReturn,
   standing,
 } from './state.ts';
-import { about, anew, forPeople, held, leftPrepared, nextCommands, position, tell } from './telling.ts';
+import { decideLanded, decideLanding } from './landing.ts';
+import { about, forPeople, held, leftPrepared, nextCommands, position, tell } from './telling.ts';
 
 // What follows from what we know: pure functions from a state and an input to new events. Nothing here acts, and nothing here
 // reads a clock: `now` is an argument. What a person must be told is decided in the same breath as what happened.
@@ -293,48 +294,25 @@ export function decideStuck(state: IncidentState, move: string): readonly NewEve
     : forPeople('stuck', state, detail, position(state), nextCommands(state));
 }
 
-/** A stop inside the committed section begins its landing and pages at once (design.md section 8). */
-export function decideLanding(
-  state: IncidentState,
-  landing: 'unfence' | 'hold',
-  because: StepFailure,
-): readonly NewEvent[] {
-  const what =
-    landing === 'unfence' ? 'taking back what was done' : 'nothing can be taken back: a person decides how to go on';
-  return [
-    event('landingStarted', { landing, because }),
-    tell(
-      anew(state, `landing/${because.code}`),
-      'landing',
-      `${about(state)}: stopped inside the committed section, ${landing}`,
-      `${because.detail}\n${what}\n${position(state).join('\n')}`,
-      { urgent: true },
-    ),
-  ];
-}
-
-/** The end of a landing: where things stand and what people can do. */
-export function decideLanded(state: IncidentState, landing: 'unfence' | 'hold'): readonly NewEvent[] {
-  const where = position(state).join('; ');
-  const next = nextCommands(state);
-  return [
-    event('landed', { landing, position: where, next: [...next] }),
-    tell(anew(state, 'landed'), 'landing', `${about(state)}: landed (${landing})`, [where, ...next].join('\n'), {
-      urgent: true,
-    }),
-  ];
-}
-
-/** An approval that came to nothing. */
+/**
+ * An approval that came to nothing. Where it was to go on inside the committed section, that is a stop inside it, and has its landing
+ * (design.md section 8): what has begun stays as it is, and people are told where it stands, whatever a look would say of the world.
+ */
 export function decideClosedApproval(state: IncidentState, how: 'denied' | 'expired'): readonly NewEvent[] {
   const approval = currentApproval(state);
   if (approval === undefined) return [];
   const by = approval.decisions.find((decision) => decision.decision === 'deny')?.approver;
   const because = how === 'denied' ? `the plan was denied by ${by ?? 'an approver'}` : 'nobody decided in time';
-  return [
-    event('approvalVoided', { approval: approval.id, because }),
-    ...forPeople(`approval/${how}/${approval.id}`, state, because, [], nextCommands(state)),
-  ];
+  const voided = event('approvalVoided', { approval: approval.id, because });
+  if (state.run !== undefined && insideCommittedSection(state.run)) {
+    const failure: StepFailure = { kind: 'refused', code: how, detail: because, block: null };
+    return [
+      voided,
+      event('landingStarted', { landing: 'hold', because: failure }),
+      ...decideLanded(state, 'hold', because),
+    ];
+  }
+  return [voided, ...forPeople(`approval/${how}/${approval.id}`, state, because, [], nextCommands(state))];
 }
 
 /** People take the run over: observing and recording go on, acting stops. */
