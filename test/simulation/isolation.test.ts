@@ -31,6 +31,11 @@ async function played(happenings: readonly Happening[], more: Partial<Plot> = {}
   return run;
 }
 
+let cut: Promise<Run> | undefined;
+
+/** The run in which the Deployment is cut off and nothing else happens: those who only look at it share one. */
+const cutOff = (): Promise<Run> => (cut ??= played([LEAK, REPORT('api-gke')]));
+
 const podsOf = ({ stage }: Run): readonly string[] =>
   stage.world.kubernetes.store
     .list('Pod', REFERENCE.namespace)
@@ -60,7 +65,7 @@ const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
 describe('A Deployment that is cut off', () => {
   it('lets nobody in any more, and keeps every pod that it had', async () => {
     const before = podsOf(await played([]));
-    const run = await played([LEAK, REPORT('api-gke')]);
+    const run = await cutOff();
 
     expect(podsOf(run)).toEqual(before);
     expect(met(run, SERVICES.apiGke)?.lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(5));
@@ -72,7 +77,7 @@ describe('A Deployment that is cut off', () => {
   });
 
   it('keeps no key from being replaced and disabled, which its standby reads anew', async () => {
-    const run = await played([LEAK, REPORT('api-gke')]);
+    const run = await cutOff();
 
     const { secrets } = run.stage.world;
     expect(secrets.versions(REFERENCE.signingSecret).map(({ number, state }) => `${number} ${state}`)).toEqual([
@@ -84,7 +89,7 @@ describe('A Deployment that is cut off', () => {
   });
 
   it('is healed by nobody: its silence is no failure', async () => {
-    const run = await played([LEAK, REPORT('api-gke')]);
+    const run = await cutOff();
 
     const others = run.incidents.filter(({ state }) => state.diagnosis?.scenario !== 'security-breach');
     expect(others.flatMap(({ state }) => state.run?.plan.runbook ?? [])).toEqual([]);
@@ -108,7 +113,7 @@ describe('A Deployment that is cut off', () => {
   });
 
   it('is reached again by new pods alone, once people have approved that', async () => {
-    const before = podsOf(await played([LEAK, REPORT('api-gke')]));
+    const before = podsOf(await cutOff());
     const run = await played([LEAK, REPORT('api-gke'), LIFT('api-gke')]);
 
     expect(stateOf(run, 'lift-isolation')?.phase.kind).toBe('resolved');
