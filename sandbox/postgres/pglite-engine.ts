@@ -12,6 +12,7 @@ import {
   type SessionIdentity,
   SqlError,
 } from './engine.ts';
+import { blankImage } from './blank-image.ts';
 import { writePlainDump } from './plain-dump.ts';
 import { isIdle } from './wire.ts';
 
@@ -169,13 +170,19 @@ class PgliteEngine implements Engine {
   }
 }
 
-/** Engines of PGlite. The first one of a process makes a database, and the others begin with a copy of it. */
+/** What a database is before anything is in it. */
+const BLANK = [
+  `create role ${ROLES.application} login`,
+  `create database ${REFERENCE.database} owner ${ROLES.application}`,
+];
+
+/** Engines of PGlite. The first one of all makes a database, and the others begin with a copy of it. */
 export class PgliteKind implements EngineKind {
   readonly name = 'PGlite';
   #blank: Promise<EngineImage> | undefined;
 
   async start(image: EngineImage | undefined): Promise<Engine> {
-    this.#blank ??= makeBlank();
+    this.#blank ??= blankImage(BLANK, makeBlank);
     return await begun(new Thread(REFERENCE.database, image ?? (await this.#blank)));
   }
 
@@ -195,8 +202,7 @@ async function begun(thread: Thread): Promise<PgliteEngine> {
 async function makeBlank(): Promise<EngineImage> {
   const engine = await begun(new Thread('postgres', undefined));
   try {
-    await engine.execute(`create role ${ROLES.application} login`);
-    await engine.execute(`create database ${REFERENCE.database} owner ${ROLES.application}`);
+    for (const statement of BLANK) await engine.execute(statement);
     return await engine.image();
   } finally {
     await engine.close();
