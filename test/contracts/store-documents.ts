@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { sha256 } from '../../shared/core/digest.ts';
+import { anyCharacter } from '../core/any-character.ts';
 import { anyJsonObject } from '../log/logs.ts';
 import { vandalise, withStore } from './store-arranged.ts';
 import type { ContractEffort, OpenEmptyStore } from './store.ts';
@@ -138,7 +139,7 @@ function evidence(open: OpenEmptyStore, runs: number): void {
 
   it('gives back any text as it was', () =>
     fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'binary' }), (text) =>
+      fc.asyncProperty(fc.string({ unit: anyCharacter }), (text) =>
         withStore(open, async ({ store }) => {
           expect(await store.evidence.read(await store.evidence.keep(text))).toBe(text);
         }),

@@ -6,6 +6,7 @@ import { EMPTY_CHAIN, sealEvents } from '../../shared/log/chain.ts';
 import type { Anchor } from '../../shared/log/verify.ts';
 import type { EventRecord } from '../../shared/ports/store.ts';
 import { incidentId } from '../../shared/system/names.ts';
+import { anyCharacter } from '../core/any-character.ts';
 
 /** The incident of the logs in these tests. */
 export const INCIDENT = incidentId('inc-aaaaaaaaaa');
@@ -36,7 +37,7 @@ export function anchorAt(records: readonly EventRecord[], n: number): Anchor {
 
 /** What JSON can carry, with the texts and keys that break careless code. */
 export const anyJsonObject: fc.Arbitrary<JsonObject> = fc
-  .dictionary(fc.oneof(fc.string({ unit: 'binary' }), fc.constant('__proto__')), fc.jsonValue(), { maxKeys: 4 })
+  .dictionary(fc.oneof(fc.string({ unit: anyCharacter }), fc.constant('__proto__')), fc.jsonValue(), { maxKeys: 4 })
   .map((value) => JSON.parse(canonicalJson(value)) as Json as JsonObject);
 
 /** Sealed logs of 1 to 6 events with any content. */
@@ -44,7 +45,7 @@ export const anyLog: fc.Arbitrary<readonly EventRecord[]> = fc
   .array(
     fc.record({
       at: fc.integer({ min: 0, max: 4_000_000_000_000 }).map(instant),
-      kind: fc.string({ minLength: 1, unit: 'binary' }),
+      kind: fc.string({ minLength: 1, unit: anyCharacter }),
       data: anyJsonObject,
     }),
     { minLength: 1, maxLength: 6 },

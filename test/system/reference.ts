@@ -7,9 +7,16 @@ import type { System } from '../../shared/system/system.ts';
 /** The reference configuration, as it stands at the top of the checkout. */
 export const REFERENCE: string = readFileSync(new URL('../../dr.yaml', import.meta.url), 'utf8');
 
-/** The reference system. */
+let known: System | undefined;
+
+/** The reference system. Read once for all who ask: nobody can change it. */
 export function reference(): System {
-  return parsed(REFERENCE);
+  return (known ??= frozen(parsed(REFERENCE)));
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
 }
 
 /** The system of a text that must be sound. */
