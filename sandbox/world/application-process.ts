@@ -58,7 +58,6 @@ export class ApplicationProcess implements ApplicationInstance {
   readonly place: Place;
   readonly role: 'api' | 'prober';
   readonly #options: ProcessOptions;
-  /** Without their time stamps, which they get when somebody reads them. */
   readonly #log: { readonly at: Instant; readonly text: string }[] = [];
   readonly #cancelStart: () => void;
   #state: 'starting' | 'serving' | 'hung' | 'crashed' = 'starting';
@@ -85,7 +84,7 @@ export class ApplicationProcess implements ApplicationInstance {
   }
 
   log(): readonly { readonly at: Instant; readonly text: string }[] {
-    return this.#log.map(({ at, text }) => ({ at, text: `${toIso(at)} ${text}` }));
+    return this.#log;
   }
 
   run([program, flag, line]: readonly string[]): CommandEnd | undefined {
@@ -279,7 +278,7 @@ export class ApplicationProcess implements ApplicationInstance {
 
   #write(text: string): void {
     const at = this.#options.clock.now();
-    this.#log.push({ at, text });
+    this.#log.push({ at, text: `${toIso(at)} ${text}` });
     if (this.#log.length > LOG_LINES.all) this.#log.splice(LOG_LINES.first, this.#log.length - LOG_LINES.all);
   }
 }
