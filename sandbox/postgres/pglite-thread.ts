@@ -12,11 +12,27 @@ const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('close') }),
 ]);
 
-const start = z.object({ image: z.instanceof(Uint8Array).optional(), database: z.string() }).parse(workerData);
+const bytes = z.instanceof(Uint8Array<ArrayBuffer>);
+const start = z.object({ image: bytes.optional(), database: z.string() }).parse(workerData);
+
+/** An image as PGlite asks for it, without a copy more of its tens of megabytes: this thread has one of its own already. */
+class OwnImage extends Blob {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+
+  constructor(own: Uint8Array<ArrayBuffer>) {
+    super([]);
+    this.#bytes = own;
+  }
+
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    return byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+  }
+}
 
 const database = await PGlite.create({
   database: start.database,
-  ...(start.image === undefined ? {} : { loadDataDir: new Blob([new Uint8Array(start.image)]) }),
+  ...(start.image === undefined ? {} : { loadDataDir: new OwnImage(start.image) }),
 });
 
 async function answer(asked: z.infer<typeof request>): Promise<unknown> {
