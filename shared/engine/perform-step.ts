@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.ts';
 import { canonicalJson, type Json } from '../core/json.ts';
-import { after, type Instant, type Millis, millis, seconds, showDuration } from '../core/time.ts';
+import { after, type Instant, type Millis, millis, seconds } from '../core/time.ts';
 import { event, type NewEvent, type StepFailure } from '../incident/events.ts';
 import {
   currentApproval,
@@ -15,6 +15,7 @@ import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
 import { isPortError } from '../ports/port-error.ts';
 import { type Action, type ActionContext, type Catalogue, failure, type Progress } from './action.ts';
+import { notLookedAt, timeLimit } from './time-limit.ts';
 
 // One step, from looking to verified. Every pass begins with what the log says, so a worker that died anywhere is continued.
 //
@@ -26,6 +27,8 @@ import { type Action, type ActionContext, type Catalogue, failure, type Progress
 // S2. After an unknown outcome the world is looked at before anything is repeated, as the repeat class says.
 // S3. A conflict is a new observation, never a blind repeat.
 // S4. Time limits count from the first intent, whoever the worker was.
+// S5. A step that can't even be looked at has no intent to count from: its limit counts from when it could have been begun, and ends it
+//     only where the same worker has met nothing but failures for minutes, so that an outage that is over ends nothing.
 
 /** Between two polls of a long operation; Cloud SQL asks for no more than one in five seconds (facts.md 3.6). */
 const POLL = seconds(5);
@@ -74,7 +77,7 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
     );
     return 'settled';
   }
-  const memory: Memory = { rejectedAttempt: undefined };
+  const memory: Memory = { rejectedAttempt: undefined, blindSince: undefined };
   for (let pass = 0; ; pass += 1) {
     const state = pass === 0 ? journal.state() : await journal.refresh();
     const run = state.run;
@@ -104,9 +107,12 @@ interface Position {
   readonly progress: (StepProgress & { readonly kind: 'started' | 'waiting' }) | undefined;
 }
 
-/** What only this worker can know: that its last attempt was refused, so that nothing of it can arrive late. */
+/** What only this worker can know. */
 interface Memory {
+  /** Its last attempt that was refused, so that nothing of it can arrive late. */
   rejectedAttempt: number | undefined;
+  /** Since when all its looks have failed before an intent; `undefined` when the last one did not. */
+  blindSince: Instant | undefined;
 }
 
 /** How long to wait before the next pass; `parked`: until somebody else comes. */
@@ -132,10 +138,18 @@ async function advance(
       }
       return await record(await action.poll(progress.handle, input, context), task, action, input, journal, context);
     }
-    return await lookAndStart(task, action, input, position, memory, context, journal, worker);
+    const pause = await lookAndStart(task, action, input, position, memory, context, journal, worker);
+    memory.blindSince = undefined;
+    return pause;
   } catch (error) {
     if (!isPortError(error)) throw error;
     if (error.kind === 'permanent') return await fail(journal, task, failure('permanent', error.code, error.message));
+    if (progress === undefined && task.direction === 'do') {
+      const now = worker.clock.now();
+      memory.blindSince ??= now;
+      const because = notLookedAt(task.step, run, { since: memory.blindSince, now, error });
+      if (because !== undefined) return await fail(journal, task, because);
+    }
     return backoff(progress?.attempt ?? 1, worker.chance);
   }
 }
@@ -358,16 +372,6 @@ const sameWait = (known: StepProgress | undefined, next: { readonly handle: Json
   known?.kind === 'waiting' &&
   known.detail === next.detail &&
   canonicalJson(known.handle) === canonicalJson(next.handle);
-
-function timeLimit(step: PlannedStep, progress: Position['progress'], now: Instant): StepFailure {
-  const took = progress === undefined ? millis(0) : millis(now - progress.startedAt);
-  const last = progress?.kind === 'waiting' ? `; last seen: ${progress.detail}` : '';
-  return failure(
-    'timeLimit',
-    'timeLimit',
-    `${step.title}: not done after ${showDuration(took)}, the limit is ${showDuration(millis(step.timeLimitMs))}${last}`,
-  );
-}
 
 /** Doubles from two seconds up to half a minute, with jitter so that two workers don't march in step. */
 function backoff(attempt: number, chance: Chance): Millis {

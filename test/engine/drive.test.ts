@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { millis, minutes, seconds } from '../../shared/core/time.ts';
+import { type Millis, millis, minutes, seconds } from '../../shared/core/time.ts';
 import { failure } from '../../shared/engine/action.ts';
 import { drive } from '../../shared/engine/drive.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
@@ -49,6 +49,35 @@ describe('driving a run', () => {
     await drive(stage.journal, stage.driver());
 
     expect(order.slice(0, 2).toSorted()).toEqual(['start quick', 'start slow']);
+  });
+
+  it('gives up a step that nobody can look at, and goes on with one that answers in time', async () => {
+    const blind = (until: Millis) =>
+      stageOf([step('a', { timeLimitMs: minutes(20) })], (world, clock) => {
+        const first = clock.now();
+        const setting = settingAction('set', world);
+        return [
+          {
+            ...setting,
+            observe: async (input, context) => {
+              if (clock.now() - first < until) throw new PortError('retryable', 'unavailable', 'looking at a');
+              return await setting.observe(input, context);
+            },
+          },
+        ];
+      });
+    const [lost, late] = [await blind(minutes(600)), await blind(minutes(19))];
+
+    for (const stage of [lost, late])
+      for (let turn = 0; turn < 20 && (await drive(stage.journal, stage.driver())).kind === 'again'; turn += 1);
+
+    expect(late.journal.state().phase.kind).toBe('resolved');
+    expect(lost.journal.state().phase.kind).toBe('needsPerson');
+    expect(lost.world.effects).toEqual([]);
+    expect(lost.journal.state().run?.steps.get(stepId('a'))).toMatchObject({
+      kind: 'failed',
+      failure: { kind: 'timeLimit', code: 'notLookedAt', detail: expect.stringContaining('looking at a') },
+    });
   });
 
   it('resolves a lost reply by looking, without a second effect', async () => {

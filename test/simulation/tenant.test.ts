@@ -77,6 +77,18 @@ describe('One tenant’s rows', () => {
     expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
   });
 
+  it('go to people with the reason when nobody can look into production any more', async () => {
+    const stopped = atEvent('needsPerson', { kind: 'hand', what: 'stopPrimary' }, minutes(4.5));
+    const run = await played([REVIEWED, stopped]);
+
+    expect(about(run)?.events).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringContaining('nobody can look') }),
+      }),
+    );
+  });
+
   it.each(['compare-rows', 'import-rows', 'delete-copy'])(
     'come back once when the worker of %s dies, or replies are lost',
     async (action) => {
