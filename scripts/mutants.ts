@@ -10,7 +10,7 @@ import { type Fate, huntMutant } from './hunt-mutant.ts';
 
 const SECTION = 'mutants';
 
-/** Seeds, of those that were played, within which the last table must have caught a mutant for `--quick` to play it. */
+/** Seeds within which the last table must have caught a mutant for `--quick` to play it. */
 const QUICK_SEEDS = 10;
 
 /** Seeds between two lines of progress. */
@@ -118,14 +118,14 @@ function rowOf(fate: Fate, commit: string): string {
   return `| ${mutant.name} | ${mutant.fault} | ${by} | ${seeds} | ${played} | ${secondsOf(fate)} | ${commit} |`;
 }
 
-/** How many seeds were played until each mutant was caught, by the table as it is. */
+/** How many seeds it took until each mutant was caught, by the table as it is. */
 function seedsOfLastTable(): ReadonlyMap<string, number> {
   return new Map(
     readSection(SECTION).flatMap((line): readonly (readonly [string, number])[] => {
-      const [, name, , by, , played] = line.split('|').map((cell) => cell.trim());
-      return name === undefined || by?.startsWith('**') !== false || !/^\d+$/.test(played ?? '')
+      const [, name, , by, seeds] = line.split('|').map((cell) => cell.trim());
+      return name === undefined || by?.startsWith('**') !== false || !/^\d+$/.test(seeds ?? '')
         ? []
-        : [[name, Number(played)]];
+        : [[name, Number(seeds)]];
     }),
   );
 }
