@@ -20,6 +20,7 @@ import { drawDangers } from './draw-dangers.ts';
 import { BREACHES } from './breaches.ts';
 import { ACTIONS, REMEDY_ACTIONS } from './actions.ts';
 import { RECOVERIES } from './recoveries.ts';
+import { RESTORE_TAKES, RESTORES } from './restores.ts';
 import { CLUSTERS, LOST_REGIONS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
@@ -52,6 +53,8 @@ const RECOVERY_SHARE = 0.05;
 /** How many are about a whole region, and how much longer those last. */
 const REGION_SHARE = 0.03;
 const REGION_TAKES = minutes(60);
+/** How many are about what a backup holds. */
+const RESTORE_SHARE = 0.03;
 
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
@@ -77,11 +80,16 @@ export function drawPlot(seed: number): Plot {
         ? pickWeighted(CLUSTERS, clustered)
         : others;
   const recovered = recovering.next() < RECOVERY_SHARE ? pickWeighted(RECOVERIES, recovering) : nearer;
-  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : recovered;
+  const restoring = chance.fork('restore');
+  const restored = restoring.next() < RESTORE_SHARE ? pickWeighted(RESTORES, restoring) : recovered;
+  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : restored;
   const isRegion = scene.runbook === 'region';
   const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
-  const faultsUntilMs = brokenAtMs + minutes(chance.between(10, 22)) + (isRegion ? REGION_TAKES : 0);
+  const faultsUntilMs =
+    brokenAtMs +
+    minutes(chance.between(10, 22)) +
+    (isRegion ? REGION_TAKES : scene.runbook === 'restore' ? RESTORE_TAKES : 0);
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
   const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook, hasRemedies: remedies.remedies !== undefined };
   const disaster = scene.play(chance.fork('scene')).map(({ ms, deed }) => at(brokenAtMs + ms, deed));
@@ -132,6 +140,7 @@ const ALL: readonly Scene[] = [
   ...CLUSTERS,
   ...BREACHES,
   ...RECOVERIES,
+  ...RESTORES,
   ...LOST_REGIONS,
 ];
 
@@ -185,6 +194,9 @@ function aimsOf(mood: Plot['mood'], chance: Chance): number {
   }
 }
 
+/** Whose plans `recover` performs, from the first step to the last. */
+const BY_RECOVER: ReadonlySet<About['runbook']> = new Set(['breach', 'database', 'restore', 'rollout']);
+
 /** One thing that happens when a step begins. */
 function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']): Happening {
   const isAtRemedy = hasRemedies && chance.fork('remedy').next() < 0.5;
@@ -197,7 +209,7 @@ function aim(chance: Chance, { runbook, hasRemedies }: About, mood: Plot['mood']
       ? isWarmed
       : runbook === 'recovery'
         ? action === 'remember-clone' || action === 'clone-at'
-        : runbook !== 'database' && runbook !== 'rollout' && runbook !== 'breach';
+        : !BY_RECOVER.has(runbook);
   const worker: FunctionName = isHeals ? 'heal' : 'recover';
   return { trigger, deed: mood === 'calm' ? drawMeddling(chance) : drawDeed(chance, worker) };
 }

@@ -151,13 +151,12 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
     const [promotion] = promotionsOf(run);
     const replica = /instances\/([^:]+):/.exec(promotion?.call.resource ?? '')?.[1];
     if (promotion === undefined || replica === undefined) return [];
-    const { load, world } = run.stage;
+    const { load, system, world } = run.stage;
     const { servers } = world.sql.fleet;
-    const { oldestLostAt, newestLostAt, lost } = load.loss(
-      (id) => servers.server(replica)?.history.hasApplicationRow(id) === true,
-      undefined,
-      promotion.at,
-    );
+    const [old, now] = [system.databases[0]?.instance ?? '', replica].map((name) => servers.server(name)?.history);
+    // What somebody had deleted on the old side is not lost by the promotion.
+    const isKept = (id: string): boolean => now?.hasApplicationRow(id) === true || old?.hasApplicationRow(id) === false;
+    const { oldestLostAt, newestLostAt, lost } = load.loss(isKept, undefined, promotion.at);
     if (oldestLostAt === undefined || newestLostAt === undefined) return [];
     const span = newestLostAt - oldestLostAt;
     return limitsOf(run, promotion)

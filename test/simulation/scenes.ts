@@ -17,6 +17,7 @@ export interface Scene {
     | 'pod'
     | 'recovery'
     | 'region'
+    | 'restore'
     | 'rollout'
     | 'service';
   play(chance: Chance): readonly { readonly ms: number; readonly deed: Deed }[];
