@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { millis, minutes, seconds, showDuration } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import type { StepFailure } from '../incident/events.ts';
+import { planDigest } from '../plan/plan.ts';
 import { instanceName } from '../system/names.ts';
 import { applicationOf, entranceOf } from '../system/topology.ts';
 import { define, verifiedByPolling } from './define.ts';
@@ -10,7 +11,8 @@ import { define, verifiedByPolling } from './define.ts';
 //
 // O1. That a replica follows is seen by rows of our own that arrive on it, one after the other: a lag metric may be frozen.
 // O2. The last write is a row of ours, written when nobody else can write any more. The log of PostgreSQL is ordered: where that row is, is
-//     everything that was committed before it. Its name stands in the approved plan, so that nothing in our own log can stand for it.
+//     everything that was committed before it. Its name follows from the approved plan, which no other try has: neither a row of before, nor
+//     anything in our own log, can stand for it.
 
 /** Between two looks for a row. */
 const SOON = seconds(1);
@@ -120,11 +122,13 @@ export const lastWriteInput = z.strictObject({
   primary: z.string().transform(instanceName),
   replica: z.string().transform(instanceName),
   consumers: z.array(z.string()),
-  row: z.string(),
 });
 type LastWrite = z.infer<typeof lastWriteInput>;
 
 const marking = z.strictObject({ isWritten: z.boolean(), sinceMs: z.number() });
+
+/** The name of the last row: a plan that is drawn again, for another try, is another one. */
+const rowOf = ({ run }: Pick<ActionContext, 'run'>): string => `last-${planDigest(run.plan).slice(0, 24)}`;
 
 /** Writes the last row when every writer is gone, and waits until it is on the replica (O2). */
 export const markLastWrite = define({
@@ -149,8 +153,9 @@ async function lookForLastWrite(
   request: LastWrite,
   context: ActionContext,
 ): Promise<Progress> {
-  const { primary, replica, row } = request;
+  const { primary, replica } = request;
   const { dataPlane } = context.world;
+  const row = rowOf(context);
   const wait = (detail: string, written = isWritten): Progress =>
     context.clock.now() - sinceMs > PATIENCE
       ? { kind: 'failed', failure: failure('refused', 'notCaughtUp', `${detail}, for ${showDuration(PATIENCE)}`) }
@@ -195,13 +200,13 @@ async function isAway(id: string, { world, system }: ActionContext): Promise<boo
 
 /** What speaks against the replica having everything, as it is now; asked again at the last moment before it is promoted. */
 export async function whyNotCaughtUp(
-  { primary, replica, consumers, row }: LastWrite,
+  { primary, replica, consumers }: LastWrite,
   context: ActionContext,
 ): Promise<string | undefined> {
   const held = await Promise.all(consumers.map((id) => isAway(id, context)));
   const back = consumers.filter((_id, index) => held[index] !== true);
   if (back.length > 0) return `${back.join(', ')} are not away from ${primary} any more`;
-  const found = await context.world.dataPlane.hasCanary(replica, row);
+  const found = await context.world.dataPlane.hasCanary(replica, rowOf(context));
   return found === true
     ? undefined
     : `${replica} ${found === false ? 'lacks' : 'does not show'} the last row of ${primary}`;

@@ -19,7 +19,6 @@
 // region that was lost has not; this way needs neither. Data loss: none. Source: facts.md 3.2, 3.4 and 3.5.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
-import { digestOf } from '../core/digest.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { Alternative, GuardBlock, Plan } from '../plan/plan.ts';
 import type { InstanceStatus } from '../ports/databases.ts';
@@ -202,11 +201,8 @@ function prelude(
 }
 
 /** The committed section: it ends when the users of every entrance have been led home (H4). */
-function sectionSteps(
-  draft: TakeOver,
-  { at, consumers, entrances, waiting }: RegionFailbackFacts,
-): readonly StepDraft[] {
-  const { incident, target, primary, replica } = draft;
+function sectionSteps(draft: TakeOver, { consumers, entrances, waiting }: RegionFailbackFacts): readonly StepDraft[] {
+  const { target, primary, replica } = draft;
   const secrets = [...new Set(consumers.flatMap(({ application }) => application.databaseSecret ?? []))];
   const homes = [...new Set(entrances.map(({ home }) => home))];
   return [
@@ -218,7 +214,6 @@ function sectionSteps(
         primary: primary.instance,
         replica: replica.instance,
         consumers: consumers.map(({ application }) => application.id),
-        row: `last-${digestOf({ incident, at, replica: replica.instance }).slice(0, 24)}`,
       },
       title: `Write the last row on ${primary.instance}, with every writer away, and see it on ${replica.instance}`,
       target,

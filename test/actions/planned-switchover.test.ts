@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { checkWay, markLastWrite, seeReplicaFollow } from '../../shared/actions/planned-switchover.ts';
 import { promoteReplica } from '../../shared/actions/promote-replica.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
+import { planDigest } from '../../shared/plan/plan.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
 import { EAST, instance, SYSTEM } from '../classify/looks.ts';
 import { countingChance, JumpingClock, planOf, step } from '../engine/rehearsal.ts';
@@ -28,18 +29,11 @@ class Pair {
   activation: 'always' | 'never' = 'never';
 
   context(): ActionContext {
-    const plan = planOf([
-      step('fence', {
-        action: 'prove-fence',
-        input: { instance: EAST, address: '10.20.0.5:5432', consumers: CONSUMERS, control: HOME },
-      }),
-      step('last', { action: 'mark-last-write', input: LAST }),
-    ]);
     return contextOf({
       clock: this.clock,
       chance: countingChance(),
       system: SYSTEM,
-      run: { plan },
+      run: { plan: PLAN },
       world: {
         databases: {
           inspect: async (name: string) =>
@@ -50,7 +44,7 @@ class Pair {
         },
         dataPlane: {
           canary: async (_name: string, token: string) => {
-            if (this.activation === 'never' && token !== LAST.row && !token.startsWith('follow-'))
+            if (this.activation === 'never' && token !== ROW && !token.startsWith('follow-'))
               return { kind: 'connectionRefused' };
             if (this.canary === 'written') {
               this.written.push(token);
@@ -83,7 +77,17 @@ class Pair {
   }
 }
 
-const LAST = { primary: EAST, replica: HOME, consumers: CONSUMERS, row: 'last-1' };
+const LAST = { primary: EAST, replica: HOME, consumers: CONSUMERS };
+const PLAN = planOf([
+  step('fence', {
+    action: 'prove-fence',
+    input: { instance: EAST, address: '10.20.0.5:5432', consumers: CONSUMERS, control: HOME },
+  }),
+  step('last', { action: 'mark-last-write', input: LAST }),
+]);
+
+/** Its name follows from the plan. */
+const ROW = `last-${planDigest(PLAN).slice(0, 24)}`;
 const FOLLOW = { primary: EAST, replica: HOME, withinMs: seconds(10) };
 
 /** Starts, and polls as often as the action wants to go on, so often at the most. */
@@ -132,7 +136,7 @@ describe('The last write', () => {
   it('is written when every writer is away, and done when the replica has it', async () => {
     const pair = new Pair();
     expect(await played(markLastWrite, LAST, pair)).toMatchObject({ kind: 'done' });
-    expect(pair.written).toEqual(['last-1']);
+    expect(pair.written).toEqual([ROW]);
   });
 
   it.each<readonly [string, (pair: Pair) => void]>([
@@ -155,7 +159,7 @@ describe('The last write', () => {
     const pair = new Pair();
     pair.isFrozen = true;
     expect(await played(markLastWrite, LAST, pair)).toMatchObject({ kind: 'running' });
-    expect(pair.written).toEqual(['last-1']);
+    expect(pair.written).toEqual([ROW]);
   });
 });
 
@@ -164,7 +168,7 @@ describe('A promotion that may lose nothing', () => {
 
   it('is made where the old side is fenced and the last row is on the replica', async () => {
     const pair = new Pair();
-    pair.rows.add('last-1');
+    pair.rows.add(ROW);
     expect(await promoteReplica.observe(input, pair.context())).toMatchObject({ kind: 'toDo' });
   });
 
@@ -174,7 +178,7 @@ describe('A promotion that may lose nothing', () => {
     ['the old side is not stopped', 'fenceUnproved', (pair) => (pair.activation = 'always')],
   ])('is refused where %s', async (_, code, change) => {
     const pair = new Pair();
-    pair.rows.add('last-1');
+    pair.rows.add(ROW);
     change(pair);
     const found = await promoteReplica.observe(input, pair.context());
     expect(found).toMatchObject({ kind: 'refused' });
