@@ -185,8 +185,11 @@ const isOver = (state: IncidentState, story: Story): boolean =>
   (state.phase.kind === 'resolved' ||
     state.phase.kind === 'dismissed' ||
     (state.phase.kind === 'needsPerson' && (state.run?.landing !== undefined || endsWithPeople(state, story)))) &&
-  (state.run?.plan.runbook === story.runbook ||
-    (state.phase.kind !== 'dismissed' && state.run?.plan.runbook !== story.follows));
+  (state.run?.plan.runbook === story.runbook || (state.phase.kind !== 'dismissed' && !comesBefore(state, story)));
+
+/** Whether an incident is one that comes before the story's own. */
+const comesBefore = ({ run }: IncidentState, { follows, between = [] }: Story): boolean =>
+  run?.plan.runbook === follows || between.some((runbook) => runbook === run?.plan.runbook);
 
 /** A story that ends with people does so once its run has come to its last step. */
 const endsWithPeople = (state: IncidentState, { ends }: Story): boolean =>

@@ -36,6 +36,8 @@ export interface Story {
   readonly ends?: 'needsPerson';
   /** A runbook whose incident comes first in it. */
   readonly follows?: RunbookName;
+  /** Runbooks of the incidents between that one and its own. */
+  readonly between?: readonly RunbookName[];
   /** Approvals that its person gives: one, unless it says so. */
   readonly approvals?: number;
   /** Who gives them: the engineer on call, unless it says so. */

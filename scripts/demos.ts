@@ -65,6 +65,7 @@ const STORIES = [
   'cluster-failback',
   'region-failover',
   'region-return',
+  'region-failback',
   'database-failover',
 ];
 
