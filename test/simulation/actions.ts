@@ -2,6 +2,31 @@ import { RECOVERY_ACTIONS } from './recovered.ts';
 
 // The actions at whose beginning something may happen in a simulated run.
 
+/** Actions on the way home of a region that was lost. */
+export const WAY_HOME_ACTIONS = [
+  'await-replica',
+  'create-replica',
+  'check-way',
+  'see-replica-follow',
+  'hold-workload',
+  'hold-service',
+  'mark-last-write',
+  'stop-instance',
+  'prove-fence',
+  'promote-replica',
+  'verify-epoch',
+  'point-secret',
+  'release-workload',
+  'release-service',
+  'move-traffic',
+  'see-traffic-shift',
+  'await-drain',
+  'point-at-replica',
+  'read-replica',
+  'restore-service',
+  'forget-region',
+] as const;
+
 /** Actions of the runbooks, at whose beginning something can be made to happen. */
 export const ACTIONS = {
   breach: [

@@ -78,6 +78,13 @@ export class Coverage {
       'await-return',
       'count-divergence',
       'restart-stale',
+      'await-replica',
+      'check-way',
+      'see-replica-follow',
+      'mark-last-write',
+      'point-at-replica',
+      'read-replica',
+      'forget-region',
     ];
     const others = [...new Set([...this.#cells.keys()].map((cell) => cell.split('|')[1] ?? ''))]
       .filter((position) => !columns.some((column) => column === position))

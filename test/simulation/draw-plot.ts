@@ -19,9 +19,11 @@ import {
 import { drawDangers } from './draw-dangers.ts';
 import { BREACHES } from './breaches.ts';
 import { ACTIONS, REMEDY_ACTIONS } from './actions.ts';
+import { aimHome } from './aim-home.ts';
 import { RECOVERIES } from './recoveries.ts';
 import { RESTORE_TAKES, RESTORES } from './restores.ts';
-import { CLUSTERS, LOST_REGIONS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
+import { LOST_REGIONS, WAY_HOME } from './region-scenes.ts';
+import { CLUSTERS, PRESSURES, ROLLOUTS, type Scene, SCENES } from './scenes.ts';
 
 // From a seed to a plot. Rates are drawn too, so that calm and hostile worlds both occur; each group of choices has a stream of
 // chance of its own, so that one more choice shifts no other.
@@ -55,6 +57,9 @@ const REGION_SHARE = 0.03;
 const REGION_TAKES = minutes(60);
 /** How many are about what a backup holds. */
 const RESTORE_SHARE = 0.03;
+/** In how many of those everything goes home; and how long that may take from the end of what is in its way. */
+const HOME_SHARE = 0.4;
+const HOME_TAKES = minutes(180);
 
 /** Draws the story of a seed. */
 export function drawPlot(seed: number): Plot {
@@ -82,20 +87,29 @@ export function drawPlot(seed: number): Plot {
   const recovered = recovering.next() < RECOVERY_SHARE ? pickWeighted(RECOVERIES, recovering) : nearer;
   const restoring = chance.fork('restore');
   const restored = restoring.next() < RESTORE_SHARE ? pickWeighted(RESTORES, restoring) : recovered;
-  const scene = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : restored;
-  const isRegion = scene.runbook === 'region';
+  const lost = regional.next() < REGION_SHARE ? pickWeighted(LOST_REGIONS, regional) : restored;
+  const isRegion = lost.runbook === 'region';
+  const homing = chance.fork('way home');
+  const goesHome = isRegion && homing.next() < HOME_SHARE;
+  const scene = goesHome ? WAY_HOME : lost;
   const byRecord = scene.runbook === 'cluster' && clustered.next() < RECORD_SHARE;
   const brokenAtMs = minutes(chance.between(2, 3)) + chance.between(0, 59_000);
   const faultsUntilMs =
     brokenAtMs +
     minutes(chance.between(10, 22)) +
     (isRegion ? REGION_TAKES : scene.runbook === 'restore' ? RESTORE_TAKES : 0);
+  const disturbedUntilMs = faultsUntilMs + (goesHome ? REGION_TAKES : 0);
   const remedies = drawRemedies(chance.fork('remedies'), scene.runbook);
   const about = { brokenAtMs, faultsUntilMs, runbook: scene.runbook, hasRemedies: remedies.remedies !== undefined };
   const disaster = scene.play(chance.fork('scene')).map(({ ms, deed }) => at(brokenAtMs + ms, deed));
   const aims = Array.from({ length: aimsOf(mood, chance.fork('aims')) }, (_, index) =>
     aim(chance.fork(`aim ${index}`), about, mood),
   );
+  const onTheWay = goesHome
+    ? Array.from({ length: aimsOf(mood, homing.fork('aims')) }, (_, index) =>
+        aimHome(homing.fork(`aim ${index}`), mood === 'calm' ? drawMeddling : (own) => drawDeed(own, 'recover')),
+      )
+    : [];
   const beside = mood === 'calm' ? [] : disturbances(chance.fork('beside'), about);
   const control = drawRegions(chance.fork('regions'), about);
   const dangers = drawDangers(chance.fork('dangers'), { mood, runbook: scene.runbook, brokenAtMs });
@@ -106,16 +120,18 @@ export function drawPlot(seed: number): Plot {
     ...remedies,
     byRecord,
     secondary: isRegion,
-    goesHome: false,
+    goesHome,
     brokenAtMs,
-    faultsUntilMs,
-    endsAtMs: faultsUntilMs + minutes(75),
-    happenings: [...disaster, ...aims, ...beside, ...dangers, ...control.happenings],
+    faultsUntilMs: disturbedUntilMs,
+    endsAtMs: disturbedUntilMs + (isRegion ? HOME_TAKES : minutes(75)),
+    happenings: [...disaster, ...aims, ...onTheWay, ...beside, ...dangers, ...control.happenings],
     habits: {
       ...drawHabits(chance.fork('habits'), mood),
       ...(scene.runbook === 'breach'
         ? { 'security-pager': chance.fork('security').pick(['quick', ...HABITS] as const) }
         : {}),
+      // Who decides nothing goes nowhere, which the other scenes of a region are about.
+      ...(goesHome ? { 'oncall-pager': 'quick' as const } : {}),
     },
     assumptions: chance.next() < 0.3 ? drawAssumptions(chance.fork('assumptions')) : BELIEVED,
     duplicates: rough.next() * 0.4,
@@ -142,6 +158,7 @@ const ALL: readonly Scene[] = [
   ...RECOVERIES,
   ...RESTORES,
   ...LOST_REGIONS,
+  WAY_HOME,
 ];
 
 /** To whose steps each plot can lead, as `Scene.runbook` names them. */

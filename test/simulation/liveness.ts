@@ -135,6 +135,8 @@ const SERVICE_OF: Readonly<Record<string, string>> = {
   'region/us-central1': SERVICES.entrance,
   // Meeting an old primary serves nobody.
   'return/us-central1': 'nobody',
+  'rebuild/us-central1': 'nobody',
+  'rebuild/us-east1': 'nobody',
   'application/api-run': SERVICES.apiRun,
 };
 

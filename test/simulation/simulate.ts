@@ -2,7 +2,7 @@ import { Load } from '../../sandbox/load/load.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { dataOf } from '../../sandbox/world/broker-message.ts';
-import { REFERENCE, SECONDARY } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { createWorld, type World } from '../../sandbox/world/world.ts';
@@ -28,6 +28,7 @@ import { labelOfBlow, type Plot, REGIONS } from './plot.ts';
 import { Processes } from './processes.ts';
 import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
 import { type Keys, pairOf, type Stage, START } from './stage.ts';
+import { isOnTheWayHome } from './way-home.ts';
 import { StoreWeather } from './store-weather.ts';
 import { clockPort, Outside, runUntil } from './virtual.ts';
 import { leadsTo, newWitness, watch } from './witness.ts';
@@ -291,7 +292,7 @@ class Watchman {
     // Users who are still where they were led, though their home serves, are about to be led back.
     const isLent = leadsTo(world) === SERVICES.apiRun && world.front.isWell(SERVICES.apiGke);
     if (isLent && states.every((state) => hasEnded(state))) return false;
-    if (plot.goesHome && isElsewhere(world) && states.every((state) => hasEnded(state))) return false;
+    if (plot.goesHome && isOnTheWayHome(world, states)) return false;
     const mayExpire = states.some(({ phase }) => phase.kind === 'awaitingApproval');
     const calmFor = states.length === 0 || mayExpire ? minutes(5) : minutes(1);
     const earliest = isOver ? this.#landedAt : START + plot.faultsUntilMs + calmFor;
@@ -299,11 +300,6 @@ class Watchman {
     return states.every((state) => isAtRest(state) || isHeldBeyond(state, START + plot.endsAtMs));
   }
 }
-
-/** Whether what a region failover promoted, and what waited beside it, are not yet what they were: the next step is offered soon. */
-const isElsewhere = ({ sql, run }: World): boolean =>
-  sql.fleet.find(SECONDARY.instance)?.instanceType === 'CLOUD_SQL_INSTANCE' &&
-  (run.service({ location: SECONDARY.region, service: SECONDARY.api }).spec.scaling.min ?? 0) > 1;
 
 function lastMomentOf(plot: Plot): Instant {
   const ends = plot.happenings.map(({ trigger, deed }) =>

@@ -128,9 +128,9 @@ describe('A way home that can not be gone', () => {
     expect(users(run)).toEqual({ outages: 1, isServed: true });
   });
 
-  it('gives everything back where the replica stops following when every writer is away', async () => {
+  it('gives everything back where the replica stops following while writers are taken away', async () => {
     const run = await played(
-      [atStep('mark-last-write', { kind: 'break', fault: 'frozen-replica', variant: 'receiver', target: HOME })],
+      [atStep('hold-workload', { kind: 'break', fault: 'frozen-replica', variant: 'receiver', target: HOME })],
       LASTING,
     );
 
