@@ -142,7 +142,9 @@ function draftSteps({ system, incident, target, facts, primary, replica, chosen 
   if (promotion.kind === 'none' || replica === undefined) return [{ ...look, id: FIRST_LOOK }, ...remedies];
   const endedAtMs = promotion.refusedSince ?? null;
   const before =
-    chosen.length === 0 ? [look] : [{ ...look, id: FIRST_LOOK }, ...remedies, again(look, endedAtMs, chosen)];
+    chosen.length === 0
+      ? [{ ...look, input: { ...look.input, endedAtMs } }]
+      : [{ ...look, id: FIRST_LOOK }, ...remedies, again(look, endedAtMs, chosen)];
   const { consumers: held } = promotion;
   return [
     ...before,

@@ -68,11 +68,43 @@ describe('What the simulation found', () => {
     expect(phases(run)).toEqual(['resolved']);
   });
 
-  it('what can’t be read for a minute voids no approval that people are asked for', async () => {
+  it('what can’t be read for a minute voids no approval while people are asked, and a run that rests on it asks anew', async () => {
     const down = { kind: 'weather', rates: [[{ kind: 'serverError' }, 1]], lastsMs: minutes(2) } as const;
     const run = await played(calm([later(seconds(120), down)], { habits: { 'oncall-pager': 'slow' } }));
-    expect(eventsOf(run, 'approvalVoided')).toBe(0);
+    const kinds = run.incidents.flatMap(({ events }) => events.map(({ kind }) => kind));
+    expect(kinds.indexOf('approvalVoided')).toBeGreaterThan(kinds.indexOf('runStarted'));
+    expect(eventsOf(run, 'approvalVoided')).toBe(1);
     expect(phases(run)).toEqual(['resolved']);
+  });
+
+  it('a primary that came back while nobody could look, and failed again, is not replaced beyond the approved loss', async () => {
+    const run = await played(
+      calm(
+        [
+          later(-seconds(50), {
+            kind: 'break',
+            fault: 'frozen-replica',
+            variant: 'receiver',
+            target: 'coditect-dms-db-replica',
+          }),
+          later(-seconds(50), {
+            kind: 'break',
+            fault: 'frozen-replica',
+            variant: 'receiver',
+            target: 'coditect-dms-db-east',
+          }),
+          atStep('confirm-database-failed', { kind: 'mend', fault: 'primary-database' }),
+          atStep('confirm-database-failed', { kind: 'storeOutage', how: 'refuses', lastsMs: seconds(194) }),
+          atStep(
+            'confirm-database-failed',
+            { kind: 'break', fault: 'primary-database', variant: 'refuses' },
+            minutes(2.5),
+          ),
+        ],
+        { mood: 'hostile' },
+      ),
+    );
+    expect(eventsOf(run, 'approvalAsked')).toBe(2);
   });
 
   it('a run that stops again after people handed it back is told again', async () => {
