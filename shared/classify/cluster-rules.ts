@@ -66,20 +66,36 @@ const homeIsIll: Rule = {
 const leftRaised: Rule = {
   scenario: 'standby-left-raised',
   code: 'standbyLeftRaised',
-  describe: 'A standby was made ready, no traffic went to it, and the cluster is well: take that back.',
+  describe:
+    'A standby was made ready, no traffic goes to it, and the cluster is well: take that back, or people if it is ill.',
   when: forClustered((clustered, application, evidence) => {
     const { home, standby, cluster } = clustered;
     if (!application.isTarget || cluster.record === undefined || cluster.standing !== 'well') return undefined;
     const isAtHome = cluster.entrances.length > 0 && cluster.entrances.every(({ leadsTo }) => leadsTo === home.id);
     if (!isAtHome) return undefined;
+    const ill = illOf(standby, evidence);
+    const text = `${home.id} serves its users, and ${standby} is still scaled for them`;
     return about(application, evidence, {
       confidence: cluster.isSteady ? 'confirmed' : 'likely',
-      outcome: cluster.isSteady ? { kind: 'act', runbook: 'cluster-failback' } : nextLook(evidence),
-      text: `${home.id} serves its users, and ${standby} is still scaled for them`,
+      outcome: !cluster.isSteady
+        ? nextLook(evidence)
+        : ill === undefined
+          ? { kind: 'act', runbook: 'cluster-failback' }
+          : { kind: 'person' },
+      text:
+        ill === undefined
+          ? text
+          : `${text}, but it is not well itself (${ill}): whoever needs it next would not be served`,
       wouldChangeMind: [`${home.id} falls ill again`, `somebody takes the scaling of ${standby} back`],
     });
   }),
 };
+
+/** How an application has said in one of the looks that count that it can't serve; one copy of several may be the one that is ill. */
+const illOf = (id: string, { inquiry }: Evidence): string | undefined =>
+  inquiry.rounds
+    .flatMap(({ applications }) => applications.filter(({ application }) => application === id))
+    .findLast(({ health }) => health.kind === 'failing')?.health.detail;
 
 const clusterDown: Rule = {
   scenario: 'cluster-failure',

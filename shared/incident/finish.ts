@@ -18,9 +18,23 @@ export function decideFinish(state: IncidentState): readonly NewEvent[] {
       }),
     ];
   const measures = measure(state);
-  const rest = run === undefined ? [] : outcome(run);
+  const rest = [...(run === undefined ? [] : outcome(run)), ...stillIll(state)];
   const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
     .join(' ')
     .trim();
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
+}
+
+/** Applications that an earlier plan of the incident found ill again, and that no later one has seen well: people were told then, and are now. */
+function stillIll({ formerRuns, run }: IncidentState): readonly string[] {
+  const ill = new Map<string, string>();
+  for (const { plan, steps } of [...formerRuns, ...(run === undefined ? [] : [run])])
+    for (const { id, action, input } of plan.steps) {
+      const progress = action === 'stay-healthy' ? steps.get(id) : undefined;
+      const application = String(input['application']);
+      if (progress?.kind === 'done') ill.delete(application);
+      if (progress?.kind === 'failed' && progress.failure.code === 'relapsed')
+        ill.set(application, progress.failure.detail);
+    }
+  return [...ill.values()].map((detail) => `Not seen well since: ${detail}.`);
 }

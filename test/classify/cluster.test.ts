@@ -137,6 +137,16 @@ describe('the way back', () => {
     });
   });
 
+  it('goes to people while the standby says, if only in one look, that it can’t serve', () => {
+    const rounds = every20(20, 100, (seconds) =>
+      lookOf(seconds, {
+        api: gke('serving', { standby: RECORD }),
+        ...(seconds === 80 ? { standby: run('failing') } : {}),
+      }),
+    );
+    expect(ask(rounds, ABOUT_API)).toMatchObject({ scenario: 'standby-left-raised', conclusion: 'person' });
+  });
+
   it('is nothing where nothing was lent', () => {
     expect(asked({ api: gke('serving') })).toMatchObject({ conclusion: 'nothing' });
   });
