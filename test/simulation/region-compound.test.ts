@@ -65,6 +65,7 @@ describe('A region that is lost', () => {
       ['region-failover', 'resolved'],
       ['region-return', 'resolved'],
     ]);
-    expect(promoted(run)).toEqual([`instances/${SECONDARY.instance}:promoteReplica`]);
+    // What is promoted after that is promoted on the way home.
+    expect(promoted(run)[0]).toBe(`instances/${SECONDARY.instance}:promoteReplica`);
   });
 });
