@@ -30,8 +30,9 @@ function stillIll({ formerRuns, run }: IncidentState): readonly string[] {
   const ill = new Map<string, string>();
   for (const { plan, steps } of [...formerRuns, ...(run === undefined ? [] : [run])])
     for (const { id, action, input } of plan.steps) {
+      const { application } = input;
       const progress = action === 'stay-healthy' ? steps.get(id) : undefined;
-      const application = String(input['application']);
+      if (typeof application !== 'string') continue;
       if (progress?.kind === 'done') ill.delete(application);
       if (progress?.kind === 'failed' && progress.failure.code === 'relapsed')
         ill.set(application, progress.failure.detail);
