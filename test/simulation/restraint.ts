@@ -95,22 +95,28 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
     });
   },
   'S5 what has landed stays as it is until people hand it back': (run) =>
-    run.incidents.flatMap(({ state, events }) =>
-      events.flatMap((event, index) => {
+    run.incidents.flatMap((incident) => {
+      const { state, events } = incident;
+      return events.flatMap((event, index) => {
         if (event.kind !== 'landed') return [];
         const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
         const next = events.slice(index).find(({ kind }) => kind === 'resumed');
-        const requests = before?.kind === 'planDrawn' ? requestsIn(before.data.plan) : new Set<string>();
+        const landed = before?.kind === 'planDrawn' ? before.data.plan : undefined;
+        const requests = landed === undefined ? new Set<string>() : requestsIn(landed);
         return (
           effectsBy(run, 'recover')
             .filter(({ at }) => at > event.at + IN_FLIGHT && at < (next?.at ?? Number.POSITIVE_INFINITY))
             .filter((effect) => requests.has(requestOf(effect)) && !hadLateRequests(run))
             // What people approved in another incident is that one's: the stop of an old primary that returns.
-            .filter((effect) => consentedBy(run, effect).every(({ incident }) => incident.state.id === state.id))
+            .filter((effect) => consentedBy(run, effect).every((drawn) => drawn.incident.state.id === state.id))
+            // Who writes into our log can make it look again after a landing: what people then really approve is another plan.
+            .filter(
+              (effect) => !isForged(run, incident) || consentedBy(run, effect).every(({ plan }) => plan === landed),
+            )
             .map((effect) => `${described(run, effect)}, landed ${when(run, event.at)}`)
         );
-      }),
-    ),
+      });
+    }),
   'S8 nothing begins while the kill switch is on': (run) => {
     if (run.incidents.some((incident) => isForged(run, incident))) return [];
     const sections = run.incidents.flatMap(sectionsOf);
