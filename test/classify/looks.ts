@@ -276,3 +276,16 @@ export const ABOUT_API: Partial<Inquiry['state']> = {
   target: targetId('application/api-gke'),
   targets: [targetId('application/api-gke')],
 };
+
+/** What is written down of a region that went on elsewhere. */
+export const WENT_ELSEWHERE = {
+  version: 1,
+  incident: 'inc-aaaaaaaaaa',
+  region: 'us-central1',
+  former: PRIMARY,
+  promoted: EAST,
+  standby: 'api-east',
+  before: { min: 1, max: 4 },
+  wanted: { min: 3, max: 4 },
+  recordedAtMs: 0,
+} as const;

@@ -16,6 +16,7 @@ import {
   replica,
   run,
   wellDatabase,
+  WENT_ELSEWHERE,
   word,
 } from './looks.ts';
 
@@ -23,18 +24,6 @@ import {
 
 const HOME = instanceName('coditect-dms-db-2');
 const EAST2 = instanceName('coditect-dms-db-east-2');
-
-const record = {
-  version: 1,
-  incident: 'inc-aaaaaaaaaa',
-  region: 'us-central1',
-  former: PRIMARY,
-  promoted: EAST,
-  standby: 'api-east',
-  before: { min: 1, max: 4 },
-  wanted: { min: 3, max: 4 },
-  recordedAtMs: 0,
-} as const;
 
 const there: ApplicationFacts = { ...run('serving'), application: 'api-east' };
 const stopped = instance({ activation: 'never', replicas: [replica().instance] });
@@ -48,7 +37,7 @@ interface Seen {
   readonly database?: Partial<DatabaseFacts>;
   readonly api?: ApplicationFacts;
   readonly leadsTo?: string;
-  readonly record?: typeof record | undefined;
+  readonly record?: typeof WENT_ELSEWHERE | undefined;
 }
 
 function lookOf(seconds: number, seen: Seen): Facts {
@@ -76,7 +65,7 @@ function lookOf(seconds: number, seen: Seen): Facts {
         region: 'us-central1',
         standby: there,
         contact: undefined,
-        record: 'record' in seen ? seen.record : record,
+        record: 'record' in seen ? seen.record : WENT_ELSEWHERE,
       },
     ],
   };

@@ -1,23 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { WorldHome } from '../../shared/flows/flow-home.ts';
 import { watchRegions } from '../../shared/flows/watch-regions.ts';
 import type { InstanceStatus } from '../../shared/ports/databases.ts';
 import { regionKey } from '../../shared/ports/region-record.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
-import { EAST, east, instance, PRIMARY, SYSTEM } from '../classify/looks.ts';
-import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
-
-const RECORD = {
-  version: 1,
-  incident: 'inc-aaaaaaaaaa',
-  region: 'us-central1',
-  former: PRIMARY,
-  promoted: EAST,
-  standby: 'api-east',
-  before: { min: 1, max: 4 },
-  wanted: { min: 3, max: 4 },
-  recordedAtMs: 0,
-};
+import { EAST, east, instance, PRIMARY, WENT_ELSEWHERE } from '../classify/looks.ts';
+import { JumpingClock } from '../engine/rehearsal.ts';
+import { watchHome } from './watch-home.ts';
 
 /** A region that went on elsewhere, as the management API and the old primary itself tell it. */
 class Watched {
@@ -29,28 +17,19 @@ class Watched {
   address = '10.20.0.5:5432';
   asked = 0;
 
-  readonly home = {
-    system: SYSTEM,
-    clock: this.clock,
-    chance: countingChance(),
-    store: this.store,
-    instance: 'tick/1',
-    note: () => undefined,
-    messages: { publish: async () => undefined },
-    world: {
-      databases: {
-        fleet: async () => {
-          this.asked += 1;
-          return this.fleet;
-        },
+  readonly home = watchHome(this, {
+    databases: {
+      fleet: async () => {
+        this.asked += 1;
+        return this.fleet;
       },
-      applications: { deepHealth: async () => ({ kind: 'failing', database: { address: this.address } }) },
-      dataPlane: { replication: async () => (this.answers ? { role: 'primary' } : undefined) },
     },
-  } as unknown as WorldHome; // the watch uses nothing else
+    applications: { deepHealth: async () => ({ kind: 'failing', database: { address: this.address } }) },
+    dataPlane: { replication: async () => (this.answers ? { role: 'primary' } : undefined) },
+  });
 
   async remember(): Promise<void> {
-    await this.store.documents.put(regionKey('us-central1'), RECORD, 0);
+    await this.store.documents.put(regionKey('us-central1'), WENT_ELSEWHERE, 0);
   }
 
   /** The summaries of what waits after one more look. */

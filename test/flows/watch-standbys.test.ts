@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes } from '../../shared/core/time.ts';
-import type { WorldHome } from '../../shared/flows/flow-home.ts';
 import { watchStandbys } from '../../shared/flows/watch-standbys.ts';
 import { standbyKey } from '../../shared/ports/standby-record.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
-import { SYSTEM } from '../classify/looks.ts';
-import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { JumpingClock } from '../engine/rehearsal.ts';
+import { watchHome } from './watch-home.ts';
 
 const RECORD = {
   version: 1,
@@ -24,24 +23,15 @@ class Watched {
   isWell = true;
   asked = 0;
 
-  readonly home = {
-    system: SYSTEM,
-    clock: this.clock,
-    chance: countingChance(),
-    store: this.store,
-    instance: 'tick/1',
-    note: () => undefined,
-    messages: { publish: async () => undefined },
-    world: {
-      applications: {
-        deepHealth: async () => {
-          this.asked += 1;
-          return { kind: this.isWell ? 'serving' : 'silent' };
-        },
+  readonly home = watchHome(this, {
+    applications: {
+      deepHealth: async () => {
+        this.asked += 1;
+        return { kind: this.isWell ? 'serving' : 'silent' };
       },
-      workloads: { inspect: async () => ({ replicas: 3, ready: 3 }) },
     },
-  } as unknown as WorldHome; // the watch uses nothing else
+    workloads: { inspect: async () => ({ replicas: 3, ready: 3 }) },
+  });
 
   async remember(): Promise<void> {
     await this.store.documents.put(standbyKey('api-gke'), RECORD, 0);

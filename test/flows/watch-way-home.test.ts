@@ -1,27 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import type { WorldHome } from '../../shared/flows/flow-home.ts';
 import { watchRegions } from '../../shared/flows/watch-regions.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { InstanceStatus } from '../../shared/ports/databases.ts';
 import { regionKey } from '../../shared/ports/region-record.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
 import { instanceName } from '../../shared/system/names.ts';
-import { EAST, east, instance, PRIMARY, SYSTEM } from '../classify/looks.ts';
-import { countingChance, JumpingClock } from '../engine/rehearsal.ts';
+import { EAST, east, instance, WENT_ELSEWHERE } from '../classify/looks.ts';
+import { JumpingClock } from '../engine/rehearsal.ts';
+import { watchHome } from './watch-home.ts';
 
 const HOME = instanceName('coditect-dms-db-2');
-
-const RECORD = {
-  version: 1,
-  incident: 'inc-aaaaaaaaaa',
-  region: 'us-central1',
-  former: PRIMARY,
-  promoted: EAST,
-  standby: 'api-east',
-  before: { min: 1, max: 4 },
-  wanted: { min: 3, max: 4 },
-  recordedAtMs: 0,
-};
 
 const stopped = instance({ activation: 'never' });
 const there = east({ upstream: undefined, role: 'primary' });
@@ -35,31 +23,22 @@ class Watched {
   fleet: readonly InstanceStatus[] = [stopped, there];
   isWell = true;
 
-  readonly home = {
-    system: SYSTEM,
-    clock: this.clock,
-    chance: countingChance(),
-    store: this.store,
-    instance: 'tick/1',
-    note: () => undefined,
-    messages: { publish: async () => undefined },
-    world: {
-      databases: { fleet: async () => this.fleet },
-      applications: {
-        deepHealth: async () => ({
-          kind: this.isWell ? 'serving' : 'failing',
-          database: { address: `${this.fleet.find(({ instance: name }) => name === EAST)?.address ?? ''}:5432` },
-        }),
-      },
-      workloads: { inspect: async () => ({ replicas: 3, ready: 3 }) },
-      dataPlane: { replication: async () => undefined },
+  readonly home = watchHome(this, {
+    databases: { fleet: async () => this.fleet },
+    applications: {
+      deepHealth: async () => ({
+        kind: this.isWell ? 'serving' : 'failing',
+        database: { address: `${this.fleet.find(({ instance: name }) => name === EAST)?.address ?? ''}:5432` },
+      }),
     },
-  } as unknown as WorldHome; // the watch uses nothing else
+    workloads: { inspect: async () => ({ replicas: 3, ready: 3 }) },
+    dataPlane: { replication: async () => undefined },
+  });
 
   static async elsewhere(fleet: readonly InstanceStatus[]): Promise<Watched> {
     const watched = new Watched();
     watched.fleet = fleet;
-    await watched.store.documents.put(regionKey('us-central1'), RECORD, 0);
+    await watched.store.documents.put(regionKey('us-central1'), WENT_ELSEWHERE, 0);
     return watched;
   }
 

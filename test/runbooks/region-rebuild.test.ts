@@ -3,21 +3,9 @@ import { planFaults, type Plan } from '../../shared/plan/plan.ts';
 import { drawRegionRebuild, type RegionRebuildFacts } from '../../shared/runbooks/region-rebuild.ts';
 import { instanceName } from '../../shared/system/names.ts';
 import type { CloudRunApplication } from '../../shared/system/system.ts';
-import { at, EAST, PRIMARY, SYSTEM } from '../classify/looks.ts';
+import { at, EAST, PRIMARY, SYSTEM, WENT_ELSEWHERE } from '../classify/looks.ts';
 
 const application = SYSTEM.applications.find(({ id }) => id === 'api-east') as CloudRunApplication; // of the reference
-const record = {
-  version: 1,
-  incident: 'inc-aaaaaaaaaa',
-  region: 'us-central1',
-  former: PRIMARY,
-  promoted: EAST,
-  standby: 'api-east',
-  before: { min: 1, max: 4 },
-  wanted: { min: 3, max: 4 },
-  recordedAtMs: 0,
-} as const;
-
 function plan(change: Partial<RegionRebuildFacts> = {}): Plan {
   const found = drawRegionRebuild(SYSTEM, 'inc-bbbbbbbbbb', 'region-without-replica', {
     at: at(100),
@@ -38,7 +26,7 @@ const SECONDARY: Partial<RegionRebuildFacts> = {
   former: EAST,
   primary: instanceName('coditect-dms-db-2'),
   replica: instanceName('coditect-dms-db-east-2'),
-  waiting: { application, record },
+  waiting: { application, record: WENT_ELSEWHERE },
 };
 
 describe('a region rebuild', () => {
@@ -69,6 +57,6 @@ describe('a region rebuild', () => {
 
   it('takes the limits back to exactly what was written down', () => {
     const restore = plan(SECONDARY).steps.find(({ id }) => id === 'restore');
-    expect(restore?.input).toMatchObject({ before: record.before, wanted: record.wanted });
+    expect(restore?.input).toMatchObject({ before: WENT_ELSEWHERE.before, wanted: WENT_ELSEWHERE.wanted });
   });
 });
