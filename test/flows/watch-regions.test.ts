@@ -3,7 +3,7 @@ import { watchRegions } from '../../shared/flows/watch-regions.ts';
 import type { InstanceStatus } from '../../shared/ports/databases.ts';
 import { regionKey } from '../../shared/ports/region-record.ts';
 import { createMemoryStore } from '../../shared/store/memory-store.ts';
-import { EAST, east, instance, PRIMARY, WENT_ELSEWHERE } from '../classify/looks.ts';
+import { EAST, east, instance, WENT_ELSEWHERE } from '../classify/looks.ts';
 import { JumpingClock } from '../engine/rehearsal.ts';
 import { watchHome } from './watch-home.ts';
 
