@@ -15,6 +15,7 @@ export interface DemoOptions {
   readonly seed: number;
   readonly rate: number;
   readonly engines: 'embedded' | 'google';
+  readonly bundles?: string;
   readonly config: string;
   readonly json: boolean;
 }
@@ -30,7 +31,15 @@ export function listStories(json: boolean): Ending {
 }
 
 /** Plays one story or all, each on a sandbox of its own in a temporary folder. 0 only if every verification held. */
-export async function demoCommand({ runbook, seed, rate, engines, config, json }: DemoOptions): Promise<Ending> {
+export async function demoCommand({
+  runbook,
+  seed,
+  rate,
+  engines,
+  bundles,
+  config,
+  json,
+}: DemoOptions): Promise<Ending> {
   const chosen = STORIES.filter((story) => runbook === undefined || story.runbook === runbook);
   if (chosen.length === 0)
     throw new Refusal(
@@ -42,7 +51,14 @@ export async function demoCommand({ runbook, seed, rate, engines, config, json }
     const directory = mkdtempSync(join(tmpdir(), 'dr-demo-'));
     const pace = Math.min(rate, story.rateAtMost ?? rate);
     process.stderr.write(`Starting a sandbox for ${story.runbook} (seed ${seed}, ${pace} times real time) …\n`);
-    const sandbox = await startSandbox({ directory, config, rate: pace, seed, engines });
+    const sandbox = await startSandbox({
+      directory,
+      config,
+      rate: pace,
+      seed,
+      engines,
+      ...(bundles === undefined ? {} : { bundles }),
+    });
     const end = async (): Promise<void> => {
       await sandbox.stop();
       rmSync(directory, { recursive: true, force: true });

@@ -35,6 +35,7 @@ interface Running {
   readonly regions: 1 | 2;
   readonly engines: 'embedded' | 'google';
   readonly postgres: 'embedded' | 'local';
+  readonly bundles?: string;
   readonly verbose?: boolean;
 }
 
@@ -66,6 +67,7 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
   .option(
     '--postgres <which>',
     'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
@@ -89,6 +91,7 @@ const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` 
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
   .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
   .option(
     '--postgres <which>',
     'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
@@ -114,8 +117,12 @@ verb('demo', 'Play every story, or one, unattended; 0 only if every verification
   .option('--seed <n>', 'fixes chance', whole, 1)
   .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
   .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
+  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
   .action(
-    (runbook: string | undefined, options: Shared & Pick<Running, 'rate' | 'seed' | 'engines'> & { list?: boolean }) =>
+    (
+      runbook: string | undefined,
+      options: Shared & Pick<Running, 'rate' | 'seed' | 'engines' | 'bundles'> & { list?: boolean },
+    ) =>
       run(async () => {
         const demo = await import('./demo.ts');
         return options.list === true ? demo.listStories(options.json) : await demo.demoCommand({ ...options, runbook });

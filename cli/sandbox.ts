@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly regions: 1 | 2;
   readonly engines: 'embedded' | 'google';
   readonly postgres: 'embedded' | 'local';
+  /** Where bundles of the functions are that run instead of the sources. */
+  readonly bundles?: string;
   /** Plays the database story once before it stays up. */
   readonly story: boolean;
   readonly json: boolean;

@@ -5,6 +5,7 @@ import { decide, type PageAnswer, showApproval } from '../shared/flows/approve.t
 import { operate } from '../shared/flows/operate.ts';
 import { isPortError } from '../shared/ports/port-error.ts';
 import { type ApproveFunctionHome, approveHome } from '../shared/wiring/homes.ts';
+import { warmPublisher, warmStore } from './warm.ts';
 
 // The framework has parsed the body before we are asked, by its content type and up to 1 GB; what is longer than anything of
 // ours is refused unread by us, and a form that `qs` made objects of is no form.
@@ -82,4 +83,9 @@ function isSameOrigin(request: Request, bases: readonly string[]): boolean {
 
 function send(response: Response, answer: PageAnswer): void {
   response.status(answer.status).set(PAGE_HEADERS).send(answer.body);
+}
+
+/** Loads what the first request would have to wait for (`DR_WARM`). */
+export async function warm(): Promise<void> {
+  await Promise.all([warmStore(approveHome()), warmPublisher('approve')]);
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { incidentTimeline, type Overview, overview, stopText } from '../shared/flows/status.ts';
 import { incidentPage, overviewPage, type OverviewView, STATUS_HEADERS } from '../shared/status/page.ts';
 import { statusHome } from '../shared/wiring/homes.ts';
+import { warmStore } from './warm.ts';
 
 /** Status as JSON (`/status.json`) and as plain pages (`/`, `/incidents/ID`). Reads only. */
 export async function onRequest(request: Request, response: Response): Promise<void> {
@@ -48,4 +49,9 @@ function viewOf(seen: Overview): OverviewView {
     stopped: stopText(seen.killSwitch),
     refused: seen.refused.map(({ key, value }) => `${key}: ${JSON.stringify(value)}`),
   };
+}
+
+/** Loads what the first request would have to wait for (`DR_WARM`). */
+export async function warm(): Promise<void> {
+  await warmStore(statusHome());
 }

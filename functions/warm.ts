@@ -1,65 +1,23 @@
-import type { World } from '../shared/ports/ports.ts';
 import { after, minutes } from '../shared/core/time.ts';
-import {
-  approveHome,
-  healHome,
-  loadPublisher,
-  notifyHome,
-  recoverHome,
-  statusHome,
-  worldHome,
-} from '../shared/wiring/homes.ts';
-import type { WorldHome } from '../shared/flows/flow-home.ts';
+import type { FlowHome, WorldHome } from '../shared/flows/flow-home.ts';
+import type { World } from '../shared/ports/ports.ts';
 import type { FunctionName } from '../shared/system/names.ts';
+import { loadPublisher } from '../shared/wiring/homes.ts';
 
-// Loads what a function needs before its first message (`DR_WARM=1`): modules, clients and credentials, by reading once what it
-// will read anyway, and the client by which it wakes others: a person's first click must not wait for that. What fails here
-// changes nothing; the first message will say so in its own words.
+// What a function loads before its first message (`DR_WARM=1`): clients and credentials, by reading once what it will read anyway,
+// and the client by which it wakes others: a person's first click must not wait for that. What fails here changes nothing; the
+// first message will say so in its own words.
 
-/** Warms the function of that name; `approve` and `notify` need the store and the publisher, `status` the store alone. */
-export async function warm(name: string): Promise<void> {
-  switch (name) {
-    case 'classify':
-      await Promise.all([import('./classify.ts'), worldHome('classify').then(readOnce), publisher('classify')]);
-      return;
-    case 'tick':
-      await Promise.all([import('./tick.ts'), worldHome('tick').then(readOnce), publisher('tick')]);
-      return;
-    case 'heal':
-      await Promise.all([
-        import('./heal.ts'),
-        healHome().then(({ system, world, store }) => settle([store.now(), ...workloads(system, world)])),
-        publisher('heal'),
-      ]);
-      return;
-    case 'recover':
-      await Promise.all([import('./recover.ts'), recoverHome().then(readOnce), publisher('recover')]);
-      return;
-    case 'notify':
-      await Promise.all([
-        import('./notify.ts'),
-        settle([notifyHome().then(({ store }) => store.now())]),
-        publisher('notify'),
-      ]);
-      return;
-    case 'approve':
-      await Promise.all([
-        import('./approve.ts'),
-        settle([approveHome().then(({ store }) => store.now())]),
-        publisher('approve'),
-      ]);
-      return;
-    case 'status':
-      await Promise.all([import('./status.ts'), settle([statusHome().store.now()])]);
-      return;
-    default:
-      return;
-  }
+/** Loads what wakes the other functions. */
+export const warmPublisher = (name: FunctionName): Promise<void> => settle([loadPublisher(name)]);
+
+/** Reads the store's time, for functions that touch nothing else. */
+export async function warmStore(home: Pick<FlowHome, 'store'> | Promise<Pick<FlowHome, 'store'>>): Promise<void> {
+  await settle([Promise.resolve(home).then(({ store }) => store.now())]);
 }
 
-const publisher = (name: FunctionName): Promise<void> => settle([loadPublisher(name)]);
-
-async function readOnce({ system, world, clock, store }: WorldHome): Promise<void> {
+/** Reads one of each kind that a look reads. */
+export async function warmWorld({ system, world, clock, store }: WorldHome): Promise<void> {
   const now = clock.now();
   await settle([
     store.now(),
@@ -75,6 +33,11 @@ async function readOnce({ system, world, clock, store }: WorldHome): Promise<voi
       .map(({ id }) => world.services.inspect(id)),
     ...workloads(system, world),
   ]);
+}
+
+/** Reads the store and one workload, which is what the safe steps begin with. */
+export async function warmWorkloads({ system, world, store }: WorldHome): Promise<void> {
+  await settle([store.now(), ...workloads(system, world)]);
 }
 
 const workloads = (system: WorldHome['system'], world: World): readonly Promise<unknown>[] =>

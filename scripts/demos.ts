@@ -11,6 +11,7 @@ import { commitNow, readSection, writeSection } from './benchmarks-page.ts';
 //
 //   npm run demos -- pod-heal --cores 1  one story, one run after the other
 //   npm run demos -- --engines google    on Google's emulators
+//   npm run demos -- --bundles dist      the functions from what `npm run bundle` has made there
 //   npm run demos -- --quick             one seed of each story, one of them on Google's emulators; writes nothing
 
 const KEPT = '.dr/demos.json';
@@ -39,6 +40,7 @@ const { values, positionals } = parseArgs({
     seeds: { type: 'string', default: '10' },
     from: { type: 'string', default: '1' },
     engines: { type: 'string', default: 'embedded' },
+    bundles: { type: 'string' },
     again: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
   },
@@ -112,6 +114,7 @@ function known(): Result[] {
 
 async function playOnce({ story, seed, engines }: Show): Promise<Result> {
   const args = ['demo', story, '--seed', String(seed), '--engines', engines, '--json'];
+  if (values.bundles !== undefined) args.push('--bundles', values.bundles);
   const { text, exitCode } = await output('./dr', args);
   const events = text.split('\n').flatMap((line) => {
     const read = line.startsWith('{') ? eventWire.safeParse(JSON.parse(line)) : undefined;

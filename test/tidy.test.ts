@@ -15,7 +15,7 @@ import { readSource } from './tidy/source.ts';
 const TOP = dirname(import.meta.dirname);
 
 /** What Git ignores, and Git itself. */
-const IGNORED: ReadonlySet<string> = new Set(['.git', 'node_modules', '.dr', 'coverage']);
+const IGNORED: ReadonlySet<string> = new Set(['.git', 'node_modules', '.dr', 'coverage', 'dist']);
 
 /** Files whose bytes are not text. */
 const BINARY = /\.(png|jpg|ico|gz|tgz|woff2?|wasm)$/;

@@ -7,6 +7,8 @@ export interface FunctionCopy {
   readonly name: FunctionName;
   readonly region: string;
   readonly process: FunctionProcess;
+  /** What it is started with. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /**

@@ -57,6 +57,8 @@ export interface SandboxOptions {
   readonly postgres?: PostgresChoice;
   /** How many control regions run a copy of every function: 1 unless given. */
   readonly regions?: 1 | 2;
+  /** Where the bundles are that `npm run bundle` makes; the functions run from them instead of the sources. */
+  readonly bundles?: string;
   /** How late and how often messages come, where it is not as Pub/Sub is on a bad day. */
   readonly disorder?: Disorder;
   /** Lines that functions write, for whoever wants to see them. */
@@ -272,14 +274,14 @@ async function start(
       const process = startFunction({
         name,
         script: SERVE,
-        preload: [FUNCTIONS_MODULE],
+        preload: [options.bundles === undefined ? FUNCTIONS_MODULE : resolve(options.bundles, name, 'index.js')],
         port: name === 'approve' || name === 'status' ? port[name] : await freePort(),
         env,
         onLine: (line) => options.onLine?.(name, line),
         onExit: () => undefined,
       });
       if (region === home.region) functions.set(name, process);
-      copies.add({ name, region, process });
+      copies.add({ name, region, process, env });
       stops.push(() => process.stop());
       await process.ready();
       await messaging.subscribe(name, process.url, region === home.region ? '' : `-${region}`);

@@ -28,7 +28,7 @@ export function createCloudRunRestarts(
   applications: readonly CloudRunApplication[],
 ): ServiceRestarts {
   const client = lazyClient(access, 'run', async (options) => {
-    const { ServicesClient } = await import('@google-cloud/run');
+    const { ServicesClient } = await import('./run-client.ts');
     return new ServicesClient(options);
   });
   const nameOf = (id: string): string => {

@@ -77,7 +77,7 @@ export function createCloudRunServices(access: GoogleAccess, applications: reado
     access,
     'run',
     async (options): Promise<{ services: ServicesClient; messages: typeof protos.google.longrunning }> => {
-      const run = await import('@google-cloud/run');
+      const run = await import('./run-client.ts');
       return { services: new run.ServicesClient(options), messages: run.protos.google.longrunning };
     },
   );

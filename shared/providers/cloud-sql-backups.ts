@@ -115,7 +115,7 @@ export function createCloudSqlBackups(
   Accounts {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
-    const sql = await import('@google-cloud/sql');
+    const sql = await import('./sql-client.ts');
     const { SqlDatabaseVersion, Settings: settings } = sql.protos.google.cloud.sql.v1;
     return {
       versions: SqlDatabaseVersion,

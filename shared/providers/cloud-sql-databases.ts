@@ -42,7 +42,7 @@ interface Clients {
 export function createCloudSqlDatabases(access: GoogleAccess): Databases & DatabaseRemedies & DatabaseRedundancy {
   const { project } = access;
   const clients = lazyClient(access, 'sqladmin', async (options): Promise<Clients> => {
-    const sql = await import('@google-cloud/sql');
+    const sql = await import('./sql-client.ts');
     return {
       versions: sql.protos.google.cloud.sql.v1.SqlDatabaseVersion,
       instances: new sql.SqlInstancesServiceClient(options),

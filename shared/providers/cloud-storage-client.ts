@@ -4,7 +4,7 @@ import { type ClientOptions, type GoogleAccess, lazyClient } from './google-call
 /** Cloud Storage's client, made at its first use. */
 export const storageClient = (access: GoogleAccess): (() => Promise<Storage>) =>
   lazyClient(access, 'storage', async (options): Promise<Storage> => {
-    const storage = await import('@google-cloud/storage');
+    const storage = await import('./storage-client.ts');
     return new storage.Storage(ownOptions(options));
   });
 

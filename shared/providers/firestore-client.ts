@@ -93,7 +93,7 @@ export async function openClient(
   identity: Awaited<ReturnType<GoogleIdentity['client']>> | undefined,
   { reads, writes }: Limits,
 ): Promise<Firestore> {
-  const { Firestore } = await import('@google-cloud/firestore');
+  const { Firestore } = await import('./firestore-library.ts');
   const once = { retry_codes_name: 'none' }; // R2
   const methods = {
     Commit: { ...once, timeout_millis: writes },
@@ -102,7 +102,7 @@ export async function openClient(
   };
   const clientConfig = { interfaces: { 'google.firestore.v1.Firestore': { retry_codes: { none: [] }, methods } } };
   if (server.kind === 'google') return new Firestore({ projectId, databaseId, clientConfig, authClient: identity });
-  const { OAuth2Client } = await import('google-auth-library');
+  const { OAuth2Client } = await import('./auth-client.ts');
   // Without an identity of its own the client would search the network for one.
   const authClient = new OAuth2Client();
   return new Firestore({ projectId, databaseId, clientConfig, authClient, host: server.host, ssl: false });
@@ -139,7 +139,7 @@ export async function committed(
   writes: readonly Write[],
   versions: Look['versions'],
 ): Promise<void> {
-  const { FieldValue } = await import('@google-cloud/firestore');
+  const { FieldValue } = await import('./firestore-library.ts');
   await firestore.runTransaction(
     async (transaction) => {
       for (const { path, fields } of writes) {
@@ -170,7 +170,7 @@ function havingQuery(firestore: Firestore, { collection, having }: Having): Quer
 }
 
 async function orderedQuery(firestore: Firestore, { collection, by, order, ...range }: Ordered): Promise<Query> {
-  const { FieldPath } = await import('@google-cloud/firestore');
+  const { FieldPath } = await import('./firestore-library.ts');
   const key = by === 'id' ? FieldPath.documentId() : by.field;
   const bounds = [
     ['>=', range.from],

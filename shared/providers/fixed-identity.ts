@@ -7,7 +7,7 @@ export function createFixedIdentity(accessToken: string): GoogleIdentity {
   return {
     client: async () => {
       if (known === undefined) {
-        const { OAuth2Client } = await import('google-auth-library');
+        const { OAuth2Client } = await import('./auth-client.ts');
         known = new OAuth2Client();
         known.setCredentials({ access_token: accessToken });
       }

@@ -31,7 +31,7 @@ export function createGoogleIdentity(project: string): GoogleIdentity {
   let known: AuthClient | undefined;
 
   const find = async (): Promise<AuthClient> => {
-    const { GoogleAuth } = await import('google-auth-library');
+    const { GoogleAuth } = await import('./auth-client.ts');
     // Without a project the library runs `gcloud config config-helper` to find one, for half a second where there is a
     // gcloud.
     return new GoogleAuth({ scopes: SCOPES, projectId: project }).getClient();

@@ -84,7 +84,7 @@ const startedWire = z.object({ name: z.string().min(1) });
 export function createGoogleIsolation(access: GoogleAccess, { applications }: Pick<System, 'applications'>): Isolation {
   const clusters = createClusters(access);
   const services = lazyClient(access, 'run', async (options): Promise<ServicesClient> => {
-    const run = await import('@google-cloud/run');
+    const run = await import('./run-client.ts');
     return new run.ServicesClient(options);
   });
   const find = (id: string) => {

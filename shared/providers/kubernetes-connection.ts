@@ -98,7 +98,7 @@ export function createClusters(access: GoogleAccess): Clusters {
     assert(safe, `a cluster is reached by https, or by http on loopback only: ${address}`);
   }
   const container = lazyClient(access, 'container', async (options) => {
-    const { ClusterManagerClient } = await import('@google-cloud/container');
+    const { ClusterManagerClient } = await import('./container-client.ts');
     return new ClusterManagerClient(options);
   });
   const known = new Map<string, { readonly token: string; readonly apis: ClusterApis }>();
@@ -163,7 +163,7 @@ export function createClusters(access: GoogleAccess): Clusters {
 const MOVED: ReadonlySet<string> = new Set(['connectionRefused', 'unreachable', 'untrustedCertificate', 'timeout']);
 
 async function apisOf({ server, caData }: Server, token: string): Promise<ClusterApis> {
-  const kubernetes = await import('@kubernetes/client-node');
+  const kubernetes = await import('./kubernetes-client.ts');
   const plain = server.startsWith('http:');
   const config = new kubernetes.KubeConfig();
   config.loadFromOptions({

@@ -58,7 +58,7 @@ function numberOf(typed: z.infer<typeof value>): number | undefined {
 /** The metrics of one project. */
 export function createMonitoringMetrics(access: GoogleAccess): Metrics {
   const client = lazyClient(access, 'monitoring', async (options): Promise<MetricServiceClient> => {
-    const { MetricServiceClient } = await import('@google-cloud/monitoring');
+    const { MetricServiceClient } = await import('./monitoring-client.ts');
     return new MetricServiceClient(options);
   });
 

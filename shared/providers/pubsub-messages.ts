@@ -18,7 +18,7 @@ export interface PubSubMessages extends Messages {
 /** The topics of one project. Data is JSON text in UTF-8. */
 export function createPubSubMessages(access: GoogleAccess): PubSubMessages {
   const client = lazyClient(access, 'pubsub', async (options): Promise<v1.PublisherClient> => {
-    const pubsub = await import('@google-cloud/pubsub');
+    const pubsub = await import('./pubsub-client.ts');
     return new pubsub.v1.PublisherClient(options);
   });
 

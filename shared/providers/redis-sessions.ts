@@ -49,7 +49,7 @@ export function createRedisSessions(access: GoogleAccess, stores: readonly Sessi
           return new SecretText(authWire.parse(said).authString);
         })
       : undefined;
-    const { createClient } = await import('@redis/client');
+    const { createClient } = await import('./redis-client.ts');
     const isTls = found.transitEncryptionMode === 'SERVER_AUTHENTICATION';
     const address = { host: found.host, port: found.port, reconnectStrategy: false, connectTimeout: 5_000 } as const;
     const client = createClient({

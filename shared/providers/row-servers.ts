@@ -24,7 +24,7 @@ export function createRowServers(
   secrets: Pick<Secrets, 'latest' | 'read'>,
 ): (place: RowPlace) => Promise<RowServer> {
   const instances = lazyClient(access, 'sqladmin', async (options) => {
-    const { SqlInstancesServiceClient } = await import('@google-cloud/sql');
+    const { SqlInstancesServiceClient } = await import('./sql-client.ts');
     return new SqlInstancesServiceClient(options);
   });
   const addressOf = (instance: InstanceName): Promise<Pick<RowServer, 'host' | 'port' | 'tls'>> => {

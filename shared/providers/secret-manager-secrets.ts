@@ -48,7 +48,7 @@ function statusOf(answer: unknown): SecretVersionStatus {
 /** The secrets of one project. */
 export function createSecretManagerSecrets(access: GoogleAccess): Secrets {
   const client = lazyClient(access, 'secretmanager', async (options) => {
-    const { SecretManagerServiceClient } = await import('@google-cloud/secret-manager');
+    const { SecretManagerServiceClient } = await import('./secret-manager-client.ts');
     return new SecretManagerServiceClient(options);
   });
   const call = <T>(

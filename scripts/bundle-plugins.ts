@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Plugin } from 'esbuild';
+import { z } from 'zod';
+
+// What a bundle leaves out of packages, each for a reason that was looked at.
+
+/** The name by which esbuild knows the entry of one function. */
+export const entryOf = (name: string): string => `function:${name}`;
+
+/** The composition root with the line of one function alone. Fails for a function that it does not register. */
+export const entries = (top: string): Plugin => ({
+  name: 'entries',
+  setup: (building) => {
+    building.onResolve({ filter: /^function:/ }, ({ path }) => ({ path, namespace: 'entry' }));
+    building.onLoad({ filter: /^function:/, namespace: 'entry' }, ({ path }) => {
+      const name = path.slice('function:'.length);
+      const lines = readFileSync(join(top, 'functions/index.ts'), 'utf8').split('\n');
+      const own = lines.filter((line) => line.startsWith('import ') || line.includes(`'./${name}.ts'`));
+      if (own.length < 2) throw new Error(`functions/index.ts registers no function ${name}`);
+      return { contents: own.join('\n'), resolveDir: join(top, 'functions'), loader: 'ts' };
+    });
+  },
+});
+
+/** The Kubernetes client is modules that do nothing when they are loaded, and does not say so: what is not used of it falls away. */
+export const withoutSideEffects: Plugin = {
+  name: 'without-side-effects',
+  setup: (building) => {
+    building.onResolve({ filter: /^@kubernetes\/client-node$|^\.{1,2}\/.*\.js$/ }, async (given) => {
+      const inside = given.importer.includes('/@kubernetes/client-node/dist/');
+      if (given.pluginData === 'asked' || !(inside || given.path.startsWith('@kubernetes/'))) return undefined;
+      const { importer, kind, resolveDir } = given;
+      const found = await building.resolve(given.path, { importer, kind, resolveDir, pluginData: 'asked' });
+      return found.errors.length > 0 ? found : { path: found.path, sideEffects: false };
+    });
+  },
+};
+
+/**
+ * In REST mode a client describes its messages by `protos.json` and never uses the classes of `protos.js`, which are most of its
+ * size; ours use some of the enumerations, which are made from `protos.json` here. Left whole are Firestore's, which speaks gRPC with
+ * them, and Cloud Run's, of which we make a request.
+ */
+export const withoutMessageClasses: Plugin = {
+  name: 'without-message-classes',
+  setup: (building) => {
+    const packages = 'container|dns|monitoring|pubsub|pubsub-api|secret-manager|sql';
+    const filter = new RegExp(`/@google-cloud/(?:${packages})/build/protos/protos\\.js$`);
+    building.onLoad({ filter }, ({ path }) => {
+      const described: unknown = JSON.parse(readFileSync(`${path}on`, 'utf8'));
+      return { contents: `module.exports = ${JSON.stringify(enumerationsOf(described) ?? {})};`, loader: 'js' };
+    });
+  },
+};
+
+const namespaceWire = z.object({
+  nested: z.record(z.string(), z.unknown()).optional(),
+  values: z.record(z.string(), z.number()).optional(),
+});
+
+/** The enumerations in a description of messages, by the names under which a client exports them; `undefined` where there are none. */
+export function enumerationsOf(described: unknown): Readonly<Record<string, unknown>> | undefined {
+  const { nested = {}, values } = namespaceWire.parse(described);
+  if (values !== undefined) return values;
+  const found = Object.entries(nested).flatMap(([name, inner]) => {
+    const enumerations = enumerationsOf(inner);
+    return enumerations === undefined ? [] : [[name, enumerations] as const];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+/** zod brings its messages in sixty languages; ours are in one. */
+export const inEnglish: Plugin = {
+  name: 'in-english',
+  setup: (building) => {
+    building.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    }));
+  },
+};

@@ -1,0 +1,3 @@
+// Loaded when it is first needed, by `import()` (functions/register.ts): a bundle holds what is named here, and its package keeps its names.
+
+export { FieldPath, FieldValue, Firestore } from '@google-cloud/firestore';
