@@ -1,36 +1,46 @@
-import { MATRIX, type MatrixStory, type Point, POINTS, pointsOf, type Row } from './plans.ts';
+import { type MatrixPlan, type MatrixStory, planName, type Point, POINTS, type Row } from './plan.ts';
+import { MATRIX } from './plans.ts';
 
-// Which cells are played: each point of each step of each plan, or what the command line names.
+// Which cells are played: each point of each step of each plan, or what the command line names; and which of them together.
 
 /** One cell. */
 export interface Cell {
   readonly story: MatrixStory;
+  readonly plan: MatrixPlan;
   readonly row: Row;
   readonly point: Point;
 }
 
-/** A cell's name on the command line. */
+/** A cell's name within its table, and on the command line. */
 export const cellName = ({ row, point }: Pick<Cell, 'row' | 'point'>): string => `${row.step}/${point}`;
 
+/** A cell's name among all. */
+export const cellId = (cell: Pick<Cell, 'plan' | 'row' | 'point'>): string =>
+  `${planName(cell.plan)} ${cellName(cell)}`;
+
 const allCells = (): readonly Cell[] =>
-  MATRIX.flatMap((story) => story.rows.flatMap((row) => pointsOf(row).map((point) => ({ story, row, point }))));
+  MATRIX.flatMap((story) =>
+    story.plans.flatMap((plan) => plan.rows.flatMap((row) => POINTS.map((point) => ({ story, plan, row, point })))),
+  );
 
 /** The cells at the point of no return: its request is on its way, and it has taken effect with nobody told. */
-const QUICK = ['promote/intent-effect', 'promote/effect-outcome'];
+const QUICK = ['promote/intent-effect', 'promote/effect-outcome'].map((name) => `database-failover ${name}`);
 
 /** Whose process is killed: the one that performs the step. */
-export const workerOf = ({ story, row }: Pick<Cell, 'story' | 'row'>) => row.worker ?? story.worker;
+export const workerOf = ({ plan, row }: Pick<Cell, 'plan' | 'row'>) => row.worker ?? plan.worker;
 
-/** Cells by what the command line says. Throws a sentence when it names something that there is not. */
+/** Cells by what the command line says: `story` is a story's or a runbook's name. Throws a sentence when it names none. */
 export function chosenCells(options: {
   readonly story?: string | undefined;
   readonly cells?: string | undefined;
   readonly quick: boolean;
 }): readonly Cell[] {
-  const { story, quick } = options;
-  const known = allCells().filter((cell) => story === undefined || cell.story.runbook === story);
+  const { story: wanted, quick } = options;
+  const known = allCells().filter(
+    ({ story, plan }) => wanted === undefined || story.name === wanted || plan.runbook === wanted,
+  );
   if (known.length === 0)
-    throw new Error(`there is no story ${story ?? ''}; there are ${MATRIX.map(({ runbook }) => runbook).join(', ')}`);
+    throw new Error(`there is no story ${wanted ?? ''}; there are ${MATRIX.map(({ name }) => name).join(', ')}`);
   const named = options.cells?.split(',') ?? (quick ? QUICK : undefined);
   if (named === undefined) return known;
   const unknown = named.find((name) => !known.some((cell) => isNamed(cell, name)));
@@ -38,4 +48,26 @@ export function chosenCells(options: {
   return known.filter((cell) => named.some((name) => isNamed(cell, name)));
 }
 
-const isNamed = (cell: Cell, name: string): boolean => name === cell.row.step || name === cellName(cell);
+const isNamed = (cell: Cell, name: string): boolean => [cell.row.step, cellName(cell), cellId(cell)].includes(name);
+
+/** Cells of a story from which on its runs are three: beyond, a run takes longer than a sandbox's start is worth. */
+const CELLS_OF_TWO_RUNS_MAX = 28;
+
+/**
+ * Cells that are played on one sandbox, in an order of their own: those around the steps of a story, where the outcome of one is the moment
+ * before the next, and those within them. A step's time limit allows for a successor, and not for many: within one run its worker
+ * dies once while it is under way.
+ */
+export const together = (cells: readonly Cell[]): readonly (readonly Cell[])[] =>
+  [...Map.groupBy(cells, ({ story }) => story).values()].flatMap((own) => [
+    ...Map.groupBy(own, ({ point }) => {
+      if (point === 'effect-outcome') return point;
+      return point === 'intent-effect' && own.length > CELLS_OF_TWO_RUNS_MAX ? point : 'around';
+    }).values(),
+  ]);
+
+/** What is played next where something was wrong with cells together: either half of them. A single cell is what it is. */
+export function halves(cells: readonly Cell[]): readonly (readonly Cell[])[] {
+  const half = Math.ceil(cells.length / 2);
+  return cells.length < 2 ? [] : [cells.slice(0, half), cells.slice(half)];
+}

@@ -1,135 +1,167 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { type Cell, cellName, chosenCells } from './cells.ts';
-import { cellText, writePage } from './page.ts';
-import { playCell, type Result, resultWire } from './play-cell.ts';
+import { type Cell, cellId, cellName, chosenCells, halves, together } from './cells.ts';
+import { planName } from './plan.ts';
+import { cellText, type Known, writePage } from './page.ts';
+import { playCells, type Result, resultWire, unplayed } from './play-cells.ts';
 
-// `npm run matrix`: a worker killed at each point of each step, on sandboxes with the real processes, on all cores. Resumable: what
-// has been played is kept in `.dr/matrix.json` for the present commit, and `--again` forgets it. Exit 1 when a cell is wrong.
+// `npm run matrix`: a worker killed at each point of each step, on sandboxes with the real processes, on all cores. Cells of one story
+// share a run, in which a worker is killed once for each of them (cells.ts); where anything is wrong with such a run its halves are played,
+// down to single cells. Resumable: what has been played is kept in `.dr/matrix.json` for as long as nothing that it played has changed,
+// and `--again` forgets it. Exit 1 when a cell is wrong.
 //
-//   npm run matrix -- --story database-failover      one plan
+//   npm run matrix -- --story database-failover      one story, or one plan
 //   npm run matrix -- --cells promote,stop/after     all cells of a step, or one
+//   npm run matrix -- --single                       a run for each cell
+//   npm run matrix -- --minutes 9                    begins nothing more after nine minutes
 //   npm run matrix -- --quick                        the cells at the point of no return; leaves docs/benchmarks.md alone
 //   npm run matrix -- --json                         results as NDJSON on stdout, progress on stderr
 //
-// `--play STORY STEP/POINT` is one cell in this process, whose result it prints: what the shards start.
+// `--play CELL…` is one run in this process, whose results it prints: what the shards start.
 
 const KEPT = '.dr/matrix.json';
-const keptWire = z.object({ commit: z.string(), results: z.array(resultWire) });
+const keptWire = z.object({ results: z.array(resultWire.extend({ commit: z.string() })) });
+
+/** What a cell plays: as long as nothing of it has changed, its result holds for a later commit too. */
+const PLAYED = ['cli', 'functions', 'sandbox', 'shared', 'test/matrix', 'test/stories', 'dr.yaml', 'package-lock.json'];
 
 /** A poll may be late; three times in a row it is not the poll. */
 const TRIES_MAX = 3;
 
-/** Wall time after which a cell has hung; the slowest takes two minutes on a busy machine. */
-const CELL_MAX_MS = 8 * 60_000;
+/** Wall time after which a run has hung: the slowest cell takes two minutes on a busy machine, and one more kill some seconds. */
+const runMax = (cells: number): number => (8 + cells / 2) * 60_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     story: { type: 'string' },
     cells: { type: 'string' },
+    minutes: { type: 'string' },
+    cores: { type: 'string', default: String(availableParallelism()) },
     quick: { type: 'boolean', default: false },
+    single: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     play: { type: 'boolean', default: false },
   },
 });
 
+/** Cells that share a run, and how often they were played without being hit. */
+interface Batch {
+  readonly cells: readonly Cell[];
+  readonly tries: number;
+}
+
 async function playHere(): Promise<void> {
-  const [story, cells] = positionals;
-  for (const cell of chosenCells({ story, cells, quick: false }))
-    process.stdout.write(`${JSON.stringify(await playCell(cell))}\n`);
+  const [first, ...rest] = positionals.flatMap((id) => chosenCells({ cells: id, quick: false }));
+  if (first === undefined) throw new Error('--play takes the names of cells');
+  for (const result of await playCells([first, ...rest])) process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
 async function playAll(): Promise<void> {
   const chosen = choose();
   if (chosen === undefined) return;
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const results = values.again ? [] : known(commit);
-  const waiting = chosen.filter((cell) => resultOf(results, cell) === undefined);
+  const results = values.again ? [] : known();
+  const left = chosen.filter((cell) => resultOf(results, cell) === undefined);
   const say = (text: string): void => void (values.json ? process.stderr : process.stdout).write(`${text}\n`);
-  say(`${chosen.length} cells, ${chosen.length - waiting.length} of them known for ${commit}`);
+  say(`${chosen.length} cells, ${chosen.length - left.length} of them known`);
 
-  let left = waiting.length;
-  /** One core's share: the next cell that is waiting, until none is left. */
+  const waiting: Batch[] = (values.single ? left.map((cell) => [cell]) : together(left)).map((cells) => ({
+    cells,
+    tries: 1,
+  }));
+  const until = performance.now() + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  /** One core's share: the next batch that is waiting, until none is left. */
   const playWaiting = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const result = await playUntilHit(next);
-      left -= 1;
-      if (result === undefined) {
-        say(`${next.story.runbook} ${cellName(next)}: ended from outside, not judged (${left} left)`);
+    while (performance.now() < until) {
+      const batch = waiting.shift();
+      if (batch === undefined) return;
+      const { cells } = batch;
+      const played = await playElsewhere(cells);
+      if (played === undefined) {
+        say(`${cells.map(cellId).join(', ')}: ended from outside, not judged`);
         continue;
       }
-      results.push(result);
+      const [settled, next] = judge(batch, played);
+      waiting.unshift(...next);
+      results.push(...settled.map((result) => ({ ...result, commit })));
       mkdirSync('.dr', { recursive: true });
-      writeFileSync(KEPT, JSON.stringify({ commit, results }));
-      if (!values.quick) writePage(commit, results);
+      writeFileSync(KEPT, JSON.stringify({ results }));
+      if (!values.quick) writePage(results);
+      for (const result of settled) {
+        say(`${result.plan} ${result.cell}: ${cellText(result)} (fell at ${result.fell})`);
+        if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+      }
+      const [wrong] = played.flatMap(({ wrongs }) => wrongs);
+      const again = next.reduce((sum, { cells: own }) => sum + own.length, 0);
       say(
-        `${result.story} ${result.cell}: ${cellText(result)} (${seconds(result.wallMs)}; fell at ${result.fell}; ${left} left)`,
+        `  ${cells.length} cells in ${seconds(played[0]?.wallMs ?? 0)}: ${wrong === undefined ? `${settled.length} settled` : `wrong: ${wrong}`}${again === 0 ? '' : `; ${again} are played again`}`,
       );
-      if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, playWaiting));
-  if (!values.quick) writePage(commit, results);
+  await Promise.all(Array.from({ length: Number(values.cores) }, playWaiting));
+  if (!values.quick) writePage(results);
 
   const played = chosen.flatMap((cell) => resultOf(results, cell) ?? []);
-  const wrong = played.filter((result) => result.wrongs.length > 0 || !result.hit);
+  const wrong = played.filter((result) => result.wrongs.length > 0 || (!result.hit && !result.absent));
   say(
-    `${played.length - wrong.length} cells right, ${wrong.length} wrong${wrong.length > 0 ? '; .dr/matrix has their timelines' : ''}`,
+    `${played.length - wrong.length} cells right, ${wrong.length} wrong, ${chosen.length - played.length} not played${wrong.length > 0 ? '; .dr/matrix has their timelines' : ''}`,
   );
-  process.exitCode = wrong.length === 0 && played.length === chosen.length ? 0 : 1;
+  if (wrong.length > 0) process.exitCode = 1;
 }
 
-/** `undefined`, with a sentence and exit 2, when there are no such cells. */
+/** The cells that the command line names; `undefined`, with a sentence, when it names some that there are not. */
 function choose(): readonly Cell[] | undefined {
   try {
     return chosenCells(values);
   } catch (error) {
-    process.stderr.write(`matrix: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;
     return undefined;
   }
 }
 
-const resultOf = (results: readonly Result[], cell: Cell): Result | undefined =>
-  results.find(({ story, cell: name }) => story === cell.story.runbook && name === cellName(cell));
+/** What is settled by a run, and what is to be played again. */
+function judge({ cells, tries }: Batch, played: readonly Result[]): readonly [readonly Result[], readonly Batch[]] {
+  // A wrong end counts wherever the kill fell; of several kills nobody knows which one it was.
+  if (played.some(({ wrongs }) => wrongs.length > 0)) {
+    const parts = halves(cells);
+    return [parts.length === 0 ? played : [], parts.map((part) => ({ cells: part, tries: 1 }))];
+  }
+  // A right one counts only where the kills were meant to fall.
+  const missed = cells.filter((_cell, index) => played[index]?.hit === false && !played[index].absent);
+  if (missed.length === 0 || tries === TRIES_MAX) return [played, []];
+  return [played.filter(({ hit, absent }) => hit || absent), [{ cells: missed, tries: tries + 1 }]];
+}
 
-function known(commit: string): Result[] {
+function known(): Known[] {
   try {
     const kept = keptWire.parse(JSON.parse(readFileSync(KEPT, 'utf8')));
-    return kept.commit === commit ? kept.results : [];
+    const commits = new Set(kept.results.map(({ commit }) => commit).filter(isSameProduct));
+    return kept.results.filter(({ commit }) => commits.has(commit));
   } catch {
     return [];
   }
 }
 
-/** A wrong end counts wherever the kill fell; a right one only where it was meant to fall. */
-async function playUntilHit(cell: Cell): Promise<Result | undefined> {
-  for (let tries = 1; ; tries += 1) {
-    const played = await playElsewhere(cell);
-    if (played === undefined) return undefined;
-    const result = { ...played, tries };
-    if (result.hit || result.wrongs.length > 0 || tries === TRIES_MAX) return result;
-  }
-}
+/** Whether what is played now is what was played at that commit. */
+const isSameProduct = (commit: string): boolean =>
+  spawnSync('git', ['diff', '--quiet', commit, '--', ...PLAYED]).status === 0;
 
-/** A process of its own for each cell: a sandbox's world is one thread. `undefined` when somebody ended it. */
-function playElsewhere(cell: Cell): Promise<Result | undefined> {
+const resultOf = <T extends Result>(results: readonly T[], cell: Cell): T | undefined =>
+  results.find((result) => result.plan === planName(cell.plan) && result.cell === cellName(cell));
+
+/** A process of its own for each run: a sandbox's world is one thread. `undefined` when somebody ended it. */
+function playElsewhere(cells: readonly Cell[]): Promise<readonly Result[] | undefined> {
   const child = spawn(
     process.execPath,
-    [
-      '--disable-warning=ExperimentalWarning',
-      fileURLToPath(import.meta.url),
-      '--play',
-      cell.story.runbook,
-      cellName(cell),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: CELL_MAX_MS, killSignal: 'SIGKILL' },
+    ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), '--play', ...cells.map(cellId)],
+    { stdio: ['ignore', 'pipe', 'inherit'], timeout: runMax(cells.length), killSignal: 'SIGKILL' },
   );
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
@@ -139,27 +171,16 @@ function playElsewhere(cell: Cell): Promise<Result | undefined> {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      const line = text.split('\n').find((each) => each.startsWith('{'));
-      if (line !== undefined) return resolve(resultWire.parse(JSON.parse(line)));
-      // Ended by somebody else, it says nothing about the cell; only the limit, which is ours, means that it hung.
+      const lines = text.split('\n').filter((each) => each.startsWith('{'));
+      if (lines.length === cells.length) return resolve(lines.map((line) => resultWire.parse(JSON.parse(line))));
+      // Ended by somebody else, it says nothing about the cells; only the limit, which is ours, means that it hung.
       if (signal !== null && signal !== 'SIGKILL') return resolve(undefined);
-      resolve(ended(cell, `ended with ${signal ?? code}`, Math.round(performance.now() - began)));
+      const wallMs = Math.round(performance.now() - began);
+      const why = [`the sandbox ended with ${signal ?? code}`];
+      resolve(cells.map((cell) => ({ ...unplayed(cell, 'unknown', why), wallMs, shared: cells.length })));
     });
   });
 }
-
-const ended = (cell: Cell, why: string, wallMs: number): Result => ({
-  story: cell.story.runbook,
-  cell: cellName(cell),
-  fell: 'unknown',
-  hit: false,
-  wrongs: [`the sandbox ${why}`],
-  intents: 0,
-  repeat: 'unknown',
-  rtoMs: null,
-  wallMs,
-  tries: 1,
-});
 
 function seconds(ms: number): string {
   return `${Math.round(ms / 1_000)} s`;

@@ -1,238 +1,261 @@
-import { publishCommand } from '../../cli/commands.ts';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
-import { type Millis, minutes } from '../../shared/core/time.ts';
-import { stepId } from '../../shared/plan/plan.ts';
-import type { FunctionName, RunbookName } from '../../shared/system/names.ts';
-import { approveWhenAsked, lossOnPage, READING, type Stage } from '../stories/story.ts';
+import {
+  addVersion,
+  deletion,
+  disable,
+  eviction,
+  files,
+  floor,
+  move,
+  policy,
+  scale,
+  scaleGke,
+  sql,
+  template,
+  updateRun,
+} from './changes.ts';
+import { customerHasDocuments, everybodyIsBack, imports, limitsAreBack, rowsAreGood, thiefIsOut } from './ends.ts';
+import {
+  approved,
+  askedFor,
+  clusterFails,
+  crowdComes,
+  customerLosesDocuments,
+  databaseFails,
+  heals,
+  jobSpoilsRows,
+  keyIsStolen,
+} from './happenings.ts';
+import type { MatrixPlan, MatrixStory, Row } from './plan.ts';
+import { redundancy, REGION_STORIES } from './region-plans.ts';
 
-// The plans of the matrix: what happens and what people do in each, its steps in their order, and the change of the world that each
-// step makes. A plan that is drawn with other steps than these fails every cell of its story (verdict.ts).
+// The plans of the matrix: their steps in their order, and the change of the world that each step makes. A plan that is drawn with
+// other steps than these fails every cell of its story (verdict.ts).
 
-/** Where the kill falls, in the order of a step's life (perform-step.ts). */
-export const POINTS = ['before-intent', 'intent-effect', 'effect-outcome', 'after'] as const;
-export type Point = (typeof POINTS)[number];
+const PRIMARY = 'coditect-dms-db';
+const REPLICA = `${PRIMARY}-replica`;
+const [CLONE] = REFERENCE.clones;
+const COPY = REFERENCE.restored;
+const JWT = REFERENCE.signingSecret;
+const PAYMENT = REFERENCE.paymentSecret;
 
-/** A call that changes the world; a resource that ends in `*` begins so. */
-export interface Change {
-  readonly permission: string;
-  readonly resource: string;
-}
+/** A story of one plan, under its runbook's name. */
+const alone = (
+  plan: MatrixPlan,
+  play: MatrixStory['play'],
+  more: Pick<MatrixStory, 'also' | 'wrongs'> = {},
+): MatrixStory => ({ name: plan.runbook, plans: [plan], play, ...more });
 
-/** A step, and the call that is its effect; a step without one only looks. */
-export interface Row {
-  readonly step: string;
-  readonly effect?: Change;
-  /** Who performs it, where that is not the story's worker. */
-  readonly worker?: FunctionName;
-  /** The points that it has; all four unless given. One that is done when it is first looked at has neither intent nor outcome. */
-  readonly points?: readonly Point[];
-}
-
-/** A plan that is played. */
-export interface MatrixStory {
-  readonly runbook: RunbookName;
-  /** What happens, and what people do until nothing is left to be done by them. Answers the loss that the page named, if any. */
-  readonly play: (stage: Stage) => Promise<Millis | undefined>;
-  /** Who performs it. */
-  readonly worker: FunctionName;
-  readonly rows: readonly Row[];
-  /** Changes that an earlier plan of the same incident makes. */
-  readonly before?: readonly Change[];
-  /** What people are told in the end, where the plan ends with a question to them and not with a resolution. */
-  readonly asks?: RegExp;
-}
-
-const scaleGke = {
-  permission: 'k8s.apps.deployments/scale.patch',
-  resource: 'namespaces/coditect-dms/deployments/coditect-dms-api/scale',
+const DATABASE: MatrixPlan = {
+  runbook: 'database-failover',
+  worker: 'recover',
+  rows: [
+    { step: 'confirm' },
+    { step: 'hold-api-gke', effect: scaleGke },
+    { step: 'hold-api-run', effect: updateRun },
+    { step: 'drain' },
+    { step: 'stop', effect: sql('instances.update', PRIMARY) },
+    { step: 'fence' },
+    { step: 'loss' },
+    { step: 'promote', effect: sql('instances.promoteReplica', REPLICA, ':promoteReplica') },
+    { step: 'epoch' },
+    { step: `secret-${REFERENCE.databaseSecret}`, effect: addVersion(REFERENCE.databaseSecret) },
+    { step: 'release-api-gke', effect: scaleGke },
+    { step: 'release-api-run', effect: updateRun },
+    { step: 'verify-api-gke' },
+    { step: 'verify-api-run' },
+    { step: 'hold-well-api-gke' },
+    { step: 'hold-well-api-run' },
+    ...redundancy(REPLICA),
+  ],
 };
-const scaleRun = { permission: 'run.services.update', resource: 'services/coditect-dms-api' };
-const template = {
-  permission: 'k8s.apps.deployments.patch',
-  resource: 'namespaces/coditect-dms/deployments/coditect-dms-api',
+
+/** Its effect is a transaction in the database, which no audit names: the record of it commits with the rows. */
+const importing: Row = { step: 'import', isDone: (stage) => imports(stage) > 0 };
+
+/** Rows that a job spoilt: three plans of one incident, each after a word of people. */
+const RECOVERY: MatrixPlan = {
+  runbook: 'point-in-time-recovery',
+  worker: 'recover',
+  rows: [
+    { step: 'remember-bulk-import' },
+    { step: 'pause-bulk-import', effect: scale(REFERENCE.bulkImport) },
+    { step: 'window', worker: 'heal' },
+    { step: 'remember', worker: 'heal' },
+    { step: 'clone', worker: 'heal', effect: sql('instances.clone', PRIMARY, ':clone') },
+    { step: 'mark', effect: sql('instances.update', CLONE) },
+    { step: 'validate' },
+    { step: 'compare' },
+    { step: 'rows' },
+    { step: 'review' },
+    { step: 'production' },
+    importing,
+    { step: 'written' },
+    { step: 'end' },
+    { step: 'release-bulk-import', effect: scale(REFERENCE.bulkImport) },
+    { step: 'forget-bulk-import' },
+    { step: `unprotect-${CLONE}`, effect: sql('instances.update', CLONE) },
+    { step: `delete-${CLONE}`, effect: sql('instances.delete', CLONE) },
+    { step: `forget-${CLONE}` },
+  ],
 };
-const eviction = {
-  permission: 'k8s.pods/eviction.create',
-  resource: 'namespaces/coditect-dms/pods/coditect-dms-api-*',
+
+/** With the cluster's copies cut off, so that they are not restarted (breach-isolation.ts, C2). */
+const BREACH: MatrixPlan = {
+  runbook: 'breach-response',
+  worker: 'recover',
+  rows: [
+    { step: 'remember-api-gke' },
+    { step: 'isolate-api-gke', effect: policy('create') },
+    { step: 'capture-api-gke' },
+    { step: 'logs-api-gke' },
+    { step: 'logs-api-run' },
+    { step: 'seal-evidence' },
+    { step: `clone-${PRIMARY}`, effect: sql('instances.clone', PRIMARY, ':clone') },
+    { step: `keep-${PRIMARY}` },
+    { step: `rotate-${JWT}`, effect: addVersion(JWT) },
+    { step: 'restart-api-gke' },
+    { step: 'restart-api-run', effect: updateRun },
+    { step: `disable-${JWT}-1`, effect: disable(JWT) },
+    { step: 'end-sessions' },
+    { step: `ask-${PAYMENT}` },
+    { step: `restart-api-gke-for-${PAYMENT}` },
+    { step: `restart-api-run-for-${PAYMENT}`, effect: updateRun },
+    { step: `grace-${PAYMENT}` },
+    { step: `disable-${PAYMENT}-1`, effect: disable(PAYMENT) },
+  ],
 };
-const sql = (verb: string, resource: string) => ({
-  permission: `cloudsql.${verb}`,
-  resource: `instances/coditect-dms-db${resource}`,
-});
-const copy = (verb: string, method = '') => ({
-  permission: `cloudsql.instances.${verb}`,
-  resource: `instances/${REFERENCE.restored}${method}`,
-});
 
-/** A step that answers when it is first looked at. */
-const ATONCE: readonly Point[] = ['before-intent', 'after'];
+const LIFT: MatrixPlan = {
+  runbook: 'lift-isolation',
+  worker: 'recover',
+  rows: [
+    { step: 'hold-api-gke', effect: scaleGke },
+    { step: 'lift-api-gke', effect: policy('delete') },
+    { step: 'release-api-gke', effect: scaleGke },
+    { step: 'serves-api-gke' },
+    { step: 'arrive-dms-api' },
+    { step: 'forget-api-gke' },
+  ],
+};
 
-/** Something breaks, and whoever is on call approves what is proposed. */
-const approved =
-  (fault: string, variant?: string): MatrixStory['play'] =>
-  async (stage) => {
-    stage.break(fault, undefined, variant);
-    await approveWhenAsked(stage);
-    return undefined;
-  };
-
-/** A database fails, and the page says what may be lost. */
-async function databaseFails(stage: Stage): Promise<Millis> {
-  stage.break('primary-database');
-  const { links } = await stage.asked();
-  const { atMost } = await lossOnPage(links);
-  await approveWhenAsked(stage);
-  return atMost;
-}
-
-/** The cluster is lost, and people read until its standby is ready: what prepares their decision is done by then. */
-async function clusterFails(stage: Stage): Promise<undefined> {
-  stage.break('cluster');
-  const { links } = await stage.asked();
-  await stage.until('the standby is ready', async () => {
-    const [newest] = await stage.incidents();
-    return newest?.state.run?.steps.get(stepId('ready'))?.kind === 'done' ? true : undefined;
-  });
-  await stage.pass(READING);
-  await stage.decide(links, 'approve');
-}
-
-/** A crowd comes to a service, and goes some minutes after its limits were raised. */
-async function crowdComes(stage: Stage): Promise<undefined> {
-  const former = maxOf(stage);
-  stage.break('cloud-run-pressure', undefined, 'crowded');
-  await stage.until('its limits are raised', () => (maxOf(stage) > former ? true : undefined));
-  await stage.pass(minutes(4));
-  stage.mend('cloud-run-pressure');
-}
-
-const maxOf = ({ sandbox }: Stage): number =>
-  sandbox.world.run.service({ location: REFERENCE.region, service: REFERENCE.api }).spec.scaling.max ?? 0;
-
-/** Nothing is broken: a person asks for it, and approves. */
-const askedFor =
-  (runbook: RunbookName, target?: string): MatrixStory['play'] =>
-  async (stage) => {
-    const wish = { command: 'start' as const, runbook, target, reason: 'a person asks for it' };
-    await publishCommand(stage.sandbox.facts, wish, { json: true });
-    await approveWhenAsked(stage);
-    return undefined;
-  };
-
-/** The plans of the reference system. */
-export const MATRIX: readonly MatrixStory[] = [
-  {
-    runbook: 'database-failover',
-    play: databaseFails,
-    worker: 'recover',
-    rows: [
-      { step: 'confirm' },
-      { step: 'hold-api-gke', effect: scaleGke },
-      { step: 'hold-api-run', effect: scaleRun },
-      { step: 'drain' },
-      { step: 'stop', effect: sql('instances.update', '') },
-      { step: 'fence' },
-      { step: 'loss' },
-      { step: 'promote', effect: sql('instances.promoteReplica', '-replica:promoteReplica') },
-      { step: 'epoch' },
-      {
-        step: 'secret-coditect-dms-database-url',
-        effect: { permission: 'secretmanager.versions.add', resource: 'secrets/coditect-dms-database-url:addVersion' },
-      },
-      { step: 'release-api-gke', effect: scaleGke },
-      { step: 'release-api-run', effect: scaleRun },
-      { step: 'verify-api-gke' },
-      { step: 'verify-api-run' },
-      { step: 'hold-well-api-gke' },
-      { step: 'hold-well-api-run' },
-      { step: 'backup', effect: sql('backupRuns.create', '-replica/backupRuns') },
-      { step: 'protect', effect: sql('instances.update', '-replica') },
-      // The rest of the new replica's name is drawn from the incident's.
-      { step: 'replica', effect: sql('instances.create', '-replica-*') },
-    ],
-  },
-  {
-    runbook: 'pod-heal',
-    play: async (stage) => void stage.break('pod'),
-    worker: 'heal',
-    rows: [
-      { step: 'capture' },
-      {
-        step: 'evict',
-        effect: eviction,
-      },
-      { step: 'hold' },
-    ],
-  },
-  {
-    runbook: 'rollout-undo',
-    play: approved('bad-revision', 'image'),
-    worker: 'recover',
-    rows: [{ step: 'capture' }, { step: 'undo', effect: template }, { step: 'hold' }],
-  },
-  {
-    runbook: 'rollout-restart',
-    play: approved('pod', 'all'),
-    worker: 'recover',
-    rows: [{ step: 'capture' }, { step: 'restart', effect: template }, { step: 'hold' }],
-  },
-  {
-    runbook: 'pod-force-delete',
-    play: approved('stuck-pod'),
-    worker: 'recover',
-    before: [eviction],
-    rows: [
-      { step: 'capture' },
-      {
-        step: 'delete',
-        effect: { permission: 'k8s.pods.delete', resource: 'namespaces/coditect-dms/pods/coditect-dms-api-*' },
-      },
-      { step: 'hold' },
-    ],
-  },
-  {
-    runbook: 'service-scale-up',
-    play: crowdComes,
-    worker: 'heal',
-    rows: [
-      { step: 'raise', effect: scaleRun },
-      { step: 'watch' },
-      { step: 'restore', effect: scaleRun },
-      { step: 'relieved', points: ATONCE },
-    ],
-  },
+const CLUSTER: readonly MatrixPlan[] = [
   {
     runbook: 'cluster-failover',
-    play: clusterFails,
     worker: 'recover',
     rows: [
-      { step: 'remember', worker: 'heal', points: ATONCE },
-      { step: 'raise', worker: 'heal', effect: scaleRun },
+      { step: 'remember', worker: 'heal' },
+      { step: 'raise', worker: 'heal', effect: updateRun },
       { step: 'ready', worker: 'heal' },
-      { step: 'confirm', points: ATONCE },
-      {
-        step: 'move-dms-api',
-        effect: { permission: 'compute.urlMaps.update', resource: 'urlMaps/coditect-dms-ingress' },
-      },
+      { step: 'confirm' },
+      { step: 'move-dms-api', effect: move },
       { step: 'shift-dms-api' },
       { step: 'hold' },
     ],
   },
   {
-    runbook: 'backup-restore',
-    play: askedFor('backup-restore'),
+    runbook: 'cluster-failback',
     worker: 'recover',
-    asks: /rows newer in production/,
     rows: [
-      { step: 'backup', points: ATONCE },
-      { step: 'create', effect: copy('create') },
-      { step: 'restore', effect: copy('restoreBackup', ':restoreBackup') },
-      { step: 'validate' },
-      { step: 'compare' },
-      { step: 'decide', points: ['before-intent'] },
+      { step: 'well' },
+      { step: 'move-dms-api', effect: move },
+      { step: 'shift-dms-api' },
+      { step: 'drain-dms-api' },
+      { step: 'restore', effect: updateRun },
+      { step: 'forget' },
+      { step: 'hold' },
     ],
   },
 ];
 
-/** The points of a row, in their order. */
-export const pointsOf = ({ points }: Row): readonly Point[] => points ?? POINTS;
+/** Pods: what is captured before, the change, and the time in which all stays well. */
+const pods = (step: string, effect: Row['effect'] & object): readonly Row[] => [
+  { step: 'capture' },
+  { step, effect },
+  { step: 'hold' },
+];
+
+/** All of them. */
+export const MATRIX: readonly MatrixStory[] = [
+  alone(DATABASE, databaseFails),
+  alone({ runbook: 'pod-heal', worker: 'heal', rows: pods('evict', eviction) }, heals('pod')),
+  alone(
+    { runbook: 'rollout-undo', worker: 'recover', rows: pods('undo', template) },
+    approved('bad-revision', 'image'),
+  ),
+  alone({ runbook: 'rollout-restart', worker: 'recover', rows: pods('restart', template) }, approved('pod', 'all')),
+  alone({ runbook: 'pod-force-delete', worker: 'recover', rows: pods('delete', deletion) }, approved('stuck-pod'), {
+    also: [eviction],
+  }),
+  alone(
+    {
+      runbook: 'service-scale-up',
+      worker: 'heal',
+      rows: [
+        { step: 'raise', effect: updateRun },
+        { step: 'watch' },
+        { step: 'restore', effect: updateRun },
+        { step: 'relieved' },
+      ],
+    },
+    crowdComes('cloud-run-pressure', 'service-scale-up'),
+    { wrongs: limitsAreBack },
+  ),
+  alone(
+    {
+      runbook: 'deployment-scale-up',
+      worker: 'heal',
+      rows: [
+        { step: 'raise', effect: floor },
+        { step: 'watch' },
+        { step: 'restore', effect: floor },
+        { step: 'relieved' },
+      ],
+    },
+    crowdComes('deployment-pressure', 'deployment-scale-up'),
+  ),
+  { name: 'cluster', plans: CLUSTER, play: clusterFails, wrongs: everybodyIsBack },
+  alone(
+    {
+      runbook: 'backup-restore',
+      worker: 'recover',
+      asks: /rows newer in production/,
+      rows: [
+        { step: 'backup' },
+        { step: 'create', effect: sql('instances.create', COPY) },
+        { step: 'restore', effect: sql('instances.restoreBackup', COPY, ':restoreBackup') },
+        { step: 'validate' },
+        { step: 'compare' },
+        { step: 'decide' },
+      ],
+    },
+    askedFor('backup-restore'),
+  ),
+  alone(
+    {
+      runbook: 'tenant-restore',
+      worker: 'recover',
+      rows: [
+        { step: 'backup' },
+        { step: 'create', effect: sql('instances.create', COPY) },
+        { step: 'restore', effect: sql('instances.restoreBackup', COPY, ':restoreBackup') },
+        { step: 'validate' },
+        { step: 'compare' },
+        { step: 'review' },
+        importing,
+        { step: 'delete-copy', effect: sql('instances.delete', COPY) },
+      ],
+    },
+    customerLosesDocuments,
+    { also: [files], wrongs: customerHasDocuments },
+  ),
+  alone(RECOVERY, jobSpoilsRows, { also: [files], wrongs: rowsAreGood }),
+  {
+    name: 'breach',
+    plans: [BREACH, LIFT],
+    play: keyIsStolen,
+    wrongs: thiefIsOut,
+    also: [files, sql('instances.update', `${PRIMARY}-forensic-*`)],
+  },
+  ...REGION_STORIES,
+];
