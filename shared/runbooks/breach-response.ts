@@ -79,6 +79,7 @@ export function drawBreachResponse(
   const evidence = evidenceSteps(readers, facts.evidence, target, incident);
   const isolation = isolationSteps(system, facts.isolate);
   const around: Around = { incident, evidence, isolation };
+  const own = [...evidence.warnings, ...isolation.warnings];
   const drafts = [
     ...isolation.drafts,
     ...evidence.drafts,
@@ -101,7 +102,8 @@ export function drawBreachResponse(
     steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
     lossBound: { kind: 'none' },
     alternatives: [],
-    warnings: [...evidence.warnings, ...isolation.warnings, ...facts.warnings],
+    // A plan that is drawn again gets the warnings of the first drawing, its own among them.
+    warnings: [...own, ...facts.warnings.filter(({ guard }) => !own.some((known) => known.guard === guard))],
     bounds: { observedAtMs: facts.at, topology: [] },
     failback: [
       'Old versions are disabled and not destroyed: an enabled one can be had back by hand.',

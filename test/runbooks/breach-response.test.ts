@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { comesAfter, planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
+import { comesAfter, type GuardBlock, planFaults, type PlannedStep } from '../../shared/plan/plan.ts';
 import type { IsolationWish } from '../../shared/runbooks/breach-isolation.ts';
 import { drawBreachResponse } from '../../shared/runbooks/breach-response.ts';
 import type { Retention } from '../../shared/ports/evidence-vault.ts';
@@ -17,13 +17,24 @@ function drawn(
   system = SYSTEM,
   retention: Retention | string = YEAR,
   isolate: readonly IsolationWish[] = [],
+  warnings: readonly GuardBlock[] = [],
 ) {
   const { forensics } = system;
   const sources = [{ instance: instanceName('coditect-dms-db'), tier: 'db-custom-4-16384' }];
   const evidence = { forensics: forensics && { ...forensics, retention }, sources };
-  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, isolate, warnings: [] };
+  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, isolate, warnings };
   return drawBreachResponse(system, 'inc-a', 'security-breach', facts);
 }
+
+const BRAKE: GuardBlock = {
+  guard: 'cooldown',
+  kind: 'brake',
+  code: 'coolingDown',
+  observed: 'the last run ended a minute ago',
+  limit: '10m',
+  clearsAtMs: null,
+  openedBy: null,
+};
 
 function stepsOf(versions: Readonly<Record<string, ReturnType<typeof enabled>>>): readonly PlannedStep[] {
   const plan = drawn(versions);
@@ -98,6 +109,17 @@ describe('the plan for a breach', () => {
       warnings: [expect.objectContaining({ guard: 'evidence-bucket', observed: expect.stringContaining(said) })],
       steps: expect.arrayContaining([expect.objectContaining({ id: 'seal-evidence' })]),
     });
+  });
+
+  it('is the same plan when it is drawn again for its signature, with what its page warns of', () => {
+    const wishes = SYSTEM.applications.slice(0, 1).map((application) => ({ application, status: 'forbidden' }));
+    const again = (warnings: readonly GuardBlock[]) =>
+      drawn({ [JWT]: enabled('1') }, SYSTEM, 'forbidden', wishes, warnings);
+    const plan = again([BRAKE]);
+    if (typeof plan === 'string') throw new Error(plan);
+
+    expect(plan.warnings.map(({ guard }) => guard)).toEqual(['evidence-bucket', 'isolation', 'cooldown']);
+    expect(again(plan.warnings)).toEqual(plan);
   });
 
   it('says nothing of a bucket that keeps what it should', () => {
