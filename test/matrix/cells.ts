@@ -29,24 +29,26 @@ const QUICK = ['promote/intent-effect', 'promote/effect-outcome'].map((name) => 
 /** Whose process is killed: the one that performs the step. */
 export const workerOf = ({ plan, row }: Pick<Cell, 'plan' | 'row'>) => row.worker ?? plan.worker;
 
-/** Cells by what the command line says: `story` is a story's or a runbook's name. Throws a sentence when it names none. */
+/** Cells by what the command line says: `story` names stories or runbooks. Throws a sentence when it names what there is not. */
 export function chosenCells(options: {
   readonly story?: string | undefined;
   readonly cells?: string | undefined;
   readonly quick: boolean;
 }): readonly Cell[] {
-  const { story: wanted, quick } = options;
-  const known = allCells().filter(
-    ({ story, plan }) => wanted === undefined || story.name === wanted || plan.runbook === wanted,
-  );
-  if (known.length === 0)
-    throw new Error(`there is no story ${wanted ?? ''}; there are ${MATRIX.map(({ name }) => name).join(', ')}`);
-  const named = options.cells?.split(',') ?? (quick ? QUICK : undefined);
+  const all = allCells();
+  const stories = options.story?.split(',') ?? MATRIX.map(({ name }) => name);
+  const missing = stories.find((name) => !all.some((cell) => isIn(cell, name)));
+  if (missing !== undefined)
+    throw new Error(`there is no story ${missing}; there are ${MATRIX.map(({ name }) => name).join(', ')}`);
+  const known = [...new Set(stories.flatMap((name) => all.filter((cell) => isIn(cell, name))))];
+  const named = options.cells?.split(',') ?? (options.quick ? QUICK : undefined);
   if (named === undefined) return known;
   const unknown = named.find((name) => !known.some((cell) => isNamed(cell, name)));
   if (unknown !== undefined) throw new Error(`there is no cell ${unknown}; cells are STEP or STEP/${POINTS.join('|')}`);
   return known.filter((cell) => named.some((name) => isNamed(cell, name)));
 }
+
+const isIn = ({ story, plan }: Cell, name: string): boolean => story.name === name || plan.runbook === name;
 
 const isNamed = (cell: Cell, name: string): boolean => [cell.row.step, cellName(cell), cellId(cell)].includes(name);
 

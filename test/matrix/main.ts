@@ -14,7 +14,7 @@ import { playCells, type Result, resultWire, unplayed } from './play-cells.ts';
 // down to single cells. Resumable: what has been played is kept in `.dr/matrix.json` for as long as nothing that it played has changed,
 // and `--again` forgets it. Exit 1 when a cell is wrong.
 //
-//   npm run matrix -- --story database-failover      one story, or one plan
+//   npm run matrix -- --story pod-heal,cluster       some stories, or plans, in that order
 //   npm run matrix -- --cells promote,stop/after     all cells of a step, or one
 //   npm run matrix -- --single                       a run for each cell
 //   npm run matrix -- --minutes 9                    begins nothing more after nine minutes
@@ -156,12 +156,21 @@ const isSameProduct = (commit: string): boolean =>
 const resultOf = <T extends Result>(results: readonly T[], cell: Cell): T | undefined =>
   results.find((result) => result.plan === planName(cell.plan) && result.cell === cellName(cell));
 
+const END_WITH_PARENT = fileURLToPath(new URL('../../sandbox/host/end-with-parent.ts', import.meta.url));
+
 /** A process of its own for each run: a sandbox's world is one thread. `undefined` when somebody ended it. */
 function playElsewhere(cells: readonly Cell[]): Promise<readonly Result[] | undefined> {
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), '--play', ...cells.map(cellId)],
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: runMax(cells.length), killSignal: 'SIGKILL' },
+    [
+      '--disable-warning=ExperimentalWarning',
+      '--import',
+      END_WITH_PARENT,
+      fileURLToPath(import.meta.url),
+      '--play',
+      ...cells.map(cellId),
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'], timeout: runMax(cells.length), killSignal: 'SIGKILL' },
   );
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
