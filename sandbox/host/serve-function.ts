@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import { invokerCheck } from '../http/oidc.ts';
 import { clockTime, parseFunctionSettings } from './function-settings.ts';
@@ -30,5 +31,7 @@ server.listen(port, '127.0.0.1', () => {
     const now = () => clockTime(clock, Date.now());
     admitInvokers(server, invokerCheck({ issuer, audience, invokers, now }));
   }
+  // Node writes it at an orderly end, and a function of the sandbox may have none.
+  flushCompileCache();
   console.log(JSON.stringify({ severity: 'INFO', message: 'listening', function: target, port: listening }));
 });
