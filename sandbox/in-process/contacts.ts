@@ -126,7 +126,8 @@ function probed({ outcome, detail }: ProbeBody): ContactOutcome {
     case 'written':
       return { kind: 'written' };
     case 'refusedByServer':
-      return { kind: 'refusedByServer', detail };
+    case 'loginRefused':
+      return { kind: outcome, detail };
     case 'connectionRefused':
       return { kind: 'connectionRefused' };
     case 'timeout':

@@ -30,8 +30,8 @@ export type StatementOutcome<T> =
   | { readonly kind: 'done'; readonly value: T; readonly takes: Millis }
   | { readonly kind: 'failed'; readonly why: StatementFailure; readonly message: string; readonly takes: Millis };
 
-/** `unreachable`: there is no such host. `refusedByServer`: a server answered and refused. */
-export type StatementFailure = 'connectionRefused' | 'timeout' | 'refusedByServer' | 'unreachable';
+/** `unreachable`: there is no such host. `refusedByServer`: a server answered and refused. `loginRefused`: it let nobody in by that password. */
+export type StatementFailure = 'connectionRefused' | 'timeout' | 'refusedByServer' | 'loginRefused' | 'unreachable';
 
 /** The `connect_timeout` of the application's driver. */
 const CONNECT_TIMEOUT = seconds(5);
@@ -126,15 +126,16 @@ export class ConnectionPool {
     if (contact !== 'ok') return this.#noContact(contact);
     const known = this.#network.credentials;
     if (user !== known.user || password !== known.password) {
-      return this.#rejected(name, `password authentication failed for user "${user}"`);
+      return this.#rejected(name, 'loginRefused', `password authentication failed for user "${user}"`);
     }
-    if (database !== known.database) return this.#rejected(name, `database "${database}" does not exist`);
+    if (database !== known.database)
+      return this.#rejected(name, 'refusedByServer', `database "${database}" does not exist`);
     return statement(name);
   }
 
-  #rejected<T>(name: string, message: string): StatementOutcome<T> {
+  #rejected<T>(name: string, why: StatementFailure, message: string): StatementOutcome<T> {
     this.#network.servers.close(name, this.#client);
-    return { kind: 'failed', why: 'refusedByServer', message, takes: ANSWER };
+    return { kind: 'failed', why, message, takes: ANSWER };
   }
 
   #noContact<T>(contact: 'connectionRefused' | 'timeout'): StatementOutcome<T> {

@@ -30,7 +30,7 @@ export interface HealthBody {
 
 /** Body of `POST /dr/probe`. `unreachable`: no host has that address. `control`: whether the same path reached another instance. */
 export interface ProbeBody {
-  readonly outcome: 'written' | 'refusedByServer' | 'connectionRefused' | 'timeout' | 'unreachable';
+  readonly outcome: 'written' | 'refusedByServer' | 'loginRefused' | 'connectionRefused' | 'timeout' | 'unreachable';
   readonly detail: string;
   readonly control: 'ok' | 'failed';
 }

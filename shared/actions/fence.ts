@@ -9,6 +9,7 @@ import type { Contact } from '../ports/data-plane.ts';
 // F2. Proved in one of two ways: the stop is done, read back, and no consumer's vantage point connects although the same path
 //     reaches another instance; or every consumer's vantage point is refused by a server that answers.
 // F3. Silence proves nothing. A missing vantage point, or one whose control failed, is unproved.
+// F4. A login that is refused proves nothing either: sessions of before a change of the password go on, and write.
 //
 // It does not protect against a consumer that dr.yaml does not list, nor against a path that no listed vantage point uses.
 
@@ -53,6 +54,9 @@ function doubts(application: string, contact: Contact | undefined, stopped: bool
   switch (contact.outcome.kind) {
     case 'refusedByServer':
       return [];
+    case 'loginRefused':
+      // A server runs there, whatever a stop says of itself, and a password can be another one for somebody else (F4).
+      return [`from ${application}: a server answers and refuses the login alone (${contact.outcome.detail})`];
     case 'connectionRefused':
     case 'unknown':
       // Without a stop, nobody listening now may listen again in a second (F3).

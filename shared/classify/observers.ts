@@ -137,6 +137,8 @@ function directVerdict({ contact }: DatabaseFacts): Verdict {
       return failed(`its server refused our canary: ${contact.outcome.detail}`);
     case 'connectionRefused':
       return failed('its host says that nobody listens');
+    case 'loginRefused':
+      return unknown(`its server runs and refuses our login (${contact.outcome.detail}), which says nothing of writes`);
     case 'unknown':
       return unknown(`we don't reach it (${contact.outcome.detail}), which says nothing`);
   }

@@ -52,6 +52,7 @@ const operation = z.strictObject({
 const outcome = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('written') }),
   z.strictObject({ kind: z.literal('refusedByServer'), detail: z.string() }),
+  z.strictObject({ kind: z.literal('loginRefused'), detail: z.string() }),
   z.strictObject({ kind: z.literal('connectionRefused') }),
   z.strictObject({ kind: z.literal('unknown'), detail: z.string() }),
 ]);

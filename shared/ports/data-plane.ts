@@ -6,6 +6,11 @@ export type ContactOutcome =
   | { readonly kind: 'written' }
   /** A server answered and refused to write: read only, shutting down, no longer accepting. */
   | { readonly kind: 'refusedByServer'; readonly detail: string }
+  /**
+   * A server answered and refused the login (SQLSTATE class 28). It runs, and says nothing of writes: whoever logged in before, or knows
+   * another password, may write.
+   */
+  | { readonly kind: 'loginRefused'; readonly detail: string }
   /** The host answered that nobody listens. */
   | { readonly kind: 'connectionRefused' }
   /** Time-outs, DNS and TLS errors, a missing vantage point: says nothing (design.md section 8, point 5). */

@@ -43,7 +43,7 @@ export const watchReadingWire: z.ZodType<WatchReading> = z.strictObject({
     z.string(),
     z.strictObject({
       atMs: z.number(),
-      outcome: z.enum(['written', 'refusedByServer', 'connectionRefused', 'unknown']),
+      outcome: z.enum(['written', 'refusedByServer', 'loginRefused', 'connectionRefused', 'unknown']),
       control: z.enum(['ok', 'failed', 'none']),
     }),
   ),

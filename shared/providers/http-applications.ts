@@ -113,9 +113,9 @@ function healthOf(answer: JsonAnswer | { readonly unanswered: string }): DeepHea
   };
 }
 
-/** Words that are not among the three kinds of evidence (time-outs, unknown hosts, later inventions) say nothing. */
+/** Words that are not among the kinds of evidence (time-outs, unknown hosts, later inventions) say nothing. */
 function outcomeOf({ outcome, detail }: z.infer<typeof contactWire>): ContactOutcome {
   if (outcome === 'written' || outcome === 'connectionRefused') return { kind: outcome };
-  if (outcome === 'refusedByServer') return { kind: outcome, detail };
+  if (outcome === 'refusedByServer' || outcome === 'loginRefused') return { kind: outcome, detail };
   return { kind: 'unknown', detail: detail === '' ? outcome : `${outcome}: ${detail}` };
 }

@@ -95,6 +95,7 @@ describe('the watch', () => {
     REFUSED,
     REFUSED,
     { kind: 'refusedByServer', detail: 'read only' } as const,
+    { kind: 'loginRefused', detail: 'a wrong password' } as const,
     WRITTEN,
     SILENT,
   );
@@ -113,7 +114,8 @@ describe('the watch', () => {
   const anyLooks = fc.array(anyLook(fc.integer({ min: 0, max: 120 })), { minLength: 1, maxLength: 30 });
   const refused = ({ contacts }: WatchLook) =>
     contacts.every(
-      (contact) => contact.outcome.kind !== 'written' && contact.outcome.kind !== 'unknown' && contact.control === 'ok',
+      ({ outcome: { kind }, control }) =>
+        (kind === 'refusedByServer' || kind === 'connectionRefused') && control === 'ok',
     );
 
   it('never dates the end of writes before a look at which anything was not refused', () => {

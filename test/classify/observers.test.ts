@@ -170,6 +170,7 @@ describe('our own contact', () => {
       verdicts(wellDatabase(NOW, { contact: { vantage: 'x', at: T0, outcome, control: 'ok' } })).direct.says;
     expect(said({ kind: 'written' })).toBe('serving');
     expect(said({ kind: 'unknown', detail: 'timeout' })).toBe('unknown');
+    expect(said({ kind: 'loginRefused', detail: 'a wrong password' })).toBe('unknown');
     expect(said({ kind: 'connectionRefused' })).toBe('failed');
     expect(said({ kind: 'refusedByServer', detail: 'read only' })).toBe('failed');
   });

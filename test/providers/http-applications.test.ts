@@ -117,6 +117,7 @@ describe('a contact from an application’s place', () => {
   it.each([
     ['written', { kind: 'written' }],
     ['refusedByServer', { kind: 'refusedByServer', detail: 'in words' }],
+    ['loginRefused', { kind: 'loginRefused', detail: 'in words' }],
     ['connectionRefused', { kind: 'connectionRefused' }],
     ['timeout', { kind: 'unknown', detail: 'timeout: in words' }],
     ['unreachable', { kind: 'unknown', detail: 'unreachable: in words' }],
