@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { EngineKind } from '../postgres/engine.ts';
 import type { PostgresPort } from '../postgres/postgres-port.ts';
 import type { RealDatabases } from '../postgres/real-databases.ts';
-import { parseDatabaseUrl } from '../world/application-database.ts';
 import { REFERENCE } from '../world/reference-system.ts';
 import type { SqlContents } from '../world/sql-contents.ts';
 import type { World } from '../world/world.ts';
@@ -35,7 +34,6 @@ export class SandboxDatabases {
   readonly #world: World;
   readonly #choice: PostgresChoice;
   readonly #named: readonly string[];
-  readonly #passwords: Readonly<Record<string, string | undefined>>;
   readonly #passwordFile: string;
   readonly #ports = new Map<string, PostgresPort>();
   #real: Promise<RealDatabases> | undefined;
@@ -48,13 +46,8 @@ export class SandboxDatabases {
     this.#named = named;
     this.#choice = choice;
     this.#passwordFile = join(directory, 'pgpass');
-    // What the secret said when the system was set up is what the server's role has.
-    const target = parseDatabaseUrl(world.secrets.readSecret(REFERENCE.databaseSecret) ?? '');
-    this.#passwords = {
-      ...(target === undefined ? {} : { [target.user]: target.password }),
-      postgres: randomBytes(15).toString('base64url'),
-    };
     const { fleet } = world.sql;
+    fleet.servers.logins.set('postgres', randomBytes(15).toString('base64url'));
     fleet.contents = {
       dump: (...asked) => void this.#contents().then((contents) => contents.dump(...asked)),
       load: (...asked) => void this.#contents().then((contents) => contents.load(...asked)),
@@ -71,7 +64,7 @@ export class SandboxDatabases {
       ports: Object.fromEntries([...this.#ports].map(([name, { port }]) => [name, port])),
       passwords: this.#passwordFile,
       database: REFERENCE.database,
-      user: 'dms',
+      user: REFERENCE.databaseUser,
       primary: this.#world.primaryInUse(),
     };
   }
@@ -107,15 +100,22 @@ export class SandboxDatabases {
         servers: sql.fleet.servers,
         instance,
         database: real.of(instance),
-        passwords: () => this.#passwords,
         onBug: tellBug(`the PostgreSQL port of ${instance}`),
       });
       this.#ports.set(instance, port);
     }
-    const lines = [...this.#ports.values()].flatMap(({ port }) =>
-      Object.entries(this.#passwords).map(([user, password]) => `127.0.0.1:${port}:*:${user}:${password ?? ''}\n`),
+    const lines = [...this.#ports].flatMap(([instance, { port }]) =>
+      Object.entries(this.#passwords(instance)).map(
+        ([user, password]) => `127.0.0.1:${port}:*:${user}:${password ?? ''}\n`,
+      ),
     );
     writeFileSync(this.#passwordFile, lines.join(''), { mode: 0o600 });
+  }
+
+  /** The passwords of an instance's users, now: a replica has a new one once it has replayed it. */
+  #passwords(instance: string): Readonly<Record<string, string | undefined>> {
+    const { servers } = this.#world.sql.fleet;
+    return Object.fromEntries([...servers.logins.keys()].map((user) => [user, servers.passwordOf(instance, user)]));
   }
 
   async #contents(): Promise<SqlContents> {

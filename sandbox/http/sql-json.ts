@@ -119,3 +119,9 @@ export function databaseJson(project: Project, instance: string, name: string): 
     selfLink: `${BASE}/projects/${project.id}/instances/${instance}/databases/${name}`,
   };
 }
+
+/** A user of an instance, `sql#user`. PostgreSQL's users have no host, and their passwords are never told. */
+export function userJson(project: Project, instance: string, name: string): unknown {
+  const etag = Buffer.from(`${instance}/${name}`).toString('base64url');
+  return { kind: 'sql#user', etag, name, host: '', instance, project: project.id };
+}

@@ -108,3 +108,18 @@ export const databaseBody: z.ZodType<string> = z
     collation: z.enum(['', 'en_US.UTF8']).optional(),
   })
   .transform(({ name }) => name);
+
+/** Body of `users.update`: the new password. The user is named in the query; the npm client leaves it out of the body, gcloud repeats it. */
+export const userBody: z.ZodType<{ readonly name: string | undefined; readonly password: string }> = z
+  .strictObject({
+    kind: z.literal('sql#user').optional(),
+    name: z.string().optional(),
+    password: z.string().min(1),
+    instance: z.string().optional(),
+    project: z.string().optional(),
+    host: z.literal('').optional(),
+    etag: z.literal('').optional(),
+    type: z.union([z.literal('BUILT_IN'), z.literal(0)]).optional(),
+    databaseRoles: z.array(z.string()).max(0).optional(),
+  })
+  .transform(({ name, password }) => ({ name: name === '' ? undefined : name, password }));

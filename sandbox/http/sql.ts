@@ -9,8 +9,8 @@ import { answer, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
 import type { HttpRequest, Route } from './router.ts';
 import { backupBody, cloneBody, failoverBody, insertBody, isDuration, noBody, patchBody } from './sql-body.ts';
-import { backupJson, databaseJson, instanceJson, operationJson } from './sql-json.ts';
-import { databaseBody, exportBody, importBody, restoreBody } from './sql-transfer-body.ts';
+import { backupJson, databaseJson, instanceJson, operationJson, userJson } from './sql-json.ts';
+import { databaseBody, exportBody, importBody, restoreBody, userBody } from './sql-transfer-body.ts';
 
 // Cloud SQL Admin: `/v1/…` as `@google-cloud/sql` calls it, `/sql/v1beta4/…` as gcloud does. Same JSON.
 
@@ -34,6 +34,7 @@ export function sqlRoutes({
     ...changing(admin, routes),
     ...backups(project, admin, routes),
     ...transfers(project, admin, routes),
+    ...users(project, admin, routes),
   ];
 }
 
@@ -128,6 +129,20 @@ function transfers(project: Project, admin: SqlAdmin, routes: RouteMaker): reado
         kind: 'sql#databasesList',
         items: all.map((name) => databaseJson(project, instance, name)),
       })),
+    ),
+  ];
+}
+
+function users(project: Project, admin: SqlAdmin, routes: RouteMaker): readonly Route[] {
+  return [
+    routes.read(`${INSTANCE}/users`, [], (caller, { instance }) =>
+      answer(admin.users(caller, instance), (all) => ({
+        kind: 'sql#usersList',
+        items: all.map((name) => userJson(project, instance, name)),
+      })),
+    ),
+    routes.change('PUT', `${INSTANCE}/users`, userBody, ['name', 'host'], (caller, { instance, query, body }) =>
+      admin.updateUser(caller, instance, query['name'] ?? body.name ?? '', body.password),
     ),
   ];
 }

@@ -33,8 +33,6 @@ export interface PostgresPortOptions {
   readonly servers: SqlServers;
   readonly instance: string;
   readonly database: InstanceDatabase;
-  /** The passwords of the roles, now. */
-  readonly passwords: () => Readonly<Record<string, string | undefined>>;
   /** Hears of what went wrong while the port was opened or closed, or a session was ended, with nobody there to be told. */
   readonly onBug?: (bug: unknown) => void;
 }
@@ -106,7 +104,7 @@ export async function openPostgresPort(options: PostgresPortOptions): Promise<Po
   };
 }
 
-function gatekeeper({ servers, instance, database, passwords }: PostgresPortOptions, client: string): Gatekeeper {
+function gatekeeper({ servers, instance, database }: PostgresPortOptions, client: string): Gatekeeper {
   let isOpen = false;
   return {
     state: () => {
@@ -115,7 +113,12 @@ function gatekeeper({ servers, instance, database, passwords }: PostgresPortOpti
       // A server that went down and came up again has forgotten it.
       return servers.server(instance)?.sessions.has(client) === true ? 'ok' : 'connectionRefused';
     },
-    refuses: (login) => refusal(login, passwords(), servers.server(instance)?.history.databases ?? new Set()),
+    refuses: (login) =>
+      refusal(
+        login,
+        servers.passwordOf(instance, login.user),
+        servers.server(instance)?.history.databases ?? new Set(),
+      ),
     open: async ({ user, application }) => {
       const session = await database.connect({ user, application });
       servers.open(CLIENTS, instance, client);
@@ -144,10 +147,9 @@ const REPORTED =
 
 function refusal(
   { user, password, database }: Login,
-  passwords: Readonly<Record<string, string | undefined>>,
+  known: string | undefined,
   databases: ReadonlySet<string>,
 ): { readonly code: string; readonly message: string } | undefined {
-  const known = Object.hasOwn(passwords, user) ? passwords[user] : undefined;
   if (known === undefined || known !== password)
     return { code: '28P01', message: `password authentication failed for user "${user}"` };
   if (!databases.has(database)) return { code: '3D000', message: `database "${database}" does not exist` };

@@ -7,7 +7,7 @@ import type { SqlServers } from './sql-servers.ts';
 
 // How an application sees a database: an address out of a URL, a pool with one connection, and the errors of its driver.
 
-/** Who may log in to the application's database. */
+/** How the application logs in where no secret says. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
@@ -122,10 +122,12 @@ export class ConnectionPool {
     // Packets that a policy drops are never answered.
     if (this.#network.letsOut?.(this.#client) === false) return this.#noContact('timeout');
     if (port !== this.#network.port) return this.#noContact('connectionRefused');
-    const contact = this.#network.servers.open(this.#place, name, this.#client);
+    const { servers } = this.#network;
+    const isOpen = servers.holds(name, this.#client);
+    const contact = servers.open(this.#place, name, this.#client);
     if (contact !== 'ok') return this.#noContact(contact);
     const known = this.#network.credentials;
-    if (user !== known.user || password !== known.password) {
+    if (!isOpen && servers.passwordOf(name, user) !== password) {
       return this.#rejected(name, 'loginRefused', `password authentication failed for user "${user}"`);
     }
     if (database !== known.database)

@@ -20,6 +20,8 @@ export const REFERENCE = {
   /** The payment provider's key, which only the provider can make. */
   paymentSecret: 'coditect-dms-payment-key',
   database: 'dms',
+  /** Under which the application logs in. */
+  databaseUser: 'dms',
   databasePort: 5432,
   /** The name that a copy of the primary gets. */
   restored: 'coditect-dms-db-restore',

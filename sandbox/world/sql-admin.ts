@@ -8,6 +8,7 @@ import type { SqlOperation } from './sql-operations.ts';
 import type { RecoveryWindow, SqlProvisioning } from './sql-provisioning.ts';
 import type { RestoreDraft, SqlRestore } from './sql-restore.ts';
 import type { ExportDraft, ImportDraft, SqlTransfers } from './sql-transfers.ts';
+import type { SqlUsers } from './sql-users.ts';
 
 /** An instance together with the names of its replicas, as the API answers it. */
 export interface SqlInstanceView {
@@ -21,6 +22,7 @@ export interface SqlAdminParts {
   readonly provisioning: SqlProvisioning;
   readonly restore: SqlRestore;
   readonly transfers: SqlTransfers;
+  readonly users: SqlUsers;
 }
 
 /** The Cloud SQL Admin API of one project: every call passes the door. Permissions are those of facts.md and Google's IAM pages. */
@@ -31,14 +33,16 @@ export class SqlAdmin {
   readonly #provisioning: SqlProvisioning;
   readonly #restore: SqlRestore;
   readonly #transfers: SqlTransfers;
+  readonly #users: SqlUsers;
 
-  constructor(door: ApiDoor, fleet: SqlFleet, { changes, provisioning, restore, transfers }: SqlAdminParts) {
+  constructor(door: ApiDoor, fleet: SqlFleet, { changes, provisioning, restore, transfers, users }: SqlAdminParts) {
     this.#door = door;
     this.#fleet = fleet;
     this.#changes = changes;
     this.#provisioning = provisioning;
     this.#restore = restore;
     this.#transfers = transfers;
+    this.#users = users;
   }
 
   get(caller: Caller, name: string): ApiOutcome<SqlInstanceView> {
@@ -155,6 +159,16 @@ export class SqlAdmin {
   createDatabase(caller: Caller, name: string, database: string): ApiOutcome<SqlOperation> {
     const change = (): SqlOperation => this.#restore.createDatabase(name, database, caller.principal);
     return this.#write(caller, 'cloudsql.databases.create', `instances/${name}/databases/${database}`, change);
+  }
+
+  /** In order of their names. */
+  users(caller: Caller, name: string): ApiOutcome<readonly string[]> {
+    return this.#read(caller, 'cloudsql.users.list', `instances/${name}/users`, () => this.#users.list(name));
+  }
+
+  updateUser(caller: Caller, name: string, user: string, password: string): ApiOutcome<SqlOperation> {
+    const change = (): SqlOperation => this.#users.setPassword(name, user, password, caller.principal);
+    return this.#write(caller, 'cloudsql.users.update', `instances/${name}/users/${user}`, change);
   }
 
   #view(instance: SqlInstance): SqlInstanceView {

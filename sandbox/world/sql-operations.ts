@@ -21,6 +21,7 @@ export type OperationType =
   | 'BACKUP_VOLUME'
   | 'RESTORE_VOLUME'
   | 'CREATE_DATABASE'
+  | 'UPDATE_USER'
   | 'EXPORT'
   | 'IMPORT'
   | 'MAINTENANCE';
@@ -87,6 +88,7 @@ const DURATION_SECONDS: Readonly<Record<OperationType, readonly [number, number]
   BACKUP_VOLUME: [60, 180],
   RESTORE_VOLUME: [300, 900],
   CREATE_DATABASE: [3, 8],
+  UPDATE_USER: [2, 8],
   EXPORT: [60, 180],
   IMPORT: [90, 240],
   MAINTENANCE: [120, 120],

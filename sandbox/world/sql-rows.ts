@@ -14,6 +14,8 @@ export type RowContent =
   | { readonly kind: 'canary'; readonly token: string }
   | { readonly kind: 'heartbeat'; readonly sequence: number; readonly heartbeatAt: Instant }
   | { readonly kind: 'epoch'; readonly epoch: string }
+  /** A user of the server got another password. */
+  | { readonly kind: 'password'; readonly user: string; readonly password: string }
   /** What a client did by SQL, or a fault in its name. */
   | { readonly kind: 'transaction'; readonly writer: Writer; readonly changes: readonly RowChange[] }
   | DatabaseImage;
@@ -65,6 +67,10 @@ export class History {
   readonly #canaries = new Set<string>();
   #heartbeat: { readonly sequence: number; readonly at: Instant } | undefined;
   #epoch: string | undefined;
+  /** Passwords that were changed, by user. */
+  readonly #passwords = new Map<string, string>();
+  /** The same as of the rows that are forgotten. */
+  readonly #forgottenPasswords = new Map<string, string>();
 
   constructor(base: HistoryBase = 'reference') {
     this.base = base;
@@ -141,9 +147,18 @@ export class History {
     return this.#epoch;
   }
 
+  /** The password that a user was given last; `undefined` while it has the one of the beginning. */
+  passwordOf(user: string): string | undefined {
+    return this.#passwords.get(user);
+  }
+
   /** A copy of the first `count` rows. */
   copy(count: number = this.count()): History {
     const copy = new History(this.base);
+    for (const [user, password] of this.#forgottenPasswords) {
+      copy.#passwords.set(user, password);
+      copy.#forgottenPasswords.set(user, password);
+    }
     for (const database of this.databases) copy.databases.add(database);
     copy.#forgotten = this.#forgotten;
     for (let index = this.#forgotten; index < count; index++) {
@@ -174,6 +189,9 @@ export class History {
         return;
       case 'epoch':
         this.#epoch = content.epoch;
+        return;
+      case 'password':
+        this.#passwords.set(content.user, content.password);
         return;
       case 'transaction':
         for (const change of content.changes) this.#noteChange(change);
@@ -220,6 +238,7 @@ export class History {
         this.#altered.delete(content.id);
       }
       if (content.kind === 'canary') this.#canaries.delete(content.token);
+      if (content.kind === 'password') this.#forgottenPasswords.set(content.user, content.password);
     }
     this.#rows = this.#rows.slice(count);
     this.#forgotten += count;

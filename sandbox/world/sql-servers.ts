@@ -53,6 +53,8 @@ export interface SqlServersParts {
 export class SqlServers {
   readonly #parts: SqlServersParts;
   readonly #servers = new Map<string, SqlServer>();
+  /** Users, and the passwords with which the fleet began. */
+  readonly logins = new Map<string, string>();
 
   constructor(parts: SqlServersParts) {
     this.#parts = parts;
@@ -169,6 +171,16 @@ export class SqlServers {
     const contact = this.contact(from, name);
     if (contact === 'ok') this.#servers.get(name)?.sessions.set(client, { client, place: from });
     return contact;
+  }
+
+  /** Whether a client has a session there: it is asked for no password again. */
+  holds(name: string, client: string): boolean {
+    return this.#servers.get(name)?.sessions.has(client) ?? false;
+  }
+
+  /** The password of a user as a server knows it now; `undefined` for a user that it does not know. */
+  passwordOf(name: string, user: string): string | undefined {
+    return this.server(name)?.history.passwordOf(user) ?? this.logins.get(user);
   }
 
   close(name: string, client: string): void {

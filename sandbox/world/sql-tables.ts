@@ -24,6 +24,8 @@ export function changesOf({ content, committedAt, position }: Row): readonly Row
       return documentChanges(content.id, committedAt, position);
     case 'transaction':
       return content.changes;
+    case 'password':
+      return []; // a role is no row of the application's database
     case 'image':
       return []; // an engine's own; nothing here can read it
     case 'canary':

@@ -12,6 +12,7 @@ import { SqlFleet } from './sql-fleet.ts';
 import { SqlProvisioning } from './sql-provisioning.ts';
 import { SqlRestore } from './sql-restore.ts';
 import { type Buckets, SqlTransfers } from './sql-transfers.ts';
+import { SqlUsers } from './sql-users.ts';
 
 /**
  * Cloud SQL in one world: `admin` is the management API behind the door, `dataPlane` and `inventory` what the servers answer,
@@ -41,6 +42,7 @@ export function createSql(options: {
     provisioning: new SqlProvisioning(fleet),
     restore: new SqlRestore(fleet),
     transfers: new SqlTransfers(fleet, options.buckets),
+    users: new SqlUsers(fleet),
   });
   const dataPlane = new SqlDataPlane(fleet, options.kernel.iam);
   const inventory = new SqlInventory(fleet, options.kernel.iam);

@@ -278,9 +278,6 @@ const sealersMay = () => [
 
 const REFERENCE_PRIMARY = { name: 'coditect-dms-db', address: '10.20.0.3' } as const;
 
-/** The user under which the application logs in. */
-const USER = 'dms';
-
 function createApplications(
   kernel: WorldKernel,
   sql: Sql,
@@ -289,10 +286,11 @@ function createApplications(
 ): Applications {
   const chance = kernel.chance.fork('password');
   const password = Array.from({ length: 20 }, () => chance.between(0, 35).toString(36)).join('');
-  const { databaseSecret, signingSecret, paymentSecret, database, databasePort, prober } = REFERENCE;
+  const { databaseSecret, signingSecret, paymentSecret, database, databaseUser, databasePort, prober } = REFERENCE;
+  sql.fleet.servers.logins.set(databaseUser, password);
   secrets.create(databaseSecret);
   const urlOf = (host: string): Buffer =>
-    Buffer.from(`postgresql://${USER}:${password}@${host}:${databasePort}/${database}`);
+    Buffer.from(`postgresql://${databaseUser}:${password}@${host}:${databasePort}/${database}`);
   secrets.addVersion(databaseSecret, urlOf(REFERENCE_PRIMARY.address));
   if (secondary) {
     secrets.create(SECONDARY.databaseSecret);
@@ -308,7 +306,7 @@ function createApplications(
     network: {
       servers: sql.fleet.servers,
       nameAt: (host) => sql.fleet.nameAt(host),
-      credentials: { user: USER, password, database },
+      credentials: { user: databaseUser, password, database },
       port: databasePort,
       letsOut,
     },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import { TENANTS } from '../../sandbox/world/sql-schema.ts';
 import { EAST, PERSON, PRIMARY, RECOVER, REPLICA } from '../world/sql-world.ts';
-import { hasPsql, kinds, psql, realFleet } from './fleet.ts';
+import { hasPsql, kinds, PASSWORDS, psql, realFleet } from './fleet.ts';
 
 // What clients of PostgreSQL see of the fleet, on each kind of engine. The clock moves only when it is told to.
 
@@ -176,6 +176,25 @@ describe.each(kinds())('the real databases on %s', (_name, kindOf) => {
       expect(sequence).toBeGreaterThanOrEqual(2);
       await client.query('drop table notes, keyless');
       await client.end();
+    },
+    ENGINE_MS_MAX,
+  );
+
+  it(
+    'let nobody in by a password that was changed, on a replica after its lag, and end no session that is open',
+    async () => {
+      const { world, connect } = fleet;
+      const open = await connect(PRIMARY);
+      world.finish(world.admin.updateUser(PERSON, PRIMARY, 'dms', 'another one'));
+      for (const instance of [PRIMARY, REPLICA]) {
+        await expect(connect(instance)).rejects.toEqual(isFailure('28P01', /password authentication failed/));
+        const client = await connect(instance, { password: 'another one' });
+        expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+        await client.end();
+      }
+      expect((await open.query('select 2 as two')).rows).toEqual([{ two: 2 }]);
+      await open.end();
+      world.finish(world.admin.updateUser(PERSON, PRIMARY, 'dms', PASSWORDS.dms));
     },
     ENGINE_MS_MAX,
   );

@@ -30,6 +30,7 @@ export function kinds(): readonly (readonly [string, () => EngineKind])[] {
 /** A fleet with real databases, on a clock that stands still. */
 export function realFleet(kind: EngineKind, limits: { readonly idleInTransactionMax?: number } = {}) {
   const world = createSqlWorld();
+  for (const [user, password] of Object.entries(PASSWORDS)) world.servers.logins.set(user, password);
   const databases = new RealDatabases(kind, world.servers, limits);
   const ports = new Map<string, PostgresPort>();
   const clients = new Set<pg.Client>();
@@ -38,8 +39,7 @@ export function realFleet(kind: EngineKind, limits: { readonly idleInTransaction
     const known = ports.get(instance);
     if (known !== undefined) return known;
     const { clock, servers } = world;
-    const passwords = () => PASSWORDS;
-    const port = await openPostgresPort({ clock, servers, instance, database: databases.of(instance), passwords });
+    const port = await openPostgresPort({ clock, servers, instance, database: databases.of(instance) });
     ports.set(instance, port);
     return port;
   };

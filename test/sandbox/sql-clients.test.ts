@@ -5,6 +5,7 @@ import {
   SqlDatabasesServiceClient,
   SqlInstancesServiceClient,
   SqlOperationsServiceClient,
+  SqlUsersServiceClient,
 } from '@google-cloud/sql';
 import { OAuth2Client } from 'google-auth-library';
 import { createVirtualClock, type VirtualClock } from '../../sandbox/world/clock.ts';
@@ -35,6 +36,7 @@ function connect(port: number, token: string) {
     operations: new SqlOperationsServiceClient(options),
     backups: new SqlBackupRunsServiceClient(options),
     databases: new SqlDatabasesServiceClient(options),
+    users: new SqlUsersServiceClient(options),
     metrics: new MetricServiceClient(options),
     policies: new AlertPolicyServiceClient(options),
   };
@@ -120,6 +122,17 @@ describe('the npm clients', () => {
     expect(again.code).toBe(3);
     const [listed] = await clients.operations.list({ project, instance: REPLICA, maxResults: 10 });
     expect(listed.items?.map(({ operationType }) => operationType)).toEqual(['PROMOTE_REPLICA']);
+  });
+
+  it('lists users without their passwords, and sets one', async () => {
+    const { users } = as('operator');
+    const [{ items }] = await users.list({ project, instance: PRIMARY });
+    expect(items?.map(({ name, password }) => `${name} ${password}`)).toEqual(['dms ', 'postgres ']);
+    const [operation] = await users.update({ project, instance: PRIMARY, name: 'dms', body: { password: 'battery' } });
+    expect(await finish(operation)).toMatchObject({ operationType: 'UPDATE_USER', targetId: PRIMARY, error: null });
+    expect(sandbox.world.sql.fleet.servers.passwordOf(PRIMARY, 'dms')).toBe('battery');
+    const unknown = await refusalOf(users.update({ project, instance: PRIMARY, name: 'eve', body: { password: 'x' } }));
+    expect(unknown.code).toBe(5);
   });
 
   it('stops under the version that it read, and is refused under a stale one', async () => {

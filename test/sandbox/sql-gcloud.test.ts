@@ -110,6 +110,23 @@ const RATE = 600;
   );
 
   it(
+    'lists users and sets a password',
+    async () => {
+      const { servers } = sandbox.world.sql.fleet;
+      const users = await gcloud(`users list --instance=${PRIMARY}`);
+      expect(users.out).toMatch(/dms +BUILT_IN\s+postgres +BUILT_IN/);
+      const set = await gcloud(`users set-password dms --instance=${PRIMARY} --password=battery`);
+      expect(set).toMatchObject({ code: 0 });
+      expect(servers.passwordOf(PRIMARY, 'dms')).toBe('battery');
+      const unknown = await gcloud(`users set-password mallory --instance=${PRIMARY} --password=battery`);
+      expect(unknown).toMatchObject({ code: 1 });
+      const replica = await gcloud(`users set-password dms --instance=${REPLICA} --password=battery`);
+      expect(replica.err).toContain('read replica');
+    },
+    5 * COMMAND_MS_MAX,
+  );
+
+  it(
     'clones to a moment, creates a replica and lists backups',
     async () => {
       const asked = await gcloud(`instances get-latest-recovery-time ${PRIMARY} --format=value(latestRecoveryTime)`);

@@ -13,6 +13,7 @@ export const urlOf = (host: string, password = PASSWORD): string => `postgresql:
 export function createApplicationWorld(seed = 1) {
   const sql = createSqlWorld({ seed });
   const secrets = new Map<string, string>([[REFERENCE.databaseSecret, urlOf('10.20.0.3')]]);
+  sql.servers.logins.set('dms', PASSWORD);
   const applications = new Applications({
     kernel: sql.kernel,
     network: {
