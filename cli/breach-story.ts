@@ -1,12 +1,13 @@
 import { millis, showDuration } from '../shared/core/time.ts';
 import { connectTo } from '../sandbox/host/redis-server.ts';
 import type { Sandbox } from '../sandbox/host/sandbox.ts';
-import { OPERATOR, REFERENCE } from '../sandbox/world/reference-system.ts';
+import { OPERATOR, REFERENCE, SECONDARY } from '../sandbox/world/reference-system.ts';
 import { REFERENCE_EVIDENCE, SERVICES } from '../sandbox/world/reference-world.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
-import { type Check, ledger, resolved, served, type Story } from './story.ts';
+import { type Check, ledger, passwordOf, resolved, served, type Story } from './story.ts';
 
 const { signingSecret: SIGNING, paymentSecret: PAYMENT } = REFERENCE;
+const URLS = [REFERENCE.databaseSecret, SECONDARY.databaseSecret] as const;
 
 /** What the payment provider shows once, in this story. */
 const ISSUED = 'sk_live_demo_of_the_new_key';
@@ -33,7 +34,7 @@ export const BREACH_STORY: Story = {
   withinMs: 75 * 60_000,
   answers: rollPaymentKey,
   check: async (sandbox, state, _system, evidence) => {
-    const values = [ISSUED, sandbox.world.secrets.readSecret(SIGNING) ?? ' '];
+    const values = [ISSUED, sandbox.world.secrets.readSecret(SIGNING) ?? ' ', passwordOf(sandbox)];
     const outages = sandbox.load.report().flatMap(({ outages: all }) => all);
     const breach = state.notices.get('breach');
     return [
@@ -49,6 +50,7 @@ export const BREACH_STORY: Story = {
         held: [SIGNING, PAYMENT].every((secret) => states(sandbox, secret) === '2 ENABLED, 1 DISABLED'),
         figure: [SIGNING, PAYMENT].map((secret) => `${secret}: ${states(sandbox, secret)}`).join('; '),
       },
+      passwordReplaced(sandbox),
       ...(await sessionsEnded(sandbox)),
       ...evidenceKept(sandbox),
       {
@@ -127,6 +129,18 @@ const podsOf = ({ world }: Sandbox) =>
   world.kubernetes.store
     .list('Pod', REFERENCE.namespace)
     .filter(({ metadata }) => metadata.labels?.['app'] === REFERENCE.api);
+
+/** Every URL of the application's user names a new password, which is the one that the primary in use lets in. */
+function passwordReplaced(sandbox: Sandbox): Check {
+  const { world } = sandbox;
+  const inForce = world.sql.fleet.servers.passwordOf(world.primaryInUse(), REFERENCE.databaseUser);
+  return {
+    name: 'the database lets in the new password alone, and the URLs with the old one are disabled',
+    held:
+      URLS.every((secret) => states(sandbox, secret) === '2 ENABLED, 1 DISABLED') && inForce === passwordOf(sandbox),
+    figure: URLS.map((secret) => `${secret}: ${states(sandbox, secret)}`).join('; '),
+  };
+}
 
 /** What the thief met, everywhere. */
 function refused({ world }: Sandbox): Check {

@@ -8,7 +8,7 @@ import { DELETE_CLONES } from '../shared/ports/recovery-words.ts';
 import { BREACH_STORY, ISOLATION_STORY } from './breach-story.ts';
 import { recoveryChecks } from './recovery-checks.ts';
 import { REGION_STORIES } from './region-stories.ts';
-import { changes, type Check, effects, ledger, resolved, served, type Story } from './story.ts';
+import { changes, type Check, effects, ledger, passwordOf, resolved, served, type Story } from './story.ts';
 import { TENANT_STORY } from './tenant-story.ts';
 
 // The stories that a demo plays, and what must be true at their end.
@@ -277,9 +277,3 @@ export const STORIES: readonly Story[] = [
     },
   },
 ];
-
-/** The database password of this world, which must appear nowhere. */
-export function passwordOf(sandbox: Sandbox): string {
-  const url = sandbox.world.secrets.readSecret('coditect-dms-database-url');
-  return url === undefined ? ' ' : new URL(url).password;
-}

@@ -102,3 +102,9 @@ export function ledger(sandbox: Sandbox): Check {
 /** Nobody is without service now. */
 export const served = ({ load }: Sandbox): boolean =>
   load.report().every(({ outages }) => outages.every(({ until }) => until !== undefined));
+
+/** The database password of this world, which must appear nowhere. */
+export function passwordOf(sandbox: Sandbox): string {
+  const url = sandbox.world.secrets.readSecret('coditect-dms-database-url');
+  return url === undefined ? ' ' : new URL(url).password;
+}

@@ -1,3 +1,4 @@
+import type { DatabaseUsers } from '../../shared/ports/database-users.ts';
 import type {
   DatabaseRedundancy,
   DatabaseRemedies,
@@ -5,11 +6,12 @@ import type {
   InstanceStatus,
   OperationStatus,
 } from '../../shared/ports/databases.ts';
+import { PortError } from '../../shared/ports/port-error.ts';
 import { type InstanceName, instanceName } from '../../shared/system/names.ts';
 import type { SqlInstanceView } from '../world/sql-admin.ts';
 import type { SqlOperation } from '../world/sql-operations.ts';
 import type { World } from '../world/world.ts';
-import { type Crossing, cross } from './crossing.ts';
+import { type Crossing, cross, travel } from './crossing.ts';
 
 /** Cloud SQL for one identity. */
 export function inProcessDatabases(
@@ -82,6 +84,30 @@ export function inProcessDatabases(
       (await cross(crossing, `listing backups of ${instance}`, 'reads', () => admin.backups(caller, instance))).map(
         ({ id, description, status, endedAt }) => ({ id, description, successful: status === 'SUCCESSFUL', endedAt }),
       ),
+  };
+}
+
+/** Users of Cloud SQL, and logins at the servers, for one identity. */
+export function inProcessDatabaseUsers(world: World, crossing: Crossing): DatabaseUsers {
+  const { admin, fleet } = world.sql;
+  const { caller, clock, chance } = crossing;
+  return {
+    list: (instance) =>
+      cross(crossing, `listing the users of ${instance}`, 'reads', () => admin.users(caller, instance)),
+    setPassword: async (instance, user, password) =>
+      (
+        await cross(crossing, `setting the password of ${user}`, 'writes', () =>
+          admin.updateUser(caller, instance, user, password.reveal()),
+        )
+      ).name,
+    logsIn: async (instance, { user, password, database }) => {
+      const doing = `logging in to ${instance} as ${user}`;
+      await clock.sleep(travel(chance));
+      const found = fleet.servers.read(caller.from, instance, ({ history }) => history.databases.has(database));
+      if (found.kind !== 'read') throw new PortError('retryable', found.kind, doing);
+      if (!found.value) throw new PortError('permanent', 'sql 3D000', doing);
+      return fleet.servers.passwordOf(instance, user) === password.reveal();
+    },
   };
 }
 

@@ -12,7 +12,7 @@ import type { World } from '../world/world.ts';
 import { inProcessBackups, inProcessContents } from './backups.ts';
 import { inProcessApplications, inProcessDataPlane } from './contacts.ts';
 import { type Crossing, cross } from './crossing.ts';
-import { inProcessDatabases } from './databases.ts';
+import { inProcessDatabases, inProcessDatabaseUsers } from './databases.ts';
 import { inProcessLogArchive, inProcessVault } from './evidence.ts';
 import { inProcessIsolation } from './isolation.ts';
 import { inProcessRowFiles } from './row-files.ts';
@@ -40,6 +40,7 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
     databases: sql,
     remedies: sql,
     redundancy: sql,
+    databaseUsers: inProcessDatabaseUsers(world, crossing),
     backups,
     copies: backups,
     contents: inProcessContents(world, crossing),

@@ -170,6 +170,9 @@ const RECOVER = [
   'cloudsql.instances.import',
   'cloudsql.databases.create',
   'cloudsql.databases.list',
+  // A new password for a user whose own may be stolen.
+  'cloudsql.users.list',
+  'cloudsql.users.update',
   // For as long as a copy reads a dump, its own account may read the bucket.
   'storage.buckets.getIamPolicy',
   'storage.buckets.setIamPolicy',

@@ -46,6 +46,13 @@ import { restartApplication } from './restart-application.ts';
 import { sealEvidence } from './seal-evidence.ts';
 import { endSessions } from './end-sessions.ts';
 import { failoverInstance, restartInstance } from './revive-instance.ts';
+import {
+  confirmDatabaseUser,
+  putBackPassword,
+  seePasswordFollow,
+  setDatabasePassword,
+  storePassword,
+} from './rotate-password.ts';
 import { awaitIssuedSecret, disableSecretVersion, passGrace, rotateSecret } from './rotate-secret.ts';
 import { raiseService, restoreService, watchRelief } from './scale-service.ts';
 import { restartRollout, undoRollout } from './change-rollout.ts';
@@ -154,6 +161,11 @@ export const RECOVER_CATALOGUE: Catalogue = byKind([
   seeApplicationServe,
   forgetIsolation,
   rotateSecret,
+  confirmDatabaseUser,
+  storePassword,
+  setDatabasePassword,
+  putBackPassword,
+  seePasswordFollow,
   restartApplication,
   awaitIssuedSecret,
   passGrace,

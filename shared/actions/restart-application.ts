@@ -60,7 +60,10 @@ async function pollCopies(application: string, context: ActionContext): Promise<
   const { complete, detail } = await copiesOf(application, context);
   if (!complete) return { kind: 'running', handle: null, detail, again: SOON };
   const health = await context.world.applications.deepHealth(application);
-  return health.kind === 'serving'
+  const isWaiting = context.system.regions.some((region) => region.application === application);
+  // What waits beside a replica can't write and says so: it has logged in there, which is all that it can do.
+  const isWell = health.kind === 'serving' || (isWaiting && health.database?.inRecovery === true);
+  return isWell
     ? { kind: 'done', detail }
     : { kind: 'running', handle: null, detail: `${application}: ${health.detail}`, again: SOON };
 }

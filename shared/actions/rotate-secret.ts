@@ -59,11 +59,12 @@ export const rotateSecret = define({
 });
 
 /** A version that came after our intent: the same rule as for any serialised change, since nothing names who added it. */
-function isOurs({ createdAt }: SecretVersionStatus, { intentAt, system }: ActionContext): boolean {
+export function isOurs({ createdAt }: SecretVersionStatus, { intentAt, system }: ActionContext): boolean {
   return intentAt !== undefined && createdAt >= intentAt - system.guards.clockSkew;
 }
 
-async function newestOf(secret: string, { world }: ActionContext): Promise<SecretVersionStatus | undefined> {
+/** The newest version of a secret, whatever its state; `undefined` while it has none. */
+export async function newestOf(secret: string, { world }: ActionContext): Promise<SecretVersionStatus | undefined> {
   return (await world.secrets.versions(secret))[0];
 }
 

@@ -31,6 +31,11 @@ export function drawBreach(
       ? [{ instance: primary.instance, tier: primary.tier }]
       : [],
   );
+  const primaries = new Map(
+    databases.flatMap(({ database, primary }) =>
+      isReadable(primary) && primary.role === 'primary' ? [[database.instance, primary.instance] as const] : [],
+    ),
+  );
   const isolate = isolations.flatMap(({ application: id, status }) => {
     const application = applicationOf(system, id);
     const known: IsolationStatus | string = isReadable(status) ? status : status.unreadable;
@@ -40,6 +45,7 @@ export function drawBreach(
     drawBreachResponse(system, incident, scenario, {
       at,
       versions,
+      primaries,
       evidence: { forensics: forensics && { ...forensics, retention }, sources },
       isolate,
       warnings,

@@ -25,6 +25,9 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'import-dump': 'IMPORT',
 };
 
+/** They move no role, and hold a step back by their 409 alone: a breach response sets a password while a failover is thought over. */
+const MOVING_NO_ROLE = new Set(['UPDATE_USER']);
+
 /** Automatic operations of the platform: they hold a step back by their 409, but nobody is acting. */
 const AUTOMATIC = new Set(['MAINTENANCE', 'AUTO_RESTART', 'BACKUP_VOLUME', 'BACKUP']);
 
@@ -50,7 +53,8 @@ export function foreignOperation(
   };
   return operations.find((operation) => {
     if (operation.insertedAt < since && operation.state === 'done') return false;
-    if (handles.has(operation.name) || AUTOMATIC.has(operation.type)) return false;
+    if (handles.has(operation.name) || AUTOMATIC.has(operation.type) || MOVING_NO_ROLE.has(operation.type))
+      return false;
     if (isFormer(operation, state)) return false;
     if (isByOthers(operation)) return true;
     return !intents.some(

@@ -3,6 +3,7 @@ import type { Backups, Copies } from './backups.ts';
 import type { Chance, Clock } from './clock.ts';
 import type { Contents } from './contents.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { DatabaseUsers } from './database-users.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from './databases.ts';
 import type { EvidenceVault } from './evidence-vault.ts';
 import type { Isolation } from './isolation.ts';
@@ -28,6 +29,7 @@ export interface World {
   readonly databases: Databases;
   readonly remedies: DatabaseRemedies;
   readonly redundancy: DatabaseRedundancy;
+  readonly databaseUsers: DatabaseUsers;
   readonly backups: Backups;
   readonly copies: Copies;
   readonly dataPlane: DataPlane;

@@ -69,7 +69,7 @@ export function createPostgresRows(serverOf: (place: RowPlace) => Promise<RowSer
     begin: string,
     work: (session: PostgresSession) => Promise<T>,
   ): Promise<T> => {
-    const client = await connect(await serverOf(place), place, doing);
+    const client = await connect(await serverOf(place), place.database, doing);
     try {
       const own = new PostgresSession(client, doing);
       await own.run(`begin isolation level repeatable read ${begin}`);
@@ -95,7 +95,8 @@ export function createPostgresRows(serverOf: (place: RowPlace) => Promise<RowSer
   };
 }
 
-async function connect(server: RowServer, { database }: RowPlace, doing: string): Promise<Client> {
+/** Logs in; without TLS on loopback only. Rejects with `PortError`: `passwordRefused` where the server says so. */
+export async function connect(server: RowServer, database: string, doing: string): Promise<Client> {
   const { default: pg } = await import('pg');
   const { tls, host, port, user } = server;
   const client = new pg.Client({

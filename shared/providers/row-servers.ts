@@ -18,16 +18,16 @@ const instanceWire = z.object({
   serverCaCert: z.object({ cert: z.string().min(1) }),
 });
 
-/** The servers of a system. */
-export function createRowServers(
-  access: GoogleAccess,
-  secrets: Pick<Secrets, 'latest' | 'read'>,
-): (place: RowPlace) => Promise<RowServer> {
+/** Where the server of an instance listens, by its Admin API. Rejects with `PortError`. */
+export type ServerAddress = (instance: InstanceName) => Promise<Pick<RowServer, 'host' | 'port' | 'tls'>>;
+
+/** Where servers listen. */
+export function createServerAddresses(access: GoogleAccess): ServerAddress {
   const instances = lazyClient(access, 'sqladmin', async (options) => {
     const { SqlInstancesServiceClient } = await import('./sql-client.ts');
     return new SqlInstancesServiceClient(options);
   });
-  const addressOf = (instance: InstanceName): Promise<Pick<RowServer, 'host' | 'port' | 'tls'>> => {
+  return (instance) => {
     const own = ownAddress(access.endpoints, instance);
     if (own !== undefined) return Promise.resolve({ ...own, tls: undefined });
     const doing = `looking up where ${instance} listens`;
@@ -40,6 +40,13 @@ export function createRowServers(
       return { host: found.ipAddress, port: POSTGRES_PORT, tls };
     });
   };
+}
+
+/** The servers of a system. */
+export function createRowServers(
+  addressOf: ServerAddress,
+  secrets: Pick<Secrets, 'latest' | 'read'>,
+): (place: RowPlace) => Promise<RowServer> {
   return async (place) => {
     const doing = `logging in to ${place.instance}`;
     const { version } = await secrets.latest(place.login);

@@ -6,7 +6,8 @@
 // Invariants
 //   V1. What a restart takes along is kept before it. What can't be kept keeps no stolen key alive: it is left to do by hand, and told.
 //   V2. A bucket that does not keep what it holds is said on the page. Nobody here sets or locks a retention policy: that is for good.
-//   V3. A clone is waited for by nothing: a new key takes nothing from what lies in a database.
+//   V3. A clone is waited for by nothing: a new key takes nothing from what lies in a database. It comes after a new password, since
+//       it keeps its source busy for minutes; the password that was is in the backups of before.
 
 import { lackOf } from '../actions/seal-evidence.ts';
 import { CLONE_LIMIT } from '../actions/forensic-clone.ts';
@@ -32,6 +33,8 @@ export interface EvidenceSteps {
   readonly kept: readonly string[];
   /** Sealed as well: before a copy is restarted. */
   readonly sealed: readonly string[];
+  /** Clones of the databases, once these steps are settled. */
+  readonly clonesAfter: (settled: readonly string[]) => readonly StepDraft[];
   readonly warnings: readonly GuardBlock[];
 }
 
@@ -45,7 +48,7 @@ export function evidenceSteps(
   const captures = readers.filter(({ kind }) => kind === 'gke').map(capture);
   if (forensics === undefined) {
     const kept = captures.map(({ id }) => id);
-    return { drafts: captures, kept, sealed: kept, warnings: [] };
+    return { drafts: captures, kept, sealed: kept, clonesAfter: () => [], warnings: [] };
   }
   const logs = readers.map((reader) => logsOf(reader, forensics));
   const kept = [...captures, ...logs].map(({ id }) => id);
@@ -63,9 +66,10 @@ export function evidenceSteps(
     limit: minutes(5),
   };
   return {
-    drafts: [...captures, ...logs, seal, ...sources.flatMap((source) => cloneOf(source, incident))],
+    drafts: [...captures, ...logs, seal],
     kept,
     sealed: [seal.id],
+    clonesAfter: (settled) => sources.flatMap((source) => cloneOf(source, incident, settled)),
     warnings: warningOf(forensics),
   };
 }
@@ -97,7 +101,11 @@ const logsOf = (application: Application, { window }: Forensics): StepDraft => (
   estimate: seconds(20),
 });
 
-function cloneOf({ instance: source, tier }: EvidenceFacts['sources'][number], incident: string): readonly StepDraft[] {
+function cloneOf(
+  { instance: source, tier }: EvidenceFacts['sources'][number],
+  incident: string,
+  settled: readonly string[],
+): readonly StepDraft[] {
   const copy = forensicName(source, incident);
   const target = targetId(`copy/${source}`);
   return [
@@ -108,6 +116,7 @@ function cloneOf({ instance: source, tier }: EvidenceFacts['sources'][number], i
       title: `Clone ${source} as it is now into ${copy} (${tier} until it is stopped, then as large a disk, until people delete it)`,
       target,
       needs: [],
+      after: [...new Set(settled)],
       stage: 'after',
       optional: true,
       estimate: minutes(10),

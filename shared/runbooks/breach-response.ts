@@ -1,6 +1,7 @@
 // Breach response, as far as it goes today: what was stolen is made worthless (runbook 7.1).
 //
 //   keep evidence (breach-evidence.ts) ─▶ new values ─▶ restart what reads them ─▶ grace ─▶ disable the old ones
+//          new passwords of databases (breach-passwords.ts) ─┘
 //   cut off what people name (breach-isolation.ts)
 //          └─▶ ask people for what only an issuer can make ─▶ restart ─▶ grace ─▶ disable
 //
@@ -17,15 +18,16 @@
 // Corrected from the runbook: paging is the first step, not the fifth; nothing is scaled to zero, which would destroy what pods know;
 // `--data-file=/dev/urandom` never ends; a payment provider's key can't be invented; adding a version reaches no running pod and takes
 // the old one from nobody; the log level is left alone, since DEBUG writes secrets into logs that may be read by who broke in.
-// Not yet: the database's password, Redis' AUTH string.
+// Not yet: Redis' AUTH string.
 // Data loss: none. Source: runbook 7.1, facts.md 7 and 10.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
-import { type TargetId, targetId } from '../system/names.ts';
-import type { Application, IssuedSecret, Secret, System } from '../system/system.ts';
+import { type InstanceName, type TargetId, targetId } from '../system/names.ts';
+import type { Application, DatabasePasswordSecret, IssuedSecret, Secret, System } from '../system/system.ts';
 import { systemTarget } from '../system/topology.ts';
+import { passwordSteps, type PasswordSteps } from './breach-passwords.ts';
 import { type EvidenceFacts, type EvidenceSteps, evidenceSteps } from './breach-evidence.ts';
 import { type IsolationSteps, isolationSteps, type IsolationWish } from './breach-isolation.ts';
 import { planSteps, type StepDraft } from './steps.ts';
@@ -35,6 +37,8 @@ export interface BreachResponseFacts {
   readonly at: Instant;
   /** The versions of each secret, newest first; one that could not be read is missing. */
   readonly versions: ReadonlyMap<string, readonly { readonly version: string; readonly enabled: boolean }[]>;
+  /** The primary of each database as it is now; one that could not be read is missing. */
+  readonly primaries: ReadonlyMap<InstanceName, InstanceName>;
   readonly evidence: EvidenceFacts;
   /** Applications that people want cut off. */
   readonly isolate: readonly IsolationWish[];
@@ -55,6 +59,7 @@ interface Around {
   readonly incident: string;
   readonly evidence: EvidenceSteps;
   readonly isolation: IsolationSteps;
+  readonly passwords: PasswordSteps;
 }
 
 /** Draws the plan from the facts alone; a sentence when there is nothing that it could replace. */
@@ -65,24 +70,29 @@ export function drawBreachResponse(
   facts: BreachResponseFacts,
 ): Plan | string {
   if (system.rotation.length === 0) return 'dr.yaml names no secret that could be replaced (rotation)';
-  const replaced = system.rotation.flatMap((secret): readonly Replaced[] => {
-    const versions = facts.versions.get(secret.name) ?? [];
-    const enabled = versions.filter((known) => known.enabled).map(({ version }) => version);
-    return versions[0] === undefined ? [] : [{ ...secret, before: versions[0].version, enabled }];
-  });
+  const replaced = replaceable(system, facts);
   const unread = system.rotation
-    .filter(({ name }) => facts.versions.get(name)?.[0] === undefined)
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .filter((name) => !replaced.some((known) => known.name === name));
   if (replaced.length === 0) return `the versions of ${unread.join(', ')} can’t be read`;
   const readers = system.applications.filter(({ id }) => replaced.some(({ readBy }) => readBy.includes(id)));
   const target = systemTarget(system);
   const evidence = evidenceSteps(readers, facts.evidence, target, incident);
   const isolation = isolationSteps(system, facts.isolate);
-  const around: Around = { incident, evidence, isolation };
+  const urls = replaced.filter(
+    (secret): secret is Replaced<DatabasePasswordSecret> => secret.kind === 'databasePassword',
+  );
+  const rotations = replaced.filter(({ kind }) => kind === 'generated').map(({ name }) => `rotate-${name}`);
+  const first = { needs: rotations, after: evidence.kept, cutOff: new Set(isolation.by.keys()) };
+  const passwords = passwordSteps(urls, facts.primaries, first, system.guards);
+  const around: Around = { incident, evidence, isolation, passwords };
   const own = [...evidence.warnings, ...isolation.warnings];
   const drafts = [
     ...isolation.drafts,
     ...evidence.drafts,
+    ...rotationsOf(replaced, target, around),
+    ...passwords.drafts,
+    ...evidence.clonesAfter(urls.flatMap(({ name }) => passwords.settled(name))),
     ...generated(replaced, readers, target, around),
     ...sessions(system, replaced, readers, { target, isolation }),
     ...issued(replaced, readers, target, around),
@@ -97,6 +107,7 @@ export function drawBreachResponse(
       ...new Set([
         target,
         ...[...readers, ...facts.isolate.map(({ application }) => application)].map(targetOfApplication),
+        ...urls.map(({ instance }) => targetId(`database/${instance}`)),
       ]),
     ],
     steps: planSteps(drafts, RECOVER_CATALOGUE, system.guards),
@@ -110,7 +121,8 @@ export function drawBreachResponse(
       ...(isolation.by.size === 0
         ? []
         : [`Cut off until people approve ./dr trigger lift-isolation: ${[...isolation.by.keys()].join(', ')}.`]),
-      `Not done by this plan: ${isolation.by.size === 0 ? 'isolating anything, ' : ''}the database’s password, Redis’ AUTH string.`,
+      `Not done by this plan: ${[...(isolation.by.size === 0 ? ['isolating anything'] : []), ...(urls.length === 0 ? ['the database’s password'] : []), 'Redis’ AUTH string'].join(', ')}.`,
+      ...(urls.length === 0 ? [] : [OPEN_SESSIONS]),
       ...(unread.length === 0 ? [] : [`Not in this plan, since it could not be read: ${unread.join(', ')}.`]),
     ].join(' '),
   };
@@ -118,16 +130,38 @@ export function drawBreachResponse(
 
 const targetOfApplication = ({ id }: Application): TargetId => targetId(`application/${id}`);
 
-/** What nobody issues: all new values first, then one restart of each reader, then the end of the old ones. */
-function generated(
-  all: readonly Replaced[],
-  readers: readonly Application[],
-  target: TargetId,
-  around: Around,
-): readonly StepDraft[] {
-  const own = all.filter((secret) => secret.kind === 'generated');
-  const rotations = own.map(
-    (secret): StepDraft => ({
+/** What a new password takes from nobody. */
+const OPEN_SESSIONS =
+  'Sessions of the database that are open when its password changes go on: whoever is in must be ended by hand (pg_terminate_backend).';
+
+/** What can be replaced, with the version that is the newest now. Secrets of one user of a database all or none (P2). */
+function replaceable({ rotation }: System, { versions, primaries }: BreachResponseFacts): readonly Replaced[] {
+  const isKnown = (secret: Secret): boolean =>
+    versions.get(secret.name)?.[0] !== undefined &&
+    (secret.kind !== 'databasePassword' || primaries.has(secret.instance));
+  const isTogether = (secret: Secret): boolean =>
+    secret.kind !== 'databasePassword' ||
+    rotation.every(
+      (other) =>
+        other.kind !== 'databasePassword' ||
+        other.instance !== secret.instance ||
+        other.user !== secret.user ||
+        isKnown(other),
+    );
+  return rotation.flatMap((secret): readonly Replaced[] => {
+    const known = versions.get(secret.name) ?? [];
+    const enabled = known.filter((one) => one.enabled).map(({ version }) => version);
+    return known[0] === undefined || !isKnown(secret) || !isTogether(secret)
+      ? []
+      : [{ ...secret, before: known[0].version, enabled }];
+  });
+}
+
+/** Random values for what nobody issues. */
+function rotationsOf(all: readonly Replaced[], target: TargetId, around: Around): readonly StepDraft[] {
+  return all
+    .filter((secret) => secret.kind === 'generated')
+    .map((secret) => ({
       id: `rotate-${secret.name}`,
       action: 'rotate-secret',
       input: { secret: secret.name, before: secret.before, bytes: secret.bytes },
@@ -138,19 +172,44 @@ function generated(
       stage: 'execute',
       estimate: seconds(5),
       limit: minutes(20),
-    }),
-  );
-  const restarts = readers
-    .filter(({ id }) => own.some(({ readBy }) => readBy.includes(id)))
-    .map((application) => {
-      const needs = rotations.map(({ id }) => id);
-      return restart(application, own, { needs, id: `restart-${application.id}` }, around);
-    });
-  return [
-    ...rotations,
-    ...restarts,
-    ...own.flatMap((secret) => endOf(secret, target, around, (id) => `restart-${id}`)),
-  ];
+    }));
+}
+
+/**
+ * What is made here: once all of it is settled one restart of each reader, then the end of the old values. A reader of nothing but a
+ * database's URL is restarted only if its password is a new one, and its failure ends nothing else.
+ */
+function generated(
+  all: readonly Replaced[],
+  readers: readonly Application[],
+  target: TargetId,
+  around: Around,
+): readonly StepDraft[] {
+  const { passwords } = around;
+  const own = all.filter(({ kind }) => kind !== 'issued');
+  const restarts = readers.flatMap((application): readonly StepDraft[] => {
+    const read = own.filter(({ readBy }) => readBy.includes(application.id));
+    const random = read.filter(({ kind }) => kind === 'generated');
+    const urls = read.filter(({ kind }) => kind === 'databasePassword');
+    const id = `restart-${application.id}`;
+    const settled = urls.flatMap(({ name }) => passwords.settled(name));
+    if (random.length > 0) {
+      const needs = all.filter(({ kind }) => kind === 'generated').map(({ name }) => `rotate-${name}`);
+      return [restart(application, { read, instead: random }, { needs, after: settled, id }, around)];
+    }
+    if (urls.length === 0) return [];
+    const needs = urls.map(({ name }) => passwords.set(name));
+    return [
+      { ...restart(application, { read, instead: urls }, { needs, after: settled, id }, around), optional: true },
+    ];
+  });
+  const ends = own.flatMap((secret) => {
+    const drafts = endOf(secret, target, around, (id) => `restart-${id}`);
+    if (secret.kind !== 'databasePassword') return drafts;
+    const needs = [passwords.set(secret.name)];
+    return drafts.map((draft) => ({ ...draft, needs: [...needs, ...draft.needs], optional: true }));
+  });
+  return [...restarts, ...ends];
 }
 
 /** Sessions that a store holds end when their readers have the new keys: whoever signs in then does so by those (B6). */
@@ -208,7 +267,8 @@ function issued(
           const first = all.some(({ kind, readBy }) => kind === 'generated' && readBy.includes(application.id));
           const needs = [ask.id, ...(first ? [`restart-${application.id}`] : [])];
           const id = nameOf(application.id);
-          return { ...restart(application, [secret], { needs, id }, around), stage: 'after', optional: true };
+          const about = { read: [secret], instead: [secret] };
+          return { ...restart(application, about, { needs, after: [], id }, around), stage: 'after', optional: true };
         });
       return [
         ask,
@@ -221,11 +281,10 @@ function issued(
 /** A reader that is cut off is not restarted (C2 of breach-isolation.ts); one that could not be cut off is. */
 function restart(
   application: Application,
-  secrets: readonly Replaced[],
-  { needs, id }: { readonly needs: readonly string[]; readonly id: string },
+  { read, instead }: { readonly read: readonly Replaced[]; readonly instead: readonly Replaced[] },
+  { needs, after, id }: { readonly needs: readonly string[]; readonly after: readonly string[]; readonly id: string },
   { incident, evidence, isolation }: Around,
 ): StepDraft {
-  const read = secrets.filter(({ readBy }) => readBy.includes(application.id));
   const cutOff = isolation.by.get(application.id);
   return {
     id,
@@ -233,13 +292,13 @@ function restart(
     input: {
       application: application.id,
       stamp: `${incident}/${id}`,
-      instead: read.map(({ name, before }) => ({ secret: name, version: before })),
+      instead: instead.map(({ name, before }) => ({ secret: name, version: before })),
     },
     title: `Restart every copy of ${application.id}, one after the other, to read ${read.map(({ name }) => name).join(', ')} anew`,
     target: targetOfApplication(application),
     needs,
     ...(cutOff === undefined ? {} : { unless: [cutOff] }),
-    after: evidence.sealed,
+    after: [...evidence.sealed, ...new Set(after)],
     stage: 'execute',
     estimate: minutes(3),
     limit: RESTART_WITHIN,

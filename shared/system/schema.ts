@@ -252,6 +252,14 @@ const secrets = z.discriminatedUnion(
   'kind',
   [
     map({
+      kind: z.literal('databasePassword').describe('A database URL, whose password is changed in the database too.'),
+      ...secretKeys,
+      instance: instance().describe('The database whose user it is, by its name under `databases`.'),
+      user: text('the name of a user of the database', /^[\w.@-]{1,63}$/).describe(
+        'The user in the URL. Secrets with the same instance and user get the same new password.',
+      ),
+    }),
+    map({
       kind: z.literal('generated').describe('Random bytes that the product makes.'),
       ...secretKeys,
       bytes: z
@@ -270,7 +278,7 @@ const secrets = z.discriminatedUnion(
       instructions: line('what the person has to do').describe('What the person has to do, for people.'),
     }),
   ],
-  { error: 'a secret of kind generated or issued' },
+  { error: 'a secret of kind databasePassword, generated or issued' },
 );
 
 const sessionStore = map({

@@ -234,7 +234,7 @@ export interface DnsEntrance extends EntranceBase {
 }
 
 /** A secret that a breach makes worthless, by its name in Secret Manager; never its value. */
-export type Secret = GeneratedSecret | IssuedSecret;
+export type Secret = DatabasePasswordSecret | GeneratedSecret | IssuedSecret;
 
 interface SecretBase {
   readonly name: string;
@@ -249,6 +249,14 @@ export interface GeneratedSecret extends SecretBase {
   readonly kind: 'generated';
   /** Random bytes, stored as base64. */
   readonly bytes: number;
+}
+
+/** A database URL with the password of a user, which is changed in the database too. Secrets of one user of one database change together. */
+export interface DatabasePasswordSecret extends SecretBase {
+  readonly kind: 'databasePassword';
+  /** The database, by its name under `databases`. */
+  readonly instance: InstanceName;
+  readonly user: string;
 }
 
 /** One that somebody else issues, such as a payment provider: a person gets it there and adds it as a new version. */

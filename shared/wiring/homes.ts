@@ -14,6 +14,7 @@ import { createCloudRunRestarts } from '../providers/cloud-run-restarts.ts';
 import { createCloudRunServices } from '../providers/cloud-run-services.ts';
 import { createCloudSqlBackups } from '../providers/cloud-sql-backups.ts';
 import { createCloudSqlDatabases } from '../providers/cloud-sql-databases.ts';
+import { createCloudSqlUsers } from '../providers/cloud-sql-users.ts';
 import { createCloudStorageRowFiles } from '../providers/cloud-storage-row-files.ts';
 import { createCloudStorageDumps } from '../providers/cloud-storage-dumps.ts';
 import { VANTAGE_LIMIT } from '../providers/deadline.ts';
@@ -36,7 +37,7 @@ import { createKubernetesWorkloads } from '../providers/kubernetes-workloads.ts'
 import { createMonitoringMetrics } from '../providers/monitoring-metrics.ts';
 import { createIapIdentity, createOidcIdentity } from '../providers/oidc-identity.ts';
 import { createPostgresRows } from '../providers/postgres-rows.ts';
-import { createRowServers } from '../providers/row-servers.ts';
+import { createRowServers, createServerAddresses } from '../providers/row-servers.ts';
 import { createPubSubMessages, type PubSubMessages } from '../providers/pubsub-messages.ts';
 import { createSecretManagerSecrets } from '../providers/secret-manager-secrets.ts';
 import { createRedisSessions } from '../providers/redis-sessions.ts';
@@ -115,6 +116,7 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
   const sql = createCloudSqlDatabases(access);
   const copies = createCloudSqlBackups(access);
   const secrets = createSecretManagerSecrets(access);
+  const addressOf = createServerAddresses(access);
   const dumps = createCloudStorageDumps(access, copies);
   // A contact that hangs says nothing; it is given up before a lease could end.
   const limit = access.limits?.reads ?? VANTAGE_LIMIT;
@@ -126,7 +128,8 @@ export function worldOfSystem(system: System, access: GoogleAccess, clock: Clock
     copies: { ...copies, ...dumps },
     dataPlane: createHttpDataPlane({ endpoints, identity, limit }),
     contents: createHttpContents({ endpoints, identity, limit }),
-    rows: createPostgresRows(createRowServers(access, secrets)),
+    databaseUsers: createCloudSqlUsers(access, addressOf),
+    rows: createPostgresRows(createRowServers(addressOf, secrets)),
     rowFiles: createCloudStorageRowFiles(access),
     applications: createHttpApplications({ applications, endpoints, clock, limit }),
     workloads: createKubernetesWorkloads(access, workloadsOf(system)),

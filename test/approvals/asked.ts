@@ -112,6 +112,7 @@ function deadPrimary(now: () => number): World {
     contents: { inventory: unused, changes: unused, ask: unused },
     rows: { reading: unused, changing: unused },
     rowFiles: { create: unused, newest: unused, read: unused },
+    databaseUsers: { list: unused, setPassword: unused, logsIn: unused },
     redundancy: { protect: unused, createReplica: unused, takeBackup: unused, backups: unused },
     isolation: { inspect: unused, deny: unused, admit: unused, setIngress: unused },
     logArchive: { entries: unused },

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SecretText } from '../../shared/core/redact.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
+import { createLogins } from '../../shared/providers/cloud-sql-users.ts';
+import { instanceName } from '../../shared/system/names.ts';
 import { TENANTS } from '../../sandbox/world/sql-schema.ts';
 import { EAST, PERSON, PRIMARY, RECOVER, REPLICA } from '../world/sql-world.ts';
 import { hasPsql, kinds, PASSWORDS, psql, realFleet } from './fleet.ts';
@@ -185,7 +188,15 @@ describe.each(kinds())('the real databases on %s', (_name, kindOf) => {
     async () => {
       const { world, connect } = fleet;
       const open = await connect(PRIMARY);
+      const logsIn = createLogins(async (instance) => {
+        const { port } = await fleet.open(instance);
+        return { host: '127.0.0.1', port, tls: undefined };
+      });
+      const isLetIn = (password: string) =>
+        logsIn(instanceName(PRIMARY), { user: 'dms', password: new SecretText(password), database: 'dms' });
+      expect([await isLetIn(PASSWORDS.dms), await isLetIn('another one')]).toEqual([true, false]);
       world.finish(world.admin.updateUser(PERSON, PRIMARY, 'dms', 'another one'));
+      expect([await isLetIn(PASSWORDS.dms), await isLetIn('another one')]).toEqual([false, true]);
       for (const instance of [PRIMARY, REPLICA]) {
         await expect(connect(instance)).rejects.toEqual(isFailure('28P01', /password authentication failed/));
         const client = await connect(instance, { password: 'another one' });

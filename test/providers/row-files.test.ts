@@ -6,7 +6,7 @@ import { minutes } from '../../shared/core/time.ts';
 import { createCloudSqlBackups } from '../../shared/providers/cloud-sql-backups.ts';
 import { createCloudStorageRowFiles } from '../../shared/providers/cloud-storage-row-files.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
-import { createRowServers } from '../../shared/providers/row-servers.ts';
+import { createRowServers, createServerAddresses } from '../../shared/providers/row-servers.ts';
 import { createSecretManagerSecrets } from '../../shared/providers/secret-manager-secrets.ts';
 import { instanceName } from '../../shared/system/names.ts';
 import { startSandbox } from './sandbox-world.ts';
@@ -69,7 +69,7 @@ describe('rows', () => {
   it('are reached at the port of this machine that is configured, with the login of the secret', async () => {
     const { endpoints } = recover;
     const here = { ...recover, endpoints: { ...endpoints, postgres: { [PRIMARY]: '127.0.0.1:5439' } } };
-    const serverOf = createRowServers(here, createSecretManagerSecrets(here));
+    const serverOf = createRowServers(createServerAddresses(here), createSecretManagerSecrets(here));
 
     const server = await serverOf({ instance: PRIMARY, database: 'dms', login: REFERENCE.databaseSecret });
 

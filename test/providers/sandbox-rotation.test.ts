@@ -4,8 +4,11 @@ import { SecretText } from '../../shared/core/redact.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { RESTARTED_FOR } from '../../shared/ports/service-restarts.ts';
 import { createCloudRunRestarts } from '../../shared/providers/cloud-run-restarts.ts';
+import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
+import { createCloudSqlUsers } from '../../shared/providers/cloud-sql-users.ts';
 import type { GoogleAccess } from '../../shared/providers/google-call.ts';
 import { createSecretManagerSecrets } from '../../shared/providers/secret-manager-secrets.ts';
+import { instanceName } from '../../shared/system/names.ts';
 import { startSandbox } from './sandbox-world.ts';
 
 // What a breach response asks of Secret Manager, the cluster and Cloud Run: the real clients against the sandbox.
@@ -49,6 +52,33 @@ describe('Versions of a secret', () => {
     await expect(createSecretManagerSecrets(heal).disable(name, added, newest?.etag ?? '')).rejects.toMatchObject({
       code: 'forbidden',
     });
+  });
+});
+
+describe('Users of a database', () => {
+  it('are listed, and given a password by whoever may', async () => {
+    const address = async () => ({ host: '127.0.0.1', port: 1, tls: undefined });
+    const users = createCloudSqlUsers(recover, address);
+    const primary = instanceName('coditect-dms-db');
+    expect(await users.list(primary)).toEqual(['dms', 'postgres']);
+    const operation = await users.setPassword(primary, 'dms', new SecretText('battery'));
+    sandbox.clock.advanceBy(minutes(1));
+
+    const databases = createCloudSqlDatabases(recover);
+    expect(await databases.operation(operation)).toMatchObject({
+      type: 'UPDATE_USER',
+      state: 'done',
+      error: undefined,
+    });
+    expect(sandbox.world.sql.fleet.servers.passwordOf(primary, 'dms')).toBe('battery');
+    expect(effects('cloudsql.users.update')).toBe(1);
+    await expect(users.setPassword(primary, 'eve', new SecretText('x'))).rejects.toMatchObject({
+      kind: 'permanent',
+      code: 'notFound',
+    });
+    await expect(
+      createCloudSqlUsers(heal, address).setPassword(primary, 'dms', new SecretText('x')),
+    ).rejects.toMatchObject({ code: 'forbidden' });
   });
 });
 

@@ -8,6 +8,7 @@ import { instanceName } from '../../shared/system/names.ts';
 import { at, SYSTEM } from '../classify/looks.ts';
 
 const [JWT, PAYMENT] = ['coditect-dms-jwt-key', 'coditect-dms-payment-key'] as const;
+const [URL, EAST] = ['coditect-dms-database-url', 'coditect-dms-database-url-east'] as const;
 const enabled = (...versions: readonly string[]) => versions.map((version) => ({ version, enabled: true }));
 
 const YEAR = { seconds: 365 * 86_400, locked: true } as const;
@@ -22,7 +23,9 @@ function drawn(
   const { forensics } = system;
   const sources = [{ instance: instanceName('coditect-dms-db'), tier: 'db-custom-4-16384' }];
   const evidence = { forensics: forensics && { ...forensics, retention }, sources };
-  const facts = { at: at(0), versions: new Map(Object.entries(versions)), evidence, isolate, warnings };
+  const primary = instanceName('coditect-dms-db');
+  const primaries = new Map([[primary, primary]]);
+  const facts = { at: at(0), versions: new Map(Object.entries(versions)), primaries, evidence, isolate, warnings };
   return drawBreachResponse(system, 'inc-a', 'security-breach', facts);
 }
 
@@ -173,6 +176,79 @@ describe('the plan for a breach', () => {
     });
   });
 
+  describe('with the password of a database', () => {
+    const all = { [JWT]: enabled('1'), [URL]: enabled('7'), [EAST]: enabled('3') };
+    const of = (steps: readonly PlannedStep[], id: string): readonly string[] => {
+      const step = steps.find((known) => known.id === id);
+      return step === undefined ? [] : before(step, steps);
+    };
+
+    it('stores it everywhere before it is set, and only if the primary has answered', () => {
+      const steps = stepsOf(all);
+
+      expect(of(steps, `store-${URL}`)).toEqual(expect.arrayContaining([`confirm-${URL}`, `rotate-${JWT}`]));
+      expect(of(steps, `set-${URL}`)).toEqual(expect.arrayContaining([`store-${URL}`, `store-${EAST}`]));
+      expect(of(steps, `store-${EAST}`)).toContain(`store-${URL}`);
+      expect(steps.find(({ id }) => id === `set-${URL}`)).toMatchObject({
+        risk: 'destructive',
+        repeat: 'terminal',
+        input: { instance: 'coditect-dms-db', user: 'dms', before: '7' },
+      });
+    });
+
+    it('restarts its readers once it is settled, and disables what was only if it is set', () => {
+      const steps = stepsOf(all);
+
+      for (const reader of ['api-gke', 'api-run', 'api-east'])
+        expect(of(steps, `restart-${reader}`)).toEqual(
+          expect.arrayContaining([`set-${URL}`, `put-back-${URL}`, `put-back-${EAST}`, 'seal-evidence']),
+        );
+      const ends = steps.filter(({ action }) => action === 'disable-secret-version');
+      expect(ends.map(({ id, needs }) => [id, needs])).toEqual(
+        expect.arrayContaining([
+          [`disable-${URL}-7`, [`set-${URL}`, 'restart-api-gke', 'restart-api-run']],
+          [`disable-${EAST}-3`, [`set-${URL}`, 'restart-api-east']],
+        ]),
+      );
+    });
+
+    it('keeps no stolen key alive: all that is about it may fail', () => {
+      const steps = stepsOf(all);
+      const about = steps.filter(({ id }) => id.includes('database-url') || id.includes('api-east'));
+
+      expect(about.filter(({ optional }) => !optional)).toEqual([]);
+      expect(steps.find(({ id }) => id === 'restart-api-gke')).toMatchObject({
+        needs: [`rotate-${JWT}`],
+        optional: false,
+        input: { instead: [{ secret: JWT, version: '1' }] },
+      });
+      expect(of(steps, `store-${URL}`)).toContain(`rotate-${JWT}`);
+    });
+
+    it('changes it in no secret where one of its secrets can’t be read, and names them', () => {
+      const { [EAST]: _, ...rest } = all;
+      const plan = drawn(rest);
+
+      expect(plan).toMatchObject({
+        failback: expect.stringContaining(`could not be read: ${PAYMENT}, ${URL}, ${EAST}`),
+      });
+      expect(stepsOf(rest).some(({ id }) => id.includes('database-url'))).toBe(false);
+    });
+
+    it('holds the database, so that no failover promotes a password that is half way', () => {
+      expect(drawn(all)).toMatchObject({ holds: expect.arrayContaining(['database/coditect-dms-db']) });
+      expect(drawn(all)).toMatchObject({ failback: expect.stringContaining('pg_terminate_backend') });
+    });
+
+    it('clones for forensics once it is settled: a clone keeps its source busy for minutes', () => {
+      expect(stepsOf(all).find(({ id }) => id === 'clone-coditect-dms-db')?.after).toEqual([
+        `set-${URL}`,
+        `put-back-${URL}`,
+        `put-back-${EAST}`,
+      ]);
+    });
+  });
+
   it('waits for no issuer with what is replaced here', () => {
     const steps = stepsOf({ [JWT]: enabled('1'), [PAYMENT]: enabled('4') });
     const waits = steps.filter((step) => before(step, steps).includes(`ask-${PAYMENT}`)).map(({ id }) => id);
@@ -207,7 +283,7 @@ describe('the plan for a breach', () => {
   });
 
   it('is none when nothing can be replaced', () => {
-    expect(drawn({})).toBe(`the versions of ${JWT}, ${PAYMENT} can’t be read`);
+    expect(drawn({})).toBe(`the versions of ${JWT}, ${PAYMENT}, ${URL}, ${EAST} can’t be read`);
     expect(drawn({ [JWT]: enabled('1') }, { ...SYSTEM, rotation: [] })).toContain('dr.yaml names no secret');
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_EVIDENCE } from '../../sandbox/world/reference-world.ts';
 import { sha256 } from '../../shared/core/digest.ts';
-import { minutes } from '../../shared/core/time.ts';
+import { minutes, seconds } from '../../shared/core/time.ts';
 import { atStep, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
@@ -161,6 +161,80 @@ describe('A stolen key', () => {
         expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
         expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
         expect(run.stage.world.redis.keys.size).toBe(2);
+      }
+    },
+  );
+});
+
+describe('The password of the database', () => {
+  const { databaseSecret, databaseUser } = REFERENCE;
+  const inForce = ({ stage }: Run): string | undefined =>
+    stage.world.sql.fleet.servers.passwordOf('coditect-dms-db', databaseUser);
+  const newest = ({ stage }: Run): string => new URL(stage.world.secrets.readSecret(databaseSecret) ?? '').password;
+  const former = ({ stage }: Run): string | undefined => stage.world.sql.fleet.servers.logins.get(databaseUser);
+  const sets = ({ stage }: Run): number => stage.world.kernel.audit.effects('cloudsql.users.update').length;
+
+  it('is a new one, let in everywhere, and the URL of before is disabled', async () => {
+    const run = await uneventful();
+    const { servers } = run.stage.world.sql.fleet;
+
+    expect(newest(run)).not.toBe(former(run));
+    for (const name of ['coditect-dms-db', 'coditect-dms-db-replica', 'coditect-dms-db-east'])
+      expect(servers.passwordOf(name, databaseUser)).toBe(newest(run));
+    expect(states(run, databaseSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+    expect(sets(run)).toBe(1);
+  });
+
+  it('stands in no log, no document and no evidence, neither the former nor the new one', async () => {
+    const run = await uneventful();
+
+    expect(run.kept).not.toContain(newest(run));
+    expect(run.kept).not.toContain(former(run));
+  });
+
+  it('is replaced although the thief has changed it, which people are told', async () => {
+    const run = await everything([later(seconds(30), { kind: 'hand', what: 'changePassword' })]);
+
+    expect(inForce(run)).toBe(newest(run));
+    const looked = run.incidents[0]?.events.find(
+      (event) => event.kind === 'stepDone' && event.data.step === `confirm-${databaseSecret}`,
+    );
+    expect(looked).toMatchObject({ data: { detail: expect.stringContaining('ALREADY') } });
+  });
+
+  it('stays, and so does what its URL says, where nobody of ours may set it; the stolen key goes all the same', async () => {
+    const run = await everything([later(0, { kind: 'hand', what: 'closeUsers' })]);
+
+    expect(newest(run)).toBe(former(run));
+    expect(inForce(run)).toBe(former(run));
+    expect(states(run, databaseSecret)).toEqual(['3 ENABLED', '2 ENABLED', '1 ENABLED']);
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+    expect(run.incidents[0]?.events.find(({ kind }) => kind === 'resolved')).toMatchObject({
+      data: { text: expect.stringMatching(/Left to do by hand: .*set-coditect-dms-database-url/) },
+    });
+  });
+
+  it.each(['confirm-database-user', 'store-password', 'set-database-password', 'put-back-password'])(
+    'is stored and set once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await everything([atStep(action, deed)]);
+
+        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+        expect(states(run, databaseSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+        expect(inForce(run)).toBe(newest(run));
+      }
+    },
+  );
+
+  it.each(['set-database-password', 'put-back-password'])(
+    'is put back once when it can’t be set, and the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const run = await everything([later(0, { kind: 'hand', what: 'closeUsers' }), atStep(action, deed)]);
+
+        expect(states(run, databaseSecret)).toEqual(['3 ENABLED', '2 ENABLED', '1 ENABLED']);
+        expect(inForce(run)).toBe(newest(run));
       }
     },
   );

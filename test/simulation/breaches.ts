@@ -49,6 +49,16 @@ export const BREACHES: readonly [Scene, ...Scene[]] = [
     ...reported(chance, []),
     ...issued(chance),
   ]),
+  breach('a stolen key, the thief has changed the password', 1, (chance) => [
+    deed(seconds(chance.between(1, 200)), { kind: 'hand', what: 'changePassword' }),
+    ...reported(chance, []),
+    ...issued(chance),
+  ]),
+  breach('a stolen key, nobody of ours may set a password', 1, (chance) => [
+    deed(0, { kind: 'hand', what: 'closeUsers' }),
+    ...reported(chance, []),
+    ...issued(chance),
+  ]),
   breach('a stolen key, an application is cut off and reached again', 3, (chance) => {
     const target = chance.pick(['api-gke', 'api-run'] as const);
     return [...reported(chance, [target]), ...issued(chance), ...lifted(chance, target)];

@@ -163,6 +163,11 @@ function lendAHand(what: Handiwork, { world }: Stage): boolean {
     }
     case 'closeEvidence':
       return took(world.storageApi.setPolicy(caller, REFERENCE_EVIDENCE.name, [], undefined));
+    case 'closeUsers':
+      world.kernel.iam.revoke(functionPrincipal('recover'), ['cloudsql.users.update']);
+      return true;
+    case 'changePassword':
+      return took(admin.updateUser(caller, primary, REFERENCE.databaseUser, 'of-the-thief'));
     case 'cloneByHand':
       return took(admin.clone(caller, primary, REFERENCE.clones[0], undefined));
     case 'addPaymentKey':

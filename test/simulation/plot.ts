@@ -27,7 +27,8 @@ export const HANDIWORK = [
 /**
  * `cloneByHand`: somebody makes an instance under the name that our clone would get.
  * `replaceDump`: somebody writes another newest dump. `addPaymentKey`: what somebody does who was asked for it. `closeEvidence`: somebody
- * takes our right to add to the bucket of evidence. `mendRow`: somebody puts right one of the rows that were spoilt. `setLimits`,
+ * takes our right to add to the bucket of evidence. `closeUsers`: somebody takes our right to set passwords. `changePassword`: whoever has
+ * the database's password gives its user another one. `mendRow`: somebody puts right one of the rows that were spoilt. `setLimits`,
  * `setFloor`: somebody gives the service other limits, or its Deployment's autoscaler another floor. Plots draw these for their own
  * disasters only, or not at all.
  */
@@ -35,7 +36,9 @@ export type Handiwork =
   | (typeof HANDIWORK)[number]
   | 'addPaymentKey'
   | 'cloneByHand'
+  | 'changePassword'
   | 'closeEvidence'
+  | 'closeUsers'
   | 'mendRow'
   | 'replaceDump'
   | 'setFloor'

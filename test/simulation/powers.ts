@@ -87,12 +87,17 @@ const REQUESTS: Readonly<Record<string, (input: Input) => readonly Request[]>> =
   'undo-rollout': () => [`k8s.apps.deployments.patch namespaces/${namespace}/deployments/${api}`],
   'force-delete-pod': (input) => [`k8s.pods.delete namespaces/${namespace}/pods/${text(input, 'pod')}`],
   'rotate-secret': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'store-password': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'put-back-password': (input) => [`secretmanager.versions.add secrets/${text(input, 'secret')}:addVersion`],
+  'set-database-password': (input) => [
+    `cloudsql.users.update instances/${text(input, 'instance')}/users/${text(input, 'user')}`,
+  ],
   'disable-secret-version': (input) => [
     `secretmanager.versions.disable secrets/${text(input, 'secret')}/versions/${text(input, 'version')}:disable`,
   ],
   'restart-stale': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
   'read-replica': (input) => [serviceOf(input)],
-  'restart-application': (input) => [text(input, 'application') === 'api-run' ? serviceOf(input) : TEMPLATE],
+  'restart-application': (input) => [text(input, 'application') === 'api-gke' ? TEMPLATE : serviceOf(input)],
   'isolate-application': (input) =>
     text(input, 'application') === 'api-run'
       ? [serviceOf(input)]

@@ -163,6 +163,7 @@ function withoutSecondary(system: System): System {
   return {
     ...system,
     regions: [],
+    rotation: system.rotation.filter(({ readBy }) => !readBy.some((id) => gone.has(id))),
     applications: system.applications.filter(({ id }) => !gone.has(id)),
     entrances: system.entrances.map(
       (entrance): Entrance =>

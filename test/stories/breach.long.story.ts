@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { operateCommand, publishCommand } from '../../cli/commands.ts';
+import { passwordOf } from '../../cli/story.ts';
 import { connectTo } from '../../sandbox/host/redis-server.ts';
-import { OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { OPERATOR, REFERENCE, SECONDARY } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_EVIDENCE, SERVICES } from '../../sandbox/world/reference-world.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
 import { changes, unbalanced } from './judge.ts';
 import { onStage, type Stage } from './story.ts';
 
-const { signingSecret: JWT, paymentSecret: PAYMENT } = REFERENCE;
+const { signingSecret: JWT, paymentSecret: PAYMENT, databaseSecret: DATABASE } = REFERENCE;
+const { databaseSecret: EAST } = SECONDARY;
 
 const states = (stage: Stage, secret: string): readonly string[] =>
   stage.sandbox.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
@@ -60,6 +63,23 @@ async function keysOf(stage: Stage): Promise<readonly string[] | undefined> {
   }
 }
 
+/** Whether PostgreSQL itself lets the application's user in by that password. */
+async function logsIn({ sandbox }: Stage, password: string): Promise<boolean> {
+  const { ports, primary } = await sandbox.databases.addresses();
+  const user = REFERENCE.databaseUser;
+  const client = new pg.Client({ host: '127.0.0.1', port: ports[primary] ?? 0, database: 'dms', user, password });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: '28P01' });
+    return false;
+  } finally {
+    await client.end();
+  }
+}
+
 /** Of the sessions of before none is left; what else was there is. */
 async function sessionsEnded(stage: Stage, before: readonly string[] | undefined): Promise<void> {
   const now = await keysOf(stage);
@@ -78,6 +98,7 @@ describe('somebody has the key of the sessions', () => {
       const { world } = stage.sandbox;
       const before = await keysOf(stage);
       const stolen = world.secrets.readSecret(JWT) ?? '';
+      const stolenPassword = passwordOf(stage.sandbox);
       stage.break('leaked-secret');
       await stage.pass(seconds(30));
       expect(world.intruder.report().every(({ admitted }) => admitted > 0)).toBe(true);
@@ -116,8 +137,13 @@ describe('somebody has the key of the sessions', () => {
       expect(lastAdmitted(stage)).toBe(since);
       await sessionsEnded(stage, before);
       expect(stage.sandbox.load.report().flatMap(({ outages }) => outages)).toEqual([]);
-      expect(changes(stage).filter((change) => change.startsWith('secretmanager'))).toHaveLength(3);
-      for (const value of [stolen, world.secrets.readSecret(JWT) ?? '', 'sk_live_brandnew']) {
+      // Two versions of the keys are disabled and one is added; of the two URLs both.
+      expect(changes(stage).filter((change) => change.startsWith('secretmanager'))).toHaveLength(7);
+      for (const secret of [DATABASE, EAST]) expect(states(stage, secret)).toEqual(['2 ENABLED', '1 DISABLED']);
+      expect(await logsIn(stage, stolenPassword)).toBe(false);
+      const password = passwordOf(stage.sandbox);
+      expect(await logsIn(stage, password)).toBe(true);
+      for (const value of [stolen, world.secrets.readSecret(JWT) ?? '', 'sk_live_brandnew', stolenPassword, password]) {
         expect(holding(stage, value)).toEqual([]);
         expect(stage.output.filter((line) => line.includes(value))).toEqual([]);
       }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { passwordOf } from '../../cli/stories.ts';
+import { passwordOf } from '../../cli/story.ts';
 import type { Loss } from '../../sandbox/load/load.ts';
 import { balances } from '../../sandbox/world/broker-delivery.ts';
 import type { Instant } from '../../shared/core/time.ts';

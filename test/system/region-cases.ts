@@ -25,7 +25,10 @@ export const REGIONS: readonly Case[] = [
   ],
   [
     'a secondary that reads where the primary is',
-    [[['applications', 2, 'databaseSecret'], 'coditect-dms-database-url']],
+    [
+      [['applications', 2, 'databaseSecret'], 'coditect-dms-database-url'],
+      [['rotation'], []],
+    ],
     'applications[2].databaseSecret: is shared with api-gke, which writes to the primary: it would not wait beside the replica',
   ],
   [

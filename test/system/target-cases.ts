@@ -242,7 +242,7 @@ export const TARGETS: readonly Case[] = [
   ],
   [
     'a database URL that would be replaced by random bytes',
-    [[['rotation', 0, 'name'], 'coditect-dms-database-url']],
+    [[['rotation'], [{ kind: 'generated', name: 'coditect-dms-database-url', readBy: ['api-gke', 'api-run'] }]]],
     'rotation[0].name: holds the database URL of api-gke, which is not replaced this way: its password is the database’s',
   ],
   ['a secret named twice', [[['rotation', 1, 'name'], 'coditect-dms-jwt-key']], 'rotation[1].name: is rotation[0] too'],
@@ -250,6 +250,25 @@ export const TARGETS: readonly Case[] = [
     'a reader that is no application',
     [[['rotation', 0, 'readBy', 0], 'api-gk']],
     'rotation[0].readBy[0]: is no application of this file',
+  ],
+  [
+    'a password of no database',
+    [
+      [['rotation', 2, 'instance'], 'coditect-dms-dv'],
+      [['rotation', 3, 'instance'], 'coditect-dms-dv'],
+    ],
+    'rotation[2].instance: is no database of this file',
+    'rotation[3].instance: is no database of this file',
+  ],
+  [
+    'a reader of a URL that would be locked out by its new password',
+    [[['rotation', 2, 'readBy'], ['api-gke']]],
+    'rotation[2].readBy: lacks api-run, which reads this URL and would be locked out',
+  ],
+  [
+    'a secondary that would be locked out on the day on which it is needed',
+    [[['rotation', 3], { kind: 'generated', name: 'another', readBy: [] }]],
+    'rotation[2].instance: has a password changed while api-east reads coditect-dms-database-url-east, which is not changed with it',
   ],
   [
     'a question to somebody who is nobody',
