@@ -49,7 +49,9 @@ const lastAdmitted = (stage: Stage): number =>
 /** Files of the sandbox that hold a text: its state, keys and settings. */
 const holding = (stage: Stage, text: string): readonly string[] =>
   readdirSync(stage.folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && readFileSync(join(stage.folder, entry.name)).includes(text))
+    // The sandbox's own, for people at psql: nothing of ours reads or writes it.
+    .filter((entry) => entry.isFile() && entry.name !== 'pgpass')
+    .filter((entry) => readFileSync(join(stage.folder, entry.name)).includes(text))
     .map(({ name }) => name);
 
 /** Keys of the real Redis; `undefined` where none is installed, and then nothing is said of sessions. */
