@@ -44,6 +44,9 @@ const ALIGNER_NUMBERS: Readonly<Record<string, string>> = {
   16: 'ALIGN_COUNT_TRUE',
   24: 'ALIGN_COUNT_FALSE',
   17: 'ALIGN_FRACTION_TRUE',
+  18: 'ALIGN_PERCENTILE_99',
+  19: 'ALIGN_PERCENTILE_95',
+  20: 'ALIGN_PERCENTILE_50',
 };
 const REDUCER_NUMBERS: Readonly<Record<string, string>> = {
   0: 'REDUCE_NONE',
@@ -167,7 +170,7 @@ function seriesJson(series: Series, view: 'full' | 'headers'): unknown {
   };
 }
 
-function pointJson({ at, startAt, value }: Point, valueType: Series['valueType']): unknown {
+function pointJson({ at, startAt, value, spread = [] }: Point, valueType: Series['valueType']): unknown {
   const interval = { startTime: toIso(startAt), endTime: toIso(at) };
   switch (valueType) {
     case 'BOOL':
@@ -176,5 +179,7 @@ function pointJson({ at, startAt, value }: Point, valueType: Series['valueType']
       return { interval, value: { int64Value: String(Math.round(value)) } };
     case 'DOUBLE':
       return { interval, value: { doubleValue: value } };
+    case 'DISTRIBUTION':
+      return { interval, value: { distributionValue: { count: String(spread.length), mean: value } } };
   }
 }

@@ -1,4 +1,5 @@
 import { SecretText } from '../../shared/core/redact.ts';
+import { minutes } from '../../shared/core/time.ts';
 import type { Clock } from '../../shared/ports/clock.ts';
 import type { Messages } from '../../shared/ports/messages.ts';
 import type { World as Ports } from '../../shared/ports/ports.ts';
@@ -27,6 +28,8 @@ const refOf = (application: string): RunServiceRef =>
   application === 'api-east'
     ? { location: SECONDARY.region, service: SECONDARY.api }
     : { location: REFERENCE.region, service: REFERENCE.api };
+
+const P95 = { period: minutes(1), aligner: 'ALIGN_PERCENTILE_95', reducer: 'REDUCE_NONE', groupBy: [] } as const;
 
 const STATES = { ENABLED: 'enabled', DISABLED: 'disabled', DESTROYED: 'destroyed' } as const;
 
@@ -158,10 +161,15 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
         ),
     },
     metrics: {
-      series: async (filter, from, to) =>
+      series: async (filter, from, to, of) =>
         (
           await cross(crossing, 'reading series', 'reads', () =>
-            world.monitoring.listTimeSeries(caller, { filter, from, to }),
+            world.monitoring.listTimeSeries(caller, {
+              filter,
+              from,
+              to,
+              ...(of === undefined ? {} : { aggregation: P95 }),
+            }),
           )
         ).map(({ resource, metric, points }) => ({
           resource: resource.labels,

@@ -1,4 +1,4 @@
-import { millis, seconds } from '../../shared/core/time.ts';
+import { type Millis, millis, seconds } from '../../shared/core/time.ts';
 import type { Applications } from './application.ts';
 import type { ApplicationReply, ApplicationRequest } from './application-request.ts';
 import type { Entrance } from './entrance.ts';
@@ -22,6 +22,8 @@ export interface Service {
   /** Where its instances are. */
   readonly place: Place;
   readonly next: () => Backend;
+  /** How long a request waits before an instance works on it. */
+  readonly delay?: () => Millis;
   /** Whether the front end takes a request that comes that way; every one where nothing is said. */
   readonly lets?: (way: Way) => boolean;
 }
@@ -34,6 +36,9 @@ const NO_COUNTS: ResponseCounts = { '2xx': 0, '3xx': 0, '4xx': 0, '429': 0, '5xx
 /** After how long the ingress gives an instance up (default of a backend service). Cloud Run waits as long, to keep one number. */
 const BACKEND_TIMEOUT = seconds(30);
 
+/** Latencies of one service that are remembered between two readings. */
+const LATENCIES_KEPT = 1_000;
+
 /** The front ends, by service name. */
 export class ApplicationFront {
   readonly #network: Network;
@@ -41,6 +46,8 @@ export class ApplicationFront {
   readonly #services = new Map<string, Service>();
   readonly #entrances = new Map<string, Entrance>();
   readonly #counts = new Map<string, Record<keyof ResponseCounts, number>>();
+  /** How long answered requests took, since somebody asked. */
+  readonly #took = new Map<string, number[]>();
 
   constructor(network: Network, applications: Applications) {
     this.#network = network;
@@ -64,6 +71,13 @@ export class ApplicationFront {
   /** Requests so far, ever growing. */
   counts(name: string): ResponseCounts {
     return this.#counts.get(name) ?? NO_COUNTS;
+  }
+
+  /** How long the requests took that were answered since this was asked last, in milliseconds; the newest of them where there were many. */
+  drainLatencies(name: string): readonly number[] {
+    const took = this.#took.get(name) ?? [];
+    this.#took.delete(name);
+    return took;
   }
 
   /** One request from a place. Silence when the network does not carry it, or the service doesn't exist. */
@@ -100,6 +114,10 @@ export class ApplicationFront {
     const counts = this.#counts.get(name) ?? { ...NO_COUNTS };
     counts[classOf(reply.status)] += 1;
     this.#counts.set(name, counts);
+    if (reply.status >= 300) return;
+    const took = this.#took.get(name) ?? [];
+    took.push(reply.takes);
+    this.#took.set(name, took.length > LATENCIES_KEPT ? took.slice(-LATENCIES_KEPT / 2) : took);
   }
 
   #ask(service: Service, request: ApplicationRequest): ApplicationReply {
@@ -110,7 +128,8 @@ export class ApplicationFront {
     const process = this.#applications.process(backend.instance);
     if (process === undefined || process.state() === 'crashed') return failure(502);
     const reply = process.handle(request);
-    return reply.kind === 'silence' ? { ...failure(504), takes: BACKEND_TIMEOUT } : reply;
+    if (reply.kind === 'silence') return { ...failure(504), takes: BACKEND_TIMEOUT };
+    return { ...reply, takes: millis(reply.takes + (service.delay?.() ?? 0)) };
   }
 }
 

@@ -186,7 +186,7 @@ export class Disasters {
       case 'control-plane':
         return this.#cutOff(this.#ofControlPlane());
       case 'cloud-run-pressure':
-        return this.#press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', instances: CROWD });
+        return this.#press(pressureOf(variant));
       case 'cloud-run-quota': {
         const { run, service } = this.#parts;
         run.limitInstances(run.service(service).spec.scaling.max);
@@ -387,4 +387,9 @@ function orRefused<T>(act: () => T): T {
   } catch (error) {
     throw new BreakRefused(error instanceof Error ? error.message : String(error));
   }
+}
+
+function pressureOf(variant: string | undefined): RunPressure {
+  if (variant === 'stuck' || variant === 'waiting') return { kind: variant };
+  return { kind: variant === 'slow' ? variant : 'crowded', instances: CROWD };
 }

@@ -88,9 +88,9 @@ export const FAULTS = {
     variants: [],
   },
   'cloud-run-pressure': {
-    does: 'The API on Cloud Run is asked for more than its instances take (`crowded`: eight would do), or waits for something else (`stuck`).',
+    does: 'The API on Cloud Run is asked for more than its instances take (`crowded`: eight would do), or waits for something else (`stuck`); or it turns nobody away and is slow for the same reasons (`slow`, `waiting`).',
     target: 'none',
-    variants: ['crowded', 'stuck'],
+    variants: ['crowded', 'stuck', 'slow', 'waiting'],
   },
   'cloud-run-quota': {
     does: 'The quota of the region allows the API on Cloud Run no more instances than it may have now.',

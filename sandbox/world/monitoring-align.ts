@@ -17,6 +17,9 @@ export const ALIGNERS = [
   'ALIGN_COUNT_TRUE',
   'ALIGN_COUNT_FALSE',
   'ALIGN_FRACTION_TRUE',
+  'ALIGN_PERCENTILE_99',
+  'ALIGN_PERCENTILE_95',
+  'ALIGN_PERCENTILE_50',
 ] as const;
 /** One of them. */
 export type Aligner = (typeof ALIGNERS)[number];
@@ -162,9 +165,19 @@ function alignWindow({ kind, points }: Series, low: number, high: number, aligne
       return change;
     case 'ALIGN_RATE':
       return change / (period / 1_000);
+    case 'ALIGN_PERCENTILE_99':
+    case 'ALIGN_PERCENTILE_95':
+    case 'ALIGN_PERCENTILE_50':
+      return percentile(points.slice(low, high), Number(aligner.slice(-2)));
     default:
       return unreachable(aligner);
   }
+}
+
+/** Of all that the distributions of a window are made of; a number counts as a distribution of one. */
+function percentile(points: Series['points'], rank: number): number {
+  const all = points.flatMap(({ value, spread }) => spread ?? [value]).toSorted((a, b) => a - b);
+  return all[Math.min(all.length - 1, Math.floor((all.length * rank) / 100))] ?? 0;
 }
 
 function reduceGroup(

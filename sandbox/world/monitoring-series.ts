@@ -17,13 +17,16 @@ export interface SeriesIdentity {
 export type MetricKind = 'GAUGE' | 'DELTA' | 'CUMULATIVE';
 
 /** Booleans are kept as 1 and 0. */
-export type ValueType = 'BOOL' | 'INT64' | 'DOUBLE';
+export type ValueType = 'BOOL' | 'INT64' | 'DOUBLE' | 'DISTRIBUTION';
 
 /** One measurement. */
 export interface Sample extends SeriesIdentity {
   readonly kind: MetricKind;
   readonly valueType: ValueType;
+  /** Of a distribution its mean. */
   readonly value: number;
+  /** What a distribution is made of. */
+  readonly spread?: readonly number[];
   /** Begin of the interval, for DELTA and CUMULATIVE. */
   readonly startAt?: Instant;
 }
@@ -33,6 +36,7 @@ export interface Point {
   readonly at: Instant;
   readonly startAt: Instant;
   readonly value: number;
+  readonly spread?: readonly number[];
 }
 
 /** A series as it is visible at some moment, oldest point first. */
@@ -117,6 +121,7 @@ export class SeriesStore {
       at,
       startAt: sample.startAt ?? at,
       value: sample.value,
+      ...(sample.spread === undefined ? {} : { spread: sample.spread }),
       visibleAt: before > visibleAt ? before : visibleAt,
     });
     const oldest = after(at, -KEPT);

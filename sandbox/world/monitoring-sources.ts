@@ -226,6 +226,40 @@ export function runInstancesSource(
   };
 }
 
+/** How long the requests of one Cloud Run service took that were answered, and what its instances used of their CPU: distributions. */
+export function runDistributionsSource(
+  project: Project,
+  service: {
+    readonly name: string;
+    readonly location: string;
+    readonly latencies: () => readonly number[];
+    readonly cpu: () => readonly number[];
+    readonly revision: () => string;
+  },
+): MetricSource {
+  const sample = (metric: Sample['metric'], spread: readonly number[]): readonly Sample[] =>
+    spread.length === 0
+      ? []
+      : [
+          {
+            resource: revisionOf(project, service),
+            metric,
+            kind: 'DELTA',
+            valueType: 'DISTRIBUTION',
+            value: spread.reduce((sum, value) => sum + value, 0) / spread.length,
+            spread,
+          },
+        ];
+  return {
+    name: `run-distributions/${service.name}`,
+    visibleAfter: REQUESTS_VISIBLE_AFTER,
+    samples: () => [
+      ...sample({ type: 'run.googleapis.com/request_latencies', labels: answeredWith('2xx') }, service.latencies()),
+      ...sample({ type: 'run.googleapis.com/container/cpu/utilizations', labels: {} }, service.cpu()),
+    ],
+  };
+}
+
 const revisionOf = (
   project: Project,
   service: { readonly name: string; readonly location: string; readonly revision: () => string },

@@ -53,7 +53,8 @@ export function createFront(
     [SERVICES.proberRun, prober],
   ] as const) {
     const lets = (way: Way): boolean => isLetIn(run.service({ location: region, service }).spec.ingress, way);
-    front.add(name, { front: 'cloudRun', place: 'cloudRun', next: instances(service), lets });
+    const delay = () => run.delay({ location: region, service });
+    front.add(name, { front: 'cloudRun', place: 'cloudRun', next: instances(service), lets, delay });
   }
   return front;
 }

@@ -60,6 +60,7 @@ export function referencePolicies(project: Project): readonly AlertPolicyDocumen
     uptime(project),
     ...podPolicies(project),
     noInstanceLeft(project),
+    slowService(project),
   ];
 }
 
@@ -200,6 +201,32 @@ function noInstanceLeft(project: Project): AlertPolicyDocument {
           aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }],
           comparison: 'COMPARISON_GT',
           thresholdValue: INSTANCES - 1,
+          duration: '120s',
+          trigger: { count: 1 },
+          evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+        },
+      },
+    ],
+  });
+}
+
+function slowService(project: Project): AlertPolicyDocument {
+  const about = `resource.type = "cloud_run_revision" AND resource.labels.service_name = "${REFERENCE.api}"`;
+  return policy(project, {
+    number: 8,
+    displayName: 'dr-cloudrun-slow',
+    severity: 'WARNING',
+    scenario: 'service-under-pressure',
+    target: RUN_TARGET,
+    about: 'The API on Cloud Run answers, and one request in twenty takes longer than 1.5 s.',
+    conditions: [
+      {
+        displayName: '95th percentile of the latency above 1.5 s for two minutes',
+        conditionThreshold: {
+          filter: `${about} AND metric.type = "run.googleapis.com/request_latencies" AND metric.labels.response_code_class = "2xx"`,
+          aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_PERCENTILE_95' }],
+          comparison: 'COMPARISON_GT',
+          thresholdValue: 1_500,
           duration: '120s',
           trigger: { count: 1 },
           evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',

@@ -1,6 +1,6 @@
 import { sha256 } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
-import { after, between, type Instant, millis, minutes } from '../../shared/core/time.ts';
+import { after, between, type Instant, type Millis, millis, minutes } from '../../shared/core/time.ts';
 import { ApiError, type Chance, type Place } from './kernel.ts';
 import type { Logs, Severity } from './logs.ts';
 import type { Project } from './project.ts';
@@ -56,7 +56,12 @@ export interface RunService {
   press(pressure: RunPressure | undefined): void;
   /** Instances that are serving requests. */
   active(): number;
+  delay(): Millis;
+  cpu(): number;
 }
+
+/** How long requests wait where they queue: below what a contact of ours waits for. */
+const QUEUED = millis(2_200);
 
 /** What services are made with. */
 export type RunParts = RunOptions & {
@@ -204,13 +209,35 @@ class Service implements RunService {
   /** More than any limit allows, where instances are not what it lacks: they all wait. */
   #needed(): number {
     if (this.#pressure === undefined) return 1;
-    return this.#pressure.kind === 'crowded' ? this.#pressure.instances : INSTANCES_MAX;
+    return 'instances' in this.#pressure ? this.#pressure.instances : INSTANCES_MAX;
+  }
+
+  /** How long the next request waits before it is worked on. */
+  delay(): Millis {
+    if (this.#pressure?.kind === 'waiting') return QUEUED;
+    if (this.#pressure?.kind !== 'slow') return millis(0);
+    return this.active() < this.#pressure.instances ? QUEUED : millis(0);
+  }
+
+  /** What its busy instances use of their CPU, as a share: those that wait for something else use next to none. */
+  cpu(): number {
+    switch (this.#pressure?.kind) {
+      case undefined:
+        return 0.2;
+      case 'stuck':
+      case 'waiting':
+        return 0.08;
+      case 'crowded':
+      case 'slow':
+        return Math.min(0.95, (0.6 * this.#needed()) / Math.max(this.active(), 1));
+    }
   }
 
   /** With what status the next request is turned away: 429 where no instance is free for it (G6). */
   #turnedAway(up: number): 429 | 500 | undefined {
     if (this.#pressure === undefined) return undefined;
     const { kind } = this.#pressure;
+    if (kind === 'slow' || kind === 'waiting') return undefined;
     const answered = kind === 'crowded' ? up / this.#pressure.instances : 1 / 2;
     if (this.#luck.next() < answered) return undefined;
     return kind === 'crowded' ? 429 : 500;

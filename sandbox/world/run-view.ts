@@ -32,9 +32,12 @@ export interface RunServiceView {
 
 /**
  * What presses on a service. `crowded`: its requests keep so many instances busy. `stuck`: they wait for something that more
- * instances don't bring, so that all that it may have are busy and half of the requests fail.
+ * instances don't bring, so that all that it may have are busy and half of the requests fail. `slow`: so many instances would do, and
+ * until there are, requests queue and nobody is turned away. `waiting`: as `slow`, but what they wait for is something else.
  */
-export type RunPressure = { readonly kind: 'crowded'; readonly instances: number } | { readonly kind: 'stuck' };
+export type RunPressure =
+  | { readonly kind: 'crowded' | 'slow'; readonly instances: number }
+  | { readonly kind: 'stuck' | 'waiting' };
 
 /** Where a request goes. `starting`: an instance is on its way, ask again. `disabled`: 503, and nothing will start. */
 export type RunRoute =

@@ -1,5 +1,6 @@
 import { shortId } from '../../shared/core/digest.ts';
 import { canonicalJson } from '../../shared/core/json.ts';
+import type { Millis } from '../../shared/core/time.ts';
 import { ApiError, type Place } from './kernel.ts';
 import type { Logs } from './logs.ts';
 import type { Project } from './project.ts';
@@ -50,6 +51,10 @@ export interface Run {
   press(ref: RunServiceRef, pressure: RunPressure | undefined): void;
   /** Instances that are serving requests. */
   active(ref: RunServiceRef): number;
+  /** How long its next request waits before it is worked on. */
+  delay(ref: RunServiceRef): Millis;
+  /** What its busy instances use of their CPU, as a share. */
+  cpu(ref: RunServiceRef): number;
   /** While withheld, the region starts no instance of any service. */
   withholdCapacity(withheld: boolean): void;
   /** The project's quota lets a service have so many instances at the most; `undefined` for one that nobody meets. */
@@ -129,6 +134,8 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
     failNextRevision: (ref, failure) => find(ref).failNextRevision(failure),
     press: (ref, pressure) => find(ref).press(pressure),
     active: (ref) => find(ref).active(),
+    delay: (ref) => find(ref).delay(),
+    cpu: (ref) => find(ref).cpu(),
     withholdCapacity(withheld) {
       capacity = !withheld;
     },

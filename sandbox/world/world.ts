@@ -22,6 +22,7 @@ import {
   CHECKERS,
   loadBalancerSource,
   podSource,
+  runDistributionsSource,
   runInstancesSource,
   runSource,
   sqlSource,
@@ -351,6 +352,9 @@ function createMonitoring(
     const active = () => run.active(ref);
     const running = () => run.instances(ref).length;
     monitoring.addSource(runInstancesSource(project, { name, location: region, active, running, revision }));
+    const latencies = () => front.drainLatencies(service);
+    const cpu = () => Array.from({ length: running() }, () => run.cpu(ref));
+    monitoring.addSource(runDistributionsSource(project, { name, location: region, latencies, cpu, revision }));
   }
   // Nodes that are gone report nothing.
   const containers = () => (kernel.network.reaches('loadBalancer', 'pods') ? kubernetes.podMetrics() : []);

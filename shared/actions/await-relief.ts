@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { between, type Instant, instant, minutes, seconds, showDuration } from '../core/time.ts';
 import { failure, type Progress } from '../engine/action.ts';
 import type { DeepHealth } from '../ports/applications.ts';
-import { LOAD_AGE_MAX, type LoadMinute, requestVerdict } from '../ports/service-load.ts';
+import {
+  LOAD_AGE_MAX,
+  latencyVerdict,
+  type LoadMinute,
+  requestVerdict,
+  type ServiceLatency,
+} from '../ports/service-load.ts';
 import { define, verifiedByPolling } from './define.ts';
 
 // Waits for users to be served again after something was given more of what it lacked: a Cloud Run service instances, a Deployment
@@ -36,7 +42,7 @@ export const beginWatch = (now: Instant): Watch => ({ sinceMs: now, refusingSinc
 
 /** What users meet now; `since`: minutes that began before that moment don't count. */
 export function userVerdict(
-  load: { readonly minutes: readonly LoadMinute[] },
+  load: { readonly minutes: readonly LoadMinute[]; readonly latency?: ServiceLatency },
   health: DeepHealth,
   { now, since }: { readonly now: Instant; readonly since: Instant | undefined },
 ): UserVerdict {
@@ -46,7 +52,10 @@ export function userVerdict(
     newest !== undefined &&
     between(newest.at, now) <= LOAD_AGE_MAX &&
     (since === undefined || newest.at >= since + minutes(1));
-  const isFine = isFresh && (requestVerdict(load, now).says === 'fine' || newest.refused === 0);
+  // A minute with few requests says nothing of their latency, and neither does one that nobody asks about.
+  const latency = latencyVerdict({ ...load, active: [] }, now).says;
+  const isSlow = latency === 'working' || latency === 'waiting';
+  const isFine = isFresh && !isSlow && (requestVerdict(load, now).says === 'fine' || newest.refused === 0);
   return isFine && health.kind === 'serving' ? 'answers' : 'refuses';
 }
 

@@ -4,7 +4,7 @@ import { type Instant, instant, seconds } from '../core/time.ts';
 import { type ActionContext, failure, type Progress } from '../engine/action.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { ServiceStatus } from '../ports/services.ts';
-import { activeInstances, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
+import { activeInstances, latencyVerdict, readServiceLoad, requestVerdict } from '../ports/service-load.ts';
 import { limitsWire, type ServiceLimits } from '../ports/standby-record.ts';
 import { applicationOf } from '../system/topology.ts';
 import { awaitRelief, beginWatch, type Relief, type UserVerdict, userVerdict, watchHandle } from './await-relief.ts';
@@ -157,6 +157,7 @@ async function lookAtLoad(
   ]);
   const active = activeInstances(load, now);
   const kind = userVerdict(load, health, { now, since });
-  const busy = `${requestVerdict(load, now).text}, with ${active ?? 'an unknown number of'} busy instances`;
+  const latency = latencyVerdict(load, now).text;
+  const busy = `${requestVerdict(load, now).text}${latency === '' ? '' : `, ${latency}`}, with ${active ?? 'an unknown number of'} busy instances`;
   return { kind, active, text: kind === 'databaseFails' ? `its database fails (${health.detail})` : busy };
 }

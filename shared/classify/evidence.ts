@@ -11,7 +11,7 @@ import { type ApplicationFacts, type DatabaseFacts, type Facts, isReadable } fro
 import { failedSince, observe, type Verdicts } from './observers.ts';
 import { isCurable, type PodCondition, podCondition } from './pod-condition.ts';
 import { countsRefusals, type Crowding, crowdingOf, type TurnedAway, turnedAwayOf } from './crowding.ts';
-import { type Pressure, pressureOf } from './pressure.ts';
+import { type Pressure, pressureOf, type Slowness, slownessOf } from './pressure.ts';
 import { type RegionEvidence, regionEvidence } from './region.ts';
 import { databaseTarget } from './topology-now.ts';
 
@@ -96,6 +96,7 @@ export interface ApplicationEvidence {
   readonly isSteady: boolean;
   /** A Cloud Run service that turns requests away with all its instances busy; `undefined` while the present look finds none. */
   readonly pressure: PressureEvidence | undefined;
+  readonly slowness: (Slowness & { readonly isSteady: boolean }) | undefined;
   /** On GKE only. */
   readonly cluster: ClusterEvidence | undefined;
   /** A Deployment whose requests fail with all its pods busy; `undefined` while the present look finds none. */
@@ -285,6 +286,7 @@ function applicationEvidence(
     failing,
     isSteady: failingFor >= window,
     pressure: lastingEvidence(looks, window, pressureOf),
+    slowness: lastingEvidence(looks, window, slownessOf),
     crowding: lastingEvidence(looks, window, crowdingOf),
     turnedAway: turnedAwayOf(facts, at, own),
     cluster:
@@ -353,7 +355,7 @@ function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], {
       const named = state.targets.includes(targetIdOf({ kind: 'application', id: seen.application }));
       const pods = podsOf(seen).map((pod) => podCondition(pod, round.at));
       if (pods.some((condition) => !isFine(condition))) return false;
-      if (pressureOf(seen, round.at) !== undefined) return false;
+      if (pressureOf(seen, round.at) !== undefined || slownessOf(seen, round.at) !== undefined) return false;
       if (!named) return whyFailing(seen) === undefined;
       return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
     })

@@ -96,6 +96,23 @@ const underPressure: Rule = {
   ),
 };
 
+const slowElsewhere: Rule = {
+  scenario: 'service-under-pressure',
+  code: 'slowForAnotherReason',
+  describe:
+    'A service answers slowly, and not for want of instances: they wait for something else, or are free. People, and no raise.',
+  when: forApplication((found, evidence) => {
+    const { application, slowness } = found;
+    if (application.kind !== 'cloudRun' || slowness === undefined) return undefined;
+    return about(found, evidence, {
+      confidence: slowness.isSteady ? 'confirmed' : 'likely',
+      outcome: slowness.isSteady ? { kind: 'person' } : nextLook(evidence),
+      text: `${application.id}: ${slowness.text}. More instances would ask more of what its requests wait for`,
+      wouldChangeMind: ['requests are fast again', 'its instances work at all that they have'],
+    });
+  }),
+};
+
 /** A crowded Deployment for which nothing upstream explains it, nor a failure of what shares its database. */
 const deploymentCrowded: Rule = {
   scenario: 'deployment-under-pressure',
@@ -135,4 +152,10 @@ const ceilingOf = ({ maxInstances }: CloudRunApplication, revisionMax: number | 
   Math.min(maxInstances, revisionMax ?? Number.POSITIVE_INFINITY);
 
 /** In the order in which they are asked. */
-export const PRESSURE_RULES: readonly Rule[] = [raisedInVain, atCeiling, underPressure, deploymentCrowded];
+export const PRESSURE_RULES: readonly Rule[] = [
+  raisedInVain,
+  atCeiling,
+  underPressure,
+  slowElsewhere,
+  deploymentCrowded,
+];

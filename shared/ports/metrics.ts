@@ -15,6 +15,9 @@ export interface MetricSeries {
 
 /** What the product asks of Monitoring. Points are late: at most 60 s of sampling and 165 s of visibility (facts.md 1.4). Rejects with `PortError`. */
 export interface Metrics {
-  /** `filter` in Monitoring's language; points between the two moments. */
-  series(filter: string, from: Instant, to: Instant): Promise<readonly MetricSeries[]>;
+  /**
+   * `filter` in Monitoring's language; points between the two moments. Of a distribution the mean, or where `of` says so the 95th
+   * percentile of each minute.
+   */
+  series(filter: string, from: Instant, to: Instant, of?: 'p95'): Promise<readonly MetricSeries[]>;
 }

@@ -63,7 +63,7 @@ export function createMonitoringMetrics(access: GoogleAccess): Metrics {
   });
 
   return {
-    series: async (filter, from, to) => {
+    series: async (filter, from, to, of) => {
       const doing = `reading metrics from ${toIso(from)} to ${toIso(to)}`;
       const found: MetricSeries[] = [];
       let page: { readonly pageToken?: string } = {};
@@ -73,6 +73,9 @@ export function createMonitoringMetrics(access: GoogleAccess): Metrics {
           filter,
           interval: { startTime: timestamp(from), endTime: timestamp(to) },
           view: 'FULL',
+          ...(of === undefined
+            ? {}
+            : { aggregation: { alignmentPeriod: { seconds: 60 }, perSeriesAligner: 'ALIGN_PERCENTILE_95' } }),
           ...page,
         };
         const { items, next } = await callGoogle(access, { doing, effect: 'reads' }, client, async (ready, options) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Millis } from '../core/time.ts';
 import { parseDuration } from '../core/time.ts';
-import { instanceName } from './names.ts';
+import { instanceName, personId } from './names.ts';
 
 // The words that the schema of `dr.yaml` is made of. Every part says in its message what would be right, and in its
 // description what it means: the first goes into faults, the second into editors (docs/dr.schema.json).
@@ -99,3 +99,9 @@ export const kubernetesName = (what: string) => text(`the name of ${what}`, /^[a
 /** A Cloud SQL instance. */
 export const instance = () =>
   text('a Cloud SQL instance without its project, such as orders-db', /^[a-z][a-z0-9-]{0,97}$/).transform(instanceName);
+
+/** An id of this file; `what` it is. */
+export const id = (what: string) =>
+  text(`${what}: lower-case letters, digits and dashes, such as api-gke`, /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
+/** Somebody of `people`. */
+export const person = () => id('the id of a person of `people`').transform(personId);

@@ -6,6 +6,7 @@ import {
   budget,
   count,
   duration,
+  id,
   instance,
   kubernetesName,
   line,
@@ -15,19 +16,17 @@ import {
   massFailure,
   oneOf,
   optional,
+  person,
   region,
   text,
   url,
 } from './schema-parts.ts';
 import { recovery } from './schema-recovery.ts';
 import { rows } from './schema-rows.ts';
+import { secrets } from './schema-secrets.ts';
 
 // The form of `dr.yaml`, key by key. It says what one value may be; what values may be together stands in contradictions.ts.
 // The descriptions are what an editor shows; docs/configuration.md has the reasons.
-
-const id = (what: string) =>
-  text(`${what}: lower-case letters, digits and dashes, such as api-gke`, /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
-const person = () => id('the id of a person of `people`').transform(personId);
 
 /** The same part for each runbook, each key optional. */
 function perRunbook<Item extends z.ZodType>(item: Item) {
@@ -179,6 +178,9 @@ const applications = z.discriminatedUnion(
       service: kubernetesName('a Cloud Run service').describe('The Cloud Run service.'),
       region: region().describe('The region of the service.'),
       maxInstances: count(1).describe('Instances that heal may at most ask for.'),
+      slowAfter: optional(duration()).describe(
+        'What the 95th percentile of the latency of its answered requests may be. Without it latency is no cause of anything.',
+      ),
     }),
   ],
   { error: 'an application of kind gke or cloudRun' },
@@ -235,51 +237,6 @@ const regions = map({
   ),
   instances: count(1).describe('Instances that it must have before it takes the users.'),
 });
-
-const secretKeys = {
-  name: text('the name of a secret in Secret Manager', /^[\w-]{1,255}$/).describe(
-    'The Secret Manager secret. A name, never its value.',
-  ),
-  readBy: list(id('the id of an application'), 'ids of applications').describe(
-    'Applications that read it when they start, and are restarted for a new version.',
-  ),
-  grace: duration()
-    .prefault('0s')
-    .describe('How long the old version stays enabled once its readers have been restarted.'),
-};
-
-const secrets = z.discriminatedUnion(
-  'kind',
-  [
-    map({
-      kind: z.literal('databasePassword').describe('A database URL, whose password is changed in the database too.'),
-      ...secretKeys,
-      instance: instance().describe('The database whose user it is, by its name under `databases`.'),
-      user: text('the name of a user of the database', /^[\w.@-]{1,63}$/).describe(
-        'The user in the URL. Secrets with the same instance and user get the same new password.',
-      ),
-    }),
-    map({
-      kind: z.literal('generated').describe('Random bytes that the product makes.'),
-      ...secretKeys,
-      bytes: z
-        .number({ error: 'a whole number from 32 to 64' })
-        .int({ error: 'a whole number from 32 to 64' })
-        .min(32, { error: 'a whole number from 32 to 64' })
-        .max(64, { error: 'a whole number from 32 to 64' })
-        .prefault(48)
-        .describe('Random bytes, stored as base64: 32 to 64.'),
-    }),
-    map({
-      kind: z.literal('issued').describe('Issued by somebody else: a person gets it there.'),
-      ...secretKeys,
-      issuer: line('who issues it').describe('Who issues it, for people.'),
-      person: person().describe('Who is asked for a new one, and says when it is there.'),
-      instructions: line('what the person has to do').describe('What the person has to do, for people.'),
-    }),
-  ],
-  { error: 'a secret of kind databasePassword, generated or issued' },
-);
 
 const sessionStore = map({
   id: id('an id').describe('How messages name this store.'),

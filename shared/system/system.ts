@@ -189,6 +189,8 @@ export interface CloudRunApplication extends ApplicationBase {
   readonly service: string;
   readonly region: string;
   readonly maxInstances: number;
+  /** What the 95th percentile of its answered requests may be; `undefined` where latency is nobody's concern. */
+  readonly slowAfter: Millis | undefined;
 }
 
 /** Where everything of a region goes on when it is lost (runbook 5.1). */

@@ -6,6 +6,7 @@ import { factsText } from '../../shared/classify/facts.ts';
 import { parseLeftRaised } from '../../shared/incident/left-raised.ts';
 import { planFaults } from '../../shared/plan/plan.ts';
 import type { DeepHealth } from '../../shared/ports/applications.ts';
+import type { ServiceLoad } from '../../shared/ports/service-load.ts';
 import { drawTakeBack } from '../../shared/runbooks/take-back.ts';
 import { targetId } from '../../shared/system/names.ts';
 import { ask, at, deadDatabase, every20, gke, look, run, SYSTEM, wellDatabase } from './looks.ts';
@@ -16,12 +17,21 @@ const ABOUT_RUN: Partial<Inquiry['state']> = {
 };
 
 /** The load of a minute, visible at `seconds`. */
-const load = (seconds: number, active: number, refused: number): ApplicationFacts['load'] => ({
+const load = (seconds: number, active: number, refused: number): ServiceLoad => ({
   minutes: [{ at: at(seconds - 60), requests: 100, refused }],
   active: [{ at: at(seconds - 60), value: active }],
 });
 
+/** A latency whose 95th percentile and use of CPU are so, beside a limit of 1.5 s. */
+const latency = (seconds: number, p95: number, cpu: number | undefined) => ({
+  limitMs: 1_500,
+  p95: [{ at: at(seconds - 60), value: p95 }],
+  cpu: cpu === undefined ? [] : [{ at: at(seconds - 60), value: cpu }],
+});
+
 interface Seen {
+  /** 95th percentile of the latency in milliseconds, and the share of CPU that its instances use. */
+  readonly slow?: readonly [number, number | undefined];
   readonly active?: number;
   readonly refused?: number;
   readonly health?: DeepHealth['kind'];
@@ -29,14 +39,17 @@ interface Seen {
   readonly revisionMax?: number | undefined;
 }
 
-function service(seconds: number, { active = 4, refused = 50, health = 'serving', ...limits }: Seen): ApplicationFacts {
+function service(
+  seconds: number,
+  { active = 4, refused = 50, health = 'serving', slow, ...limits }: Seen,
+): ApplicationFacts {
   const facts = run(health);
   if (facts.service === undefined || 'unreadable' in facts.service) throw new Error('the service is readable');
   const { max = 4, revisionMax = 10 } = limits;
   return {
     ...facts,
     service: { ...facts.service, scaling: { kind: 'automatic', min: 1, max }, revisionMax },
-    load: load(seconds, active, refused),
+    load: { ...load(seconds, active, refused), ...(slow === undefined ? {} : { latency: latency(seconds, ...slow) }) },
   };
 }
 
@@ -49,6 +62,62 @@ const asked = (seen: Seen = {}, more: Partial<Inquiry> = {}) =>
     ABOUT_RUN,
     more,
   );
+
+describe('a Cloud Run service that is slow', () => {
+  const slow = (p95: number, cpu: number | undefined, more: Seen = {}) =>
+    asked({ refused: 0, slow: [p95, cpu], ...more });
+
+  it('gets more instances when all that it may have work, and nobody is turned away', () => {
+    expect(slow(2_200, 0.9)).toMatchObject({
+      conclusion: 'act',
+      runbook: 'service-scale-up',
+      reasons: [
+        {
+          code: 'instancesExhausted',
+          text: expect.stringContaining('takes 2.2 s or longer, its instances work at 90 % of its CPU'),
+        },
+      ],
+    });
+  });
+
+  it('gets none when its instances wait for something else, such as a slow database: people are told', () => {
+    expect(slow(2_200, 0.1)).toMatchObject({
+      conclusion: 'person',
+      reasons: [{ code: 'slowForAnotherReason', text: expect.stringContaining('its instances wait: they use 10 %') }],
+    });
+  });
+
+  it('gets none while it has instances free', () => {
+    expect(slow(2_200, 0.9, { active: 2 })).toMatchObject({
+      conclusion: 'person',
+      reasons: [{ code: 'slowForAnotherReason' }],
+    });
+  });
+
+  it('gets none where nobody knows whether its instances work', () => {
+    expect(slow(2_200, undefined).conclusion).not.toBe('act');
+  });
+
+  it('is well below what dr.yaml calls slow, and where dr.yaml says nothing of it', () => {
+    for (const found of [slow(1_400, 0.9), asked({ refused: 0 })])
+      expect(found.reasons.map(({ code }) => code)).not.toContain('slowForAnotherReason');
+    expect(slow(1_400, 0.9).conclusion).not.toBe('act');
+  });
+
+  it('goes to people when dr.yaml allows no further instance', () => {
+    expect(slow(2_200, 0.9, { max: 10, active: 10 })).toMatchObject({
+      conclusion: 'person',
+      reasons: [{ code: 'noInstanceLeft' }],
+    });
+  });
+
+  it('keeps its latency in the evidence, and evidence of before is still read', () => {
+    const facts = pressed(80, { slow: [2_200, 0.9] });
+
+    expect(parseFacts(factsText(facts))).toEqual(facts);
+    expect(parseFacts(factsText(pressed(80)))).toEqual(pressed(80));
+  });
+});
 
 describe('a Cloud Run service under pressure', () => {
   it('gets more instances when it has turned requests away at its limit for the whole window', () => {

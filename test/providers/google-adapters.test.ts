@@ -38,6 +38,7 @@ const apiOnRun = {
   service: 'coditect-dms-api',
   region: 'us-central1',
   maxInstances: 10,
+  slowAfter: undefined,
   databaseSecret: undefined,
   dependsOn: [],
   probes: { deepHealth: 'https://x/', canary: 'https://x/', vantage: undefined },

@@ -23,6 +23,7 @@ const application = (id: string, vantage: string | undefined) =>
     service: 's',
     region: 'r',
     maxInstances: 1,
+    slowAfter: undefined,
     databaseSecret: undefined,
     dependsOn: [],
     probes: { deepHealth: 'https://api.example/dr/health?deep=1', canary: 'https://api.example/dr/canary', vantage },

@@ -71,6 +71,7 @@ describe('What Cloud Logging has of an application', () => {
     service: REFERENCE.api,
     region: REFERENCE.region,
     maxInstances: 10,
+    slowAfter: undefined,
     databaseSecret: undefined,
     dependsOn: [],
     probes,

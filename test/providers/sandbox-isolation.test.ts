@@ -32,7 +32,15 @@ const APPLICATIONS: readonly Application[] = [
     urlMap: undefined,
     maxReplicas: 10,
   },
-  { ...api, kind: 'cloudRun', id: 'api-run', service: REFERENCE.api, region: REFERENCE.region, maxInstances: 10 },
+  {
+    ...api,
+    kind: 'cloudRun',
+    id: 'api-run',
+    service: REFERENCE.api,
+    region: REFERENCE.region,
+    slowAfter: undefined,
+    maxInstances: 10,
+  },
 ];
 
 const isolation = (access = recover) => createGoogleIsolation(access, { applications: APPLICATIONS });

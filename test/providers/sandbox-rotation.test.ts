@@ -32,6 +32,7 @@ const onRun = {
   service: REFERENCE.api,
   region: REFERENCE.region,
   maxInstances: 10,
+  slowAfter: undefined,
 } as const;
 
 const effects = (permission: string): number => sandbox.world.kernel.audit.effects(permission).length;

@@ -12,8 +12,7 @@ import { createSecretManagerSecrets } from '../../shared/providers/secret-manage
 import { instanceName } from '../../shared/system/names.ts';
 import { startSandbox } from './sandbox-world.ts';
 
-// The contract between adapters and sandbox: the real clients, Application Default Credentials, and nothing but
-// addresses.
+// The contract between adapters and sandbox: real clients, Application Default Credentials, and nothing but addresses.
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>;
 let recover: GoogleAccess;
@@ -38,6 +37,7 @@ const onRun = {
   service: REFERENCE.api,
   region: REFERENCE.region,
   maxInstances: 10,
+  slowAfter: undefined,
 } as const;
 const onGke = {
   ...api,

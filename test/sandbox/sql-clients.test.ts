@@ -277,6 +277,7 @@ describe('the npm clients', () => {
       'dr-pod-not-ready',
       'dr-pod-crashloop',
       'dr-cloudrun-no-instance',
+      'dr-cloudrun-slow',
     ]);
     const [policy] = await as('tick').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
     expect(policy).toMatchObject({

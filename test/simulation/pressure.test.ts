@@ -16,7 +16,7 @@ async function played(happenings: readonly Happening[], more: Partial<Plot> = {}
   return run;
 }
 
-const presses = (variant: 'crowded' | 'stuck'): Happening =>
+const presses = (variant: 'crowded' | 'stuck' | 'slow' | 'waiting'): Happening =>
   later(0, { kind: 'break', fault: 'cloud-run-pressure', variant });
 
 /** The crowd comes, and goes after nine minutes. */
@@ -117,6 +117,46 @@ describe('A Cloud Run service that more instances do not help', () => {
     expect(run.incidents[0]?.state.phase.kind).toBe('needsPerson');
     expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
     expect(updates(run)).toBe(2);
+  });
+});
+
+describe('A Cloud Run service that is slow, and turns nobody away', () => {
+  it('gets more instances while they work at all that they have, and its former limits afterwards', async () => {
+    const run = await played([presses('slow'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' })]);
+
+    expect(run.incidents[0]?.state).toMatchObject({
+      diagnosis: { scenario: 'service-under-pressure' },
+      phase: { kind: 'resolved' },
+      approvals: [],
+    });
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+  });
+
+  it.each(['raise-service', 'watch-relief', 'restore-service'])(
+    'is raised once and taken back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+        const slow = [presses('slow'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' } as const)];
+        const run = await played([...slow, atStep(action, deed)]);
+
+        expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+        expect(updates(run)).toBe(2);
+      }
+    },
+  );
+
+  it('is left as it is when its instances wait for something else, and people are told what', async () => {
+    const run = await played([presses('waiting')]);
+
+    expect(updates(run)).toBe(0);
+    expect(run.incidents.map(({ state }) => state.phase.kind)).toEqual(['needsPerson']);
+    expect(run.incidents.flatMap(({ events }) => events)).toContainEqual(
+      expect.objectContaining({
+        kind: 'needsPerson',
+        data: expect.objectContaining({ because: expect.stringContaining('its instances wait') }),
+      }),
+    );
   });
 });
 

@@ -190,6 +190,21 @@ export const PRESSURES: readonly [Scene, ...Scene[]] = [
     play: () => [breaks(0, 'cloud-run-pressure', 'stuck')],
   },
   {
+    name: 'Cloud Run is slow for a while, for want of instances',
+    weight: 2,
+    runbook: 'service',
+    play: (chance) => [
+      breaks(0, 'cloud-run-pressure', 'slow'),
+      mends(minutes(chance.between(6, 16)), 'cloud-run-pressure'),
+    ],
+  },
+  {
+    name: 'Cloud Run is slow, since it waits for something else',
+    weight: 2,
+    runbook: 'service',
+    play: () => [breaks(0, 'cloud-run-pressure', 'waiting')],
+  },
+  {
     name: 'the Deployment is crowded for a while',
     weight: 4,
     runbook: 'deployment',

@@ -186,7 +186,7 @@ describe('an absence', () => {
 
 describe('a policy that the sandbox can not evaluate', () => {
   it.each([
-    [{ aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_PERCENTILE_99' }] }, 'ALIGN_PERCENTILE_99'],
+    [{ aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_STDDEV' }] }, 'ALIGN_STDDEV'],
     [{ aggregations: [] }, 'exactly one aggregation'],
     [{ duration: '2 minutes' }, 'no duration'],
     [{ filter: 'metric.type = "x" OR metric.type = "y"' }, 'could not be parsed'],
