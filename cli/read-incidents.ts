@@ -1,4 +1,4 @@
-import { type Instant, instant } from '../shared/core/time.ts';
+import { type Instant, instant, type Millis } from '../shared/core/time.ts';
 import { type IncidentEvent, parseEvent } from '../shared/incident/events.ts';
 import { replay } from '../shared/incident/evolve.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
@@ -25,19 +25,28 @@ export type OpenedStore = Store & { close(): void | Promise<void> };
 /** `firestore:PROJECT/DATABASE@HOST:PORT`: a database of Google's emulator, as a sandbox on Google's engines has it. */
 const IN_EMULATOR = /^firestore:([^/]+)\/([^@]+)@(.+:\d+)$/;
 
-/** Opens a store for reading, by the path of its file or by its name in the emulator. Throws `PortError` when there is none. */
-export function openNamedStore(name: string): OpenedStore {
+/**
+ * Opens a store for reading, by the path of its file or by its name in the emulator. `patience` is the wall time that a call to the
+ * emulator may take, where it is not what a function has. Throws `PortError` when there is none.
+ */
+export function openNamedStore(name: string, patience?: Millis): OpenedStore {
   // Only leases need the time, and reading takes none.
   const [, project, database, host] = IN_EMULATOR.exec(name) ?? [];
   if (project !== undefined && database !== undefined && host !== undefined)
-    return openFirestoreStore({ project, database, server: { kind: 'emulator', host }, timeOf: () => instant(0) });
+    return openFirestoreStore({
+      project,
+      database,
+      server: { kind: 'emulator', host },
+      timeOf: () => instant(0),
+      ...(patience === undefined ? {} : { limits: { reads: patience, writes: patience } }),
+    });
   return openSqliteStore({ path: name, clock: { now: () => instant(0) }, readOnly: true });
 }
 
 /** `openNamedStore` for a verb that can't go on without it: refuses with 4. */
-export function openForReading(name: string): OpenedStore {
+export function openForReading(name: string, patience?: Millis): OpenedStore {
   try {
-    return openNamedStore(name);
+    return openNamedStore(name, patience);
   } catch (error) {
     throw new Refusal(4, `the store ${name} can't be read: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -64,6 +64,9 @@ interface Row {
 /** Google's words for what the other methods need. */
 const VERBS = { GET: 'get', POST: 'consume', PUT: 'create' } as const;
 
+/** Messages that are on their way to a subscriber or being pushed: what is late holds up nothing that could be pushed. */
+const HELD_MAX = 1_000;
+
 /** Pub/Sub's smallest unit of a wall time that makes sense here; a backoff of zero would spin. */
 const BACKOFF_MIN_MS = 50;
 
@@ -203,28 +206,34 @@ class GoogleCourier implements Courier {
     return messageIds;
   }
 
-  /** Pulls and pushes what comes, at most so many at once, until the courier stops (G2). */
+  /** Pulls what comes and pushes it, at most so many at once, until the courier stops (G2). */
   async #relayAll(name: string, outstandingMax: number): Promise<void> {
     const [subscription, { signal }] = [this.#name('subscriptions', name), this.#ending];
-    const outstanding = new Set<Promise<void>>();
+    const pushes = new Slots(outstandingMax);
+    const held = new Set<Promise<void>>();
     while (!signal.aborted) {
-      if (outstanding.size >= outstandingMax) await Promise.race(outstanding);
+      if (held.size >= HELD_MAX) await Promise.race(held);
       // It answers when something waits, or empty after a while. An emulator that does not answer is asked again, until the courier stops.
-      const pulled = await this.#ask('POST', `${subscription}:pull`, { maxMessages: outstandingMax - outstanding.size })
+      const pulled = await this.#ask('POST', `${subscription}:pull`, { maxMessages: HELD_MAX - held.size })
         .then((said) => pulledWire.parse(said).receivedMessages)
         .catch(() => undefined);
       if (pulled === undefined) await wait(BACKOFF_MIN_MS, undefined, { signal }).catch(() => undefined);
       for (const one of pulled ?? []) {
-        const relayed = this.#relayed(name, subscription, one)
+        const relayed = this.#relayed(name, subscription, one, pushes)
           .catch(() => undefined) // the emulator gives it again after its deadline
-          .finally(() => outstanding.delete(relayed));
-        outstanding.add(relayed);
+          .finally(() => held.delete(relayed));
+        held.add(relayed);
       }
     }
   }
 
   /** Pushes one message, late and perhaps twice (G3), and tells the emulator what came of it. */
-  async #relayed(name: string, subscription: string, { ackId, message, deliveryAttempt }: Pulled): Promise<void> {
+  async #relayed(
+    name: string,
+    subscription: string,
+    { ackId, message, deliveryAttempt }: Pulled,
+    pushes: Slots,
+  ): Promise<void> {
     const row = this.#rows.get(name);
     if (row === undefined) return;
     row.accepted.add(message.messageId);
@@ -236,17 +245,21 @@ class GoogleCourier implements Courier {
       attributes: message.attributes,
       publishedAt: instant(clock.now()),
     };
-    const push = async (signal: AbortSignal): Promise<'ack' | 'nack' | 'timeout'> => {
-      await wait(clock.toWall(chance.next() * disorder.delayMax), undefined, { signal });
-      row.deliveries += 1;
-      return await deliver({ subscription: row.config, message: delivered, attempt: deliveryAttempt, signal });
+    const ending = this.#ending.signal;
+    const push = async (): Promise<'ack' | 'nack' | 'timeout'> => {
+      await wait(clock.toWall(chance.next() * disorder.delayMax), undefined, { signal: ending });
+      return await pushes.within(async () => {
+        row.deliveries += 1;
+        const deadline = AbortSignal.timeout(Math.ceil(clock.toWall(row.config.ackDeadline)));
+        const signal = AbortSignal.any([deadline, ending]);
+        return await deliver({ subscription: row.config, message: delivered, attempt: deliveryAttempt, signal });
+      });
     };
     if (chance.next() < disorder.duplicates) {
       row.echoes += 1;
-      push(this.#ending.signal).catch(() => 'nack'); // nobody waits for an echo
+      push().catch(() => 'nack'); // nobody waits for an echo
     }
-    const deadline = AbortSignal.timeout(Math.ceil(clock.toWall(row.config.ackDeadline)));
-    const outcome = await push(AbortSignal.any([deadline, this.#ending.signal])).catch(() => 'nack' as const);
+    const outcome = await push().catch(() => 'nack' as const);
     if (outcome !== 'ack') {
       await this.#ask('POST', `${subscription}:modifyAckDeadline`, { ackIds: [ackId], ackDeadlineSeconds: 0 });
       return;
@@ -306,6 +319,28 @@ class GoogleCourier implements Courier {
       headers: { 'content-type': 'application/json' },
       ...(method === 'GET' || body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+  }
+}
+
+/** So many at once; who comes later waits for the first to end. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async within<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((next) => this.#waiting.push(next));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
   }
 }
 

@@ -33,6 +33,9 @@ maybe('Google’s Pub/Sub emulator as the courier', () => {
   let pushes: Push[] = [];
   let statusFor: (push: Push, attempt: number) => number = () => 204;
   let listeners: (() => void)[] = [];
+  /** Before this no push is answered. */
+  let answers: Promise<void> = Promise.resolve();
+  let [open, openMost] = [0, 0];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
@@ -45,7 +48,14 @@ maybe('Google’s Pub/Sub emulator as the courier', () => {
         const text = Buffer.from(message.data, 'base64').toString();
         const push = { text, path: request.url ?? '', authorization: request.headers.authorization };
         pushes.push(push);
-        response.writeHead(statusFor(push, pushes.filter((other) => other.text === text).length)).end();
+        open += 1;
+        openMost = Math.max(openMost, open);
+        response.once('close', () => {
+          open -= 1;
+        });
+        void answers.then(() =>
+          response.writeHead(statusFor(push, pushes.filter((other) => other.text === text).length)).end(),
+        );
         for (const listener of listeners) listener();
       });
     }).listen(0, '127.0.0.1');
@@ -58,6 +68,7 @@ maybe('Google’s Pub/Sub emulator as the courier', () => {
 
   beforeEach(async () => {
     [pushes, listeners] = [[], []];
+    [open, openMost, answers] = [0, 0, Promise.resolve()];
     statusFor = () => 204;
     clock = createScaledClock(1_000, instant(Date.UTC(2026, 0, 5, 10)));
     const { kernel, door, chance, network } = ((made) => ({ kernel: made, ...made }))(createKernel({ clock, seed: 1 }));
@@ -113,6 +124,20 @@ maybe('Google’s Pub/Sub emulator as the courier', () => {
         listeners.push(() => (cancel(), again()));
       });
   };
+
+  it('pushes as many at once as the subscription may, and no more, however many wait', async () => {
+    let answer = (): void => undefined;
+    answers = new Promise((done) => {
+      answer = done;
+    });
+    for (let number = 0; number < 40; number += 1) publish(`message ${number}`);
+    await until(() => open === 10);
+    answer();
+
+    await until(() => row()?.acknowledged === 40);
+
+    expect(openMost).toBe(10);
+  });
 
   it('delivers everything with an id token, tries again what is refused, and accounts for each message', async () => {
     statusFor = (_push, attempt) => (attempt === 1 ? 500 : 204);

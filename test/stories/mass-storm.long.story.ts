@@ -8,14 +8,16 @@ import { onStage } from './story.ts';
 const NOTIFICATIONS = Number(process.env['DR_STORM'] ?? 10_000);
 const TARGETS = 200;
 
-/** How fast the clock runs: as slowly as lets the story end within minutes. */
-const RATE = 4;
+const ENGINES = process.env['DR_STORY_ENGINES'] === 'google' ? 'google' : 'embedded';
+
+/** How fast the clock runs: as slowly as lets the story end within minutes. Firestore's emulator writes a tenth as much in a second. */
+const RATE = ENGINES === 'google' ? 1 : 4;
 
 /** Clock time of the storm: a minute of the wall's. */
 const WITHIN = seconds(60 * RATE);
 
 /** Longer than the storm, so that none of its incidents has ended before its last signal. */
-const CONFIRMATION = '8m';
+const CONFIRMATION = ENGINES === 'google' ? '15m' : '8m';
 
 /** Resident memory of one function, MiB: three quarters of what it has in the cloud (docs/deployment.md). */
 const MEMORY_MAX = 768;
@@ -47,9 +49,16 @@ describe('notifications of two hundred targets, which are well, while one pod re
               ({ subscription, accepted, waiting }) =>
                 subscription === 'classify-dr-alerts' && accepted > NOTIFICATIONS && waiting === 0,
             ),
-        minutes(30),
+        minutes(40),
       );
       memory.stop();
+
+      // What is acknowledged is in the inbox, from which incidents take it in batches.
+      await stage.until(
+        'every notification has its incident',
+        async () => (await stage.isAbsorbed()) || undefined,
+        minutes(40),
+      );
 
       // Every message: in a log, once; or recorded as unreadable; or a repetition.
       const incidents = await stage.until('every log is read', async () => await stage.incidents(2 * TARGETS));
@@ -77,11 +86,10 @@ describe('notifications of two hundred targets, which are well, while one pod re
       expect(new Set(cards.map(({ person }) => person)).size).toBeGreaterThan(1);
       expect(stage.paged.length).toBeLessThan(PAGES_MAX);
 
-      const { state } = await stage.until('the pod is cured', async () =>
-        (await stage.incidents(2 * TARGETS)).find(
-          (one) => one.state.id === sick && one.state.phase.kind === 'resolved',
-        ),
-      );
+      const { state } = await stage.until('the pod is cured', async () => {
+        const one = await stage.incident(sick);
+        return one.state.phase.kind === 'resolved' ? one : undefined;
+      });
       expect(state.run?.plan.runbook).toBe('pod-heal');
       expect(changes(stage).length).toBe(1);
       for (const [name, { first, peak, last }] of memory.seen) {
@@ -92,5 +100,5 @@ describe('notifications of two hundred targets, which are well, while one pod re
         for (const [name, seen] of memory.seen) console.log(name, JSON.stringify(seen));
     });
     await play.finally(() => health.close());
-  }, 1_200_000);
+  }, 5_400_000);
 });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Document, parseDocument } from 'yaml';
 import { decideByLinks, notices, type PagedNotice } from '../../cli/person.ts';
-import { openForReading, type OpenedStore, type ReadIncident, readIncidents } from '../../cli/read-incidents.ts';
+import {
+  openForReading,
+  type OpenedStore,
+  type ReadIncident,
+  readIncident,
+  readIncidents,
+} from '../../cli/read-incidents.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/host/sandbox.ts';
 import { createChance } from '../../sandbox/world/chance.ts';
 import type { Chance } from '../../sandbox/world/kernel.ts';
@@ -55,6 +61,9 @@ const PATIENCE = minutes(45);
 
 /** Between two looks, wall milliseconds. */
 const LOOK_MS = 100;
+
+/** Longest that the judge waits for an emulator that a story keeps busy, wall time. */
+const READ_MAX = minutes(2);
 
 /** The seed of this round of the stories. */
 export const SEED = Number(process.env['DR_STORY_SEED'] ?? 1);
@@ -118,7 +127,7 @@ export class Stage {
     this.folder = folder;
     this.output = output;
     this.chance = chance;
-    this.#store = openForReading(sandbox.facts.store);
+    this.#store = openForReading(sandbox.facts.store, READ_MAX);
     void this.#listen();
   }
 
@@ -159,9 +168,15 @@ export class Stage {
     return (await this.#store.documents.list('refused/', limit)).length;
   }
 
-  /** The newest incident, or the one of that name. */
+  /** Whether every signal that was received has been given to an incident. */
+  async isAbsorbed(): Promise<boolean> {
+    return (await this.#store.log.waiting('unassigned', 1)).length === 0;
+  }
+
+  /** The newest incident, or the one of that name, which costs the same among many. */
   async incident(id?: IncidentId): Promise<ReadIncident> {
-    const found = (await this.incidents()).find(({ state }) => id === undefined || state.id === id);
+    if (id !== undefined) return await readIncident(id, this.#store);
+    const [found] = await this.incidents();
     if (found === undefined) throw new Error('there is no such incident');
     return found;
   }
