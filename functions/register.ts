@@ -1,3 +1,4 @@
+import './lean-zod.ts';
 import { cloudEvent, http, type Request, type Response } from '@google-cloud/functions-framework';
 import type { FunctionName } from '../shared/system/names.ts';
 
