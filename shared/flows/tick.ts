@@ -1,6 +1,8 @@
 import { minutes } from '../core/time.ts';
 import { nextLook } from '../engine/next-move.ts';
 import { anchorKey } from '../log/verify.ts';
+import type { Heartbeat } from '../ports/heartbeat.ts';
+import { isPortError } from '../ports/port-error.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
 import { journalOf, type WorldHome } from './flow-home.ts';
@@ -20,6 +22,12 @@ const DUE_MAX = 50;
 /** How long the watch goes on: until shortly before the next tick begins. */
 const WATCH_FOR = minutes(1);
 
+/** What a tick runs on. */
+export interface TickHome extends WorldHome {
+  /** Told of each tick that did all it had to; absent where nobody outside listens. */
+  readonly heartbeat?: Heartbeat;
+}
+
 /** What one tick found, for its log line. */
 export interface TickReport {
   readonly due: number;
@@ -30,9 +38,20 @@ export interface TickReport {
  * One tick: signals that nobody absorbed, incidents that are due, and the watch over the databases side by side. Each part goes
  * on when another fails; the tick rejects at its end with the first failure, so that it is delivered again.
  */
-export async function tick(home: WorldHome): Promise<TickReport> {
+export async function tick(home: TickHome): Promise<TickReport> {
   const [, swept] = await all([watch(home), sweep(home), anchorLogs(home), rememberLent(home)]);
+  await beat(home);
   return swept;
+}
+
+/** Only a tick that did all it had to comes here. A party that can't be told is no reason to tick again: its alarm is what we want then. */
+async function beat({ heartbeat, note }: TickHome): Promise<void> {
+  try {
+    await heartbeat?.beat();
+  } catch (error) {
+    if (!isPortError(error)) throw error;
+    note('the party outside could not be told that all is well', { error: error.message });
+  }
 }
 
 async function sweep(home: WorldHome): Promise<TickReport> {

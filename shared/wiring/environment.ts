@@ -25,6 +25,8 @@ export interface Environment {
   readonly formKey: SecretText | undefined;
   /** Who may vouch for operators, by OIDC. */
   readonly operators: { readonly issuer: string; readonly audience: string } | undefined;
+  /** Whom `tick` tells that all is well; whoever knows the address could do so too. */
+  readonly heartbeatUrl: SecretText | undefined;
   /** The audience of Identity-Aware Proxy's assertions for this copy of `approve`. */
   readonly iapAudience: string | undefined;
 }
@@ -55,6 +57,7 @@ const wire = z.object({
   DR_OPERATORS_ISSUER: z.url().optional(),
   DR_OPERATORS_AUDIENCE: z.string().min(1).optional(),
   DR_IAP_AUDIENCE: z.string().min(1).optional(),
+  DR_HEARTBEAT_URL_FILE: z.string().min(1).optional(),
 });
 
 /** Google wants 4 to 63 characters; its emulator takes fewer (firestore_admin.proto, CreateDatabaseRequest). */
@@ -99,6 +102,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
         ? undefined
         : { issuer: told.DR_OPERATORS_ISSUER, audience: told.DR_OPERATORS_AUDIENCE },
     iapAudience: told.DR_IAP_AUDIENCE,
+    heartbeatUrl: told.DR_HEARTBEAT_URL_FILE === undefined ? undefined : secretOf(told.DR_HEARTBEAT_URL_FILE),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ApproveHome } from '../flows/approve.ts';
 import type { OperateHome } from '../flows/operate.ts';
 import type { NotifyHome } from '../flows/notify.ts';
 import type { FlowHome, WorldHome } from '../flows/flow-home.ts';
+import type { TickHome } from '../flows/tick.ts';
 import type { RunHome } from '../flows/run-incident.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Lookout } from '../ports/lookout.ts';
@@ -27,6 +28,7 @@ import type { GoogleAccess } from '../providers/google-call.ts';
 import { createGoogleIsolation } from '../providers/google-isolation.ts';
 import { createGoogleLogArchive } from '../providers/google-log-archive.ts';
 import { createGoogleLookout } from '../providers/google-lookout.ts';
+import { createHeartbeatPing } from '../providers/heartbeat-ping.ts';
 import { createGoogleTraffic } from '../providers/google-traffic.ts';
 import { createHttpApplications } from '../providers/http-applications.ts';
 import { createHttpContents } from '../providers/http-contents.ts';
@@ -169,8 +171,12 @@ export async function worldHome(name: 'classify' | 'tick'): Promise<WorldHome> {
 /** For `status`, which reads the store and nothing else. */
 export const statusHome = (): FlowHome => base('status').home;
 
-/** For `tick`. */
-export const tickHome = (): Promise<WorldHome> => worldHome('tick');
+/** For `tick`, which tells a party outside Google when all is well. */
+export async function tickHome(): Promise<TickHome> {
+  const home = await worldHome('tick');
+  const { heartbeatUrl } = base('tick').environment;
+  return heartbeatUrl === undefined ? home : { ...home, heartbeat: createHeartbeatPing(heartbeatUrl) };
+}
 
 /** For `heal`: nothing destructive is in its catalogue. */
 export async function healHome(): Promise<RunHome> {
