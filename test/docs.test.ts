@@ -8,6 +8,8 @@ const documents = [
   'README.md',
   'ARCHITECTURE.md',
   'CHANGELOG.md',
+  'terraform/README.md',
+  'terraform/kubernetes/README.md',
   ...['docs', 'docs/runbooks'].flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith('.md'))

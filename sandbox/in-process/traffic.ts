@@ -34,10 +34,11 @@ export function inProcessTraffic(world: World, crossing: Crossing): Traffic {
     return end;
   };
   const record = async () => {
-    const { ttl, rrdatas } = await cross(crossing, 'reading the record', 'reads', () =>
-      world.dnsApi.getRecord(caller, ZONE, RECORD, 'A'),
-    );
-    return { ttl, rrdatas };
+    const doing = 'reading the record';
+    const records = await cross(crossing, doing, 'reads', () => world.dnsApi.listRecords(caller, ZONE));
+    const found = records.find(({ name, type }) => name === RECORD && type === 'A');
+    if (found === undefined) throw new PortError('permanent', 'noRecord', doing);
+    return { ttl: found.ttl, rrdatas: found.rrdatas };
   };
   return {
     inspect: async (entrance) => {

@@ -56,12 +56,13 @@ function apiWorkload(world: World, crossing: Crossing): Workloads {
   const { caller } = crossing;
   const { namespace, api: name } = REFERENCE;
   const look = async (): Promise<Scaled> => {
-    const [deployment, autoscaler] = await Promise.all([
+    const doing = `reading the autoscaler of ${name}`;
+    const [deployment, { items }] = await Promise.all([
       cross(crossing, `reading ${name}`, 'reads', () => api.get(caller, 'Deployment', namespace, name)),
-      cross(crossing, `reading the autoscaler of ${name}`, 'reads', () =>
-        api.get(caller, 'HorizontalPodAutoscaler', namespace, name),
-      ),
+      cross(crossing, doing, 'reads', () => api.list(caller, 'HorizontalPodAutoscaler', { namespace })),
     ]);
+    const autoscaler = items.find(({ metadata }) => metadata.name === name);
+    if (autoscaler === undefined) throw new PortError('permanent', 'notFound', doing);
     return { deployment, autoscaler };
   };
   const pods = async (): Promise<readonly Pod[]> => {

@@ -33,7 +33,8 @@ import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { createFront } from './reference-front.ts';
 import { referenceChannels, referencePolicies, UPTIME_CHECK_ID } from './reference-policies.ts';
-import { functionPrincipal, grantReferenceRoles, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
+import { grantReferenceRoles } from './reference-roles.ts';
+import { functionPrincipal, REFERENCE, REFERENCE_FLEET, SECONDARY } from './reference-system.ts';
 import {
   REFERENCE_BACKENDS,
   REFERENCE_BALANCERS,

@@ -88,7 +88,10 @@ const LANGUAGE: Readonly<Record<string, { readonly labels: number; readonly body
     labels: 0,
     body: {
       arguments: { required_version: argument('string') },
-      blocks: { required_providers: block({ arguments: { google: argument('map') }, blocks: {} }) },
+      blocks: {
+        backend: block({ arguments: { bucket: argument('string'), prefix: argument('string') }, blocks: {} }),
+        required_providers: block({ arguments: { google: argument('map') }, blocks: {} }),
+      },
     },
   },
 };

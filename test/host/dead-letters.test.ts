@@ -6,7 +6,7 @@ import { dataOf } from '../../sandbox/world/broker-message.ts';
 import { createScaledClock } from '../../sandbox/world/clock.ts';
 import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
-import { grantReferenceRoles } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { instant, millis } from '../../shared/core/time.ts';
 

@@ -9,7 +9,8 @@ import { dataOf, RETENTION_MAX, RETRY_DEFAULT } from '../../sandbox/world/broker
 import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
 import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
-import { grantReferenceRoles, OPERATOR } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
+import { OPERATOR } from '../../sandbox/world/reference-system.ts';
 import { instant, millis, minutes, seconds } from '../../shared/core/time.ts';
 
 jest.setTimeout(60_000); // Java starts slowly on a busy machine

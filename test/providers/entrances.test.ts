@@ -82,7 +82,7 @@ describe.each(['by-balancer', 'by-record'])('an entrance %s', (id) => {
 
   it('is moved by nobody who may only heal', async () => {
     const asHeal = createGoogleTraffic(heal, [BALANCER, RECORD]);
-    const { version } = await asHeal.inspect(id);
+    const { version } = await traffic.inspect(id);
 
     await expect(asHeal.move(id, 'api-run', version)).rejects.toMatchObject({ kind: 'permanent', code: 'forbidden' });
     expect(await traffic.inspect(id)).toMatchObject({ leadsTo: 'api-gke' });

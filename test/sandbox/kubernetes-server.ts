@@ -9,7 +9,8 @@ import { createKernel, type WorldKernel } from '../../sandbox/world/create-kerne
 import type { Principal, WorldClock } from '../../sandbox/world/kernel.ts';
 import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../../sandbox/world/kubernetes.ts';
 import { seedReference } from '../../sandbox/world/kubernetes-reference.ts';
-import { functionPrincipal, grantReferenceRoles, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
+import { functionPrincipal, OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { after, instant, seconds } from '../../shared/core/time.ts';
 
 const KEY = 'a key of this test';

@@ -268,7 +268,7 @@ describe('the npm clients', () => {
   });
 
   it('read the alert policies that are evaluated', async () => {
-    const [policies] = await as('tick').policies.listAlertPolicies({ name: `projects/${project}` });
+    const [policies] = await as('operator').policies.listAlertPolicies({ name: `projects/${project}` });
     expect(policies.map(({ displayName }) => displayName)).toEqual([
       'dr-cloudsql-primary-down',
       'dr-app-5xx',
@@ -279,7 +279,7 @@ describe('the npm clients', () => {
       'dr-cloudrun-no-instance',
       'dr-cloudrun-slow',
     ]);
-    const [policy] = await as('tick').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
+    const [policy] = await as('operator').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
     expect(policy).toMatchObject({
       userLabels: { dr_scenario: 'database-primary-failure', dr_target: PRIMARY },
       conditions: [{ conditionThreshold: { comparison: 'COMPARISON_LT', duration: { seconds: '60' } } }, {}],
@@ -287,7 +287,7 @@ describe('the npm clients', () => {
       severity: 'CRITICAL',
     });
     sandbox.world.monitoring.setPolicies([]);
-    const [none] = await as('tick').policies.listAlertPolicies({ name: `projects/${project}` });
+    const [none] = await as('operator').policies.listAlertPolicies({ name: `projects/${project}` });
     expect(none).toEqual([]);
   });
 });

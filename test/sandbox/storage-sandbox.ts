@@ -3,7 +3,7 @@ import { storageRoutes } from '../../sandbox/http/storage.ts';
 import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import type { WorldClock } from '../../sandbox/world/kernel.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
-import { grantReferenceRoles } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
 import { Storage } from '../../sandbox/world/storage.ts';
 import { StorageApi } from '../../sandbox/world/storage-api.ts';
 import { principals } from './sql-sandbox.ts';

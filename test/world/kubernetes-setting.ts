@@ -7,7 +7,8 @@ import { type Kubernetes, type KubernetesOptions, createKubernetes } from '../..
 import { KubernetesError } from '../../sandbox/world/kubernetes-errors.ts';
 import { type Deployment, type Pod, isActive, isReady } from '../../sandbox/world/kubernetes-objects.ts';
 import { seedReference } from '../../sandbox/world/kubernetes-reference.ts';
-import { functionPrincipal, grantReferenceRoles, OPERATOR } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
+import { functionPrincipal, OPERATOR } from '../../sandbox/world/reference-system.ts';
 
 export const NAMESPACE = 'coditect-dms';
 export const API = 'coditect-dms-api';

@@ -5,7 +5,8 @@ import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import { Monitoring, type NotificationDisorder } from '../../sandbox/world/monitoring.ts';
 import type { AlertPolicyDocument, ConditionDocument } from '../../sandbox/world/monitoring-policy.ts';
 import type { Sample } from '../../sandbox/world/monitoring-series.ts';
-import { grantReferenceRoles, REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
+import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { START } from './sql-world.ts';
 
 /** What a subscriber of the alerts topic sees. */

@@ -5,13 +5,8 @@ import type { Caller } from '../../sandbox/world/caller.ts';
 import { createVirtualClock } from '../../sandbox/world/clock.ts';
 import { createKernel } from '../../sandbox/world/create-kernel.ts';
 import type { ApiOutcome } from '../../sandbox/world/kernel.ts';
-import {
-  functionPrincipal,
-  grantReferenceRoles,
-  OPERATOR,
-  REFERENCE,
-  REFERENCE_FLEET,
-} from '../../sandbox/world/reference-system.ts';
+import { grantReferenceRoles } from '../../sandbox/world/reference-roles.ts';
+import { functionPrincipal, OPERATOR, REFERENCE, REFERENCE_FLEET } from '../../sandbox/world/reference-system.ts';
 import type { SqlOperation } from '../../sandbox/world/sql-operations.ts';
 import { createSql } from '../../sandbox/world/sql.ts';
 import { Storage } from '../../sandbox/world/storage.ts';

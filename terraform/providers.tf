@@ -1,0 +1,5 @@
+provider "google" {
+  project = local.project
+
+  default_labels = local.labels
+}
