@@ -158,4 +158,15 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
             .filter(({ at }) => at > from + IN_FLIGHT && at < until)
             .map((effect) => `${described(run, effect)} during an outage of the store since ${when(run, from)}`),
         ),
+  'S17 a service that waits for something else is given no instances': (run) => {
+    const pressures = run.stage.plot.happenings.flatMap(({ deed }) =>
+      deed.kind === 'break' && deed.fault === 'cloud-run-pressure' ? [deed.variant] : [],
+    );
+    if (pressures.length === 0 || pressures.some((variant) => variant !== 'waiting')) return [];
+    return run.incidents
+      .filter((incident) => !isForged(run, incident))
+      .flatMap(({ events }) => events)
+      .filter((event) => event.kind === 'planDrawn' && event.data.plan.runbook === 'service-scale-up')
+      .map(({ at }) => `a raise was planned ${when(run, at)}`);
+  },
 };
