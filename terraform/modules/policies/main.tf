@@ -17,6 +17,7 @@ locals {
     "dr-uptime"                = { severity = "CRITICAL", scenario = "application-cluster-failure", about = "Runbook 4.1. The public address fails its deep health check from more than one place." }
     "dr-pod-not-ready"         = { severity = "WARNING", scenario = "single-pod-failure", about = "Runbook 4.2. A pod of the API is not ready." }
     "dr-pod-crashloop"         = { severity = "ERROR", scenario = "single-pod-failure", about = "Runbook 4.2. A container of the API starts again and again." }
+    "dr-cloudrun-slow"         = { severity = "WARNING", scenario = "service-under-pressure", about = "The API on Cloud Run answers, and one request in twenty takes longer than 1.5 s." }
     "dr-cloudrun-no-instance"  = { severity = "ERROR", scenario = "service-under-pressure", about = "The API on Cloud Run has no instance left for further requests." }
   }
 
@@ -74,6 +75,17 @@ locals {
           threshold    = 0.5
           duration     = "60s"
           aggregation  = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_RATE" }
+          missing_data = local.inactive
+        },
+      ]
+      "dr-cloudrun-slow" = [
+        {
+          name         = "95th percentile of the latency above 1.5 s for two minutes"
+          filter       = "${try(local.cloudrun[policy.target], "")} AND metric.type = \"run.googleapis.com/request_latencies\" AND metric.labels.response_code_class = \"2xx\""
+          comparison   = "COMPARISON_GT"
+          threshold    = 1500
+          duration     = "120s"
+          aggregation  = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_PERCENTILE_95" }
           missing_data = local.inactive
         },
       ]
@@ -145,6 +157,7 @@ locals {
     "dr-app-5xx"               = try(local.gke[policy.target].urlMap, "") != ""
     "dr-cloudrun-5xx"          = contains(keys(local.cloudrun), policy.target)
     "dr-uptime"                = try(var.uptime_checks[local.hosts[policy.target]], "") != ""
+    "dr-cloudrun-slow"         = contains(keys(local.cloudrun), policy.target)
     "dr-cloudrun-no-instance"  = contains(keys(local.cloudrun), policy.target) && contains(keys(var.service_maximum), policy.target)
   }, local.named[name].kind, contains(keys(local.gke), policy.target))]
 }
