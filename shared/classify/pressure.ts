@@ -30,6 +30,8 @@ export function pressureOf({ health, service, load }: ApplicationFacts, at: Inst
   if (active === undefined || active < limit) return undefined;
   const requests = requestVerdict(load, at);
   const latency = latencyVerdict(load, at);
+  // Some are turned away and the others are slow: more that wait would ask more of what they wait for.
+  if (latency.says === 'waiting') return undefined;
   const isRefused = requests.says === 'refusing' || (requests.says === 'unknown' && health.kind !== 'serving');
   if (!isRefused && latency.says !== 'working') return undefined;
   const ours = health.kind === 'serving' ? '' : `, and we get ${health.detail}`;
@@ -55,5 +57,7 @@ export function slownessOf(facts: ApplicationFacts, at: Instant): Slowness | und
   if (latency.says !== 'working' && latency.says !== 'waiting') return undefined;
   const active = activeInstances(load, at);
   const busy = active === undefined ? 'how many are busy is not known' : `${active} are busy`;
-  return { text: `${latency.text}; ${busy}` };
+  const requests = requestVerdict(load, at);
+  const refused = requests.says === 'refusing' ? `, ${requests.text}` : '';
+  return { text: `${latency.text}; ${busy}${refused}` };
 }

@@ -87,6 +87,13 @@ describe('a Cloud Run service that is slow', () => {
     });
   });
 
+  it('gets none either where some are turned away meanwhile, which is said', () => {
+    expect(slow(2_200, 0.1, { refused: 50 })).toMatchObject({
+      conclusion: 'person',
+      reasons: [{ code: 'slowForAnotherReason', text: expect.stringContaining('50 of 100 requests') }],
+    });
+  });
+
   it('gets none while it has instances free', () => {
     expect(slow(2_200, 0.9, { active: 2 })).toMatchObject({
       conclusion: 'person',

@@ -1,4 +1,5 @@
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import {
   consentedBy,
   described,
@@ -162,7 +163,10 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
     const pressures = run.stage.plot.happenings.flatMap(({ deed }) =>
       deed.kind === 'break' && deed.fault === 'cloud-run-pressure' ? [deed.variant] : [],
     );
-    if (pressures.length === 0 || pressures.some((variant) => variant !== 'waiting')) return [];
+    const counts = run.stage.world.front.counts(SERVICES.apiRun);
+    // Requests that failed meanwhile, as while its database restarts, say nothing of how long they would have taken.
+    const isOnlySlow = pressures.length > 0 && pressures.every((variant) => variant === 'waiting');
+    if (!isOnlySlow || counts['5xx'] + counts['429'] > 0) return [];
     return run.incidents
       .filter((incident) => !isForged(run, incident))
       .flatMap(({ events }) => events)
