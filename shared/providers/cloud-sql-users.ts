@@ -16,7 +16,7 @@ const usersWire = z.object({ items: z.array(z.object({ name: z.string() })).null
 export function createCloudSqlUsers(access: GoogleAccess, addressOf: ServerAddress): DatabaseUsers {
   const { project } = access;
   const client = lazyClient(access, 'sqladmin', async (options): Promise<SqlUsersServiceClient> => {
-    const { SqlUsersServiceClient: Client } = await import('@google-cloud/sql');
+    const { SqlUsersServiceClient: Client } = await import('./sql-client.ts');
     return new Client(options);
   });
   return {

@@ -6,4 +6,5 @@ export {
   SqlDatabasesServiceClient,
   SqlInstancesServiceClient,
   SqlOperationsServiceClient,
+  SqlUsersServiceClient,
 } from '@google-cloud/sql';
