@@ -19,46 +19,74 @@ export function cellText({ plan, wrongs, hit, absent, repeated, repeat, fell }: 
 }
 
 /**
- * Writes the tables between their markers of the page of figures: one for each plan, with the commits at which it was played. A plan of
- * which nothing was played now keeps the table that it has.
+ * Writes the tables between their markers of the page of figures: one for each plan, with the commits at which it was played. What was
+ * not played now stays as it stands there.
  */
 export function writePage(results: readonly Known[]): void {
-  const former = formerTables();
+  const former = formerTables(readSection('matrix'));
   const tables = PLANS.flatMap((plan) => {
     const own = results.filter((result) => result.plan === planName(plan));
     const kept = former.get(planName(plan));
-    return ['', ...(own.length === 0 && kept !== undefined ? kept : table(plan, own))];
+    const stays = own.length === 0 && kept !== undefined && kept.commits.length > 0;
+    return ['', ...(stays ? kept.lines : table(plan, own, kept))];
   });
   writeSection('matrix', tables.slice(1));
 }
 
-/** The tables of the page as it is, each with the line before it that says when it was played. */
-function formerTables(): ReadonlyMap<string, readonly string[]> {
-  const blocks = readSection('matrix')
-    .join('\n')
-    .split(/\n\n(?=Commit |Not played)/);
-  return new Map(blocks.map((block) => [/^\| ([a-z][^|]*) \|/m.exec(block)?.[1] ?? '', block.trim().split('\n')]));
+/** A table as it stands on the page, with the commits and cells that it is of. */
+interface Former {
+  readonly lines: readonly string[];
+  readonly commits: readonly string[];
+  readonly cells: ReadonlyMap<string, string>;
 }
 
-function table(plan: MatrixPlan, results: readonly Known[]): readonly string[] {
-  const right = results.filter(({ wrongs, hit }) => wrongs.length === 0 && hit).length;
-  const absent = results.filter((result) => result.absent).length;
-  const total = plan.rows.length * POINTS.length - absent;
-  const rows = plan.rows.map((row) => {
-    const cells = POINTS.map((point) => {
+/** The tables of a section, by the names of their plans. */
+export function formerTables(section: readonly string[]): ReadonlyMap<string, Former> {
+  const blocks = section.join('\n').split(/\n\n(?=Commits? |Not played)/);
+  return new Map(
+    blocks.map((block) => {
+      const lines = block.trim().split('\n');
+      const [, said = ''] = /^Commits? ([0-9a-f]+(?: and [0-9a-f]+)*),/.exec(block) ?? [];
+      const commits = said === '' ? [] : said.split(' and ');
+      return [
+        /^\| ([a-z][^|]*) \|/m.exec(block)?.[1] ?? '',
+        { lines, commits, cells: new Map(lines.flatMap(cellsOf)) },
+      ];
+    }),
+  );
+}
+
+/** The cells of a line, by their names; none of one that is no row. */
+function cellsOf(line: string): readonly (readonly [string, string])[] {
+  const [, step, ...texts] = line.split('|').map((text) => text.trim().replace(/ \*$/, ''));
+  if (step === undefined || texts.length !== POINTS.length + 1) return [];
+  return POINTS.map((point, index) => [`${step}/${point}`, texts[index] ?? ''] as const);
+}
+
+const UNPLAYED = 'not played yet';
+
+function table(plan: MatrixPlan, results: readonly Known[], former: Former | undefined): readonly string[] {
+  const texts = plan.rows.map((row) =>
+    POINTS.map((point) => {
       const cell = cellName({ row, point });
       const result = results.find((each) => each.cell === cell);
-      return result === undefined ? 'not played yet' : cellText(result).replaceAll('|', '/').replaceAll('\n', ' ');
-    });
-    return `| ${row.step}${row.effect === undefined ? '' : ' *'} | ${cells.join(' | ')} |`;
-  });
-  const commits = [...new Set(results.map(({ commit }) => commit))].join(' and ');
-  const at = results.length === 0 ? 'Not played yet' : measuredAt(commits);
+      if (result === undefined) return former?.cells.get(cell) ?? UNPLAYED;
+      return cellText(result).replaceAll('|', '/').replaceAll('\n', ' ');
+    }),
+  );
+  const cells = texts.flat().filter((text) => text !== '–');
+  const played = cells.filter((text) => text !== UNPLAYED);
+  const right = played.filter((text) => /^(resolved|people asked)(, step repeated \([a-z]+\))?$/.test(text));
+  const commits = [...new Set([...(former?.commits ?? []), ...results.map(({ commit }) => commit)])];
+  const at = commits.length === 0 ? 'Not played yet' : measuredAt(commits.join(' and '));
   return [
-    `${at}: ${results.length - absent} of ${total} cells played, ${right} right.`,
+    `${at}: ${played.length} of ${cells.length} cells played, ${right.length} right.`,
     '',
     `| ${planName(plan)} | before the intent | between intent and effect | between effect and outcome | after the outcome |`,
     '|---|---|---|---|---|',
-    ...rows,
+    ...plan.rows.map(({ step, effect }, index) => {
+      const own = texts[index] ?? [];
+      return `| ${step}${effect === undefined ? '' : ' *'} | ${own.join(' | ')} |`;
+    }),
   ];
 }

@@ -1,4 +1,4 @@
-import { REFERENCE } from '../../sandbox/world/reference-system.ts';
+import { REFERENCE, SECONDARY } from '../../sandbox/world/reference-system.ts';
 import {
   addVersion,
   deletion,
@@ -8,6 +8,7 @@ import {
   floor,
   move,
   policy,
+  runService,
   scale,
   scaleGke,
   sql,
@@ -100,6 +101,8 @@ const RECOVERY: MatrixPlan = {
   ],
 };
 
+const [URL, EAST] = [REFERENCE.databaseSecret, SECONDARY.databaseSecret];
+
 /** With the cluster's copies cut off, so that they are not restarted (breach-isolation.ts, C2). */
 const BREACH: MatrixPlan = {
   runbook: 'breach-response',
@@ -110,13 +113,24 @@ const BREACH: MatrixPlan = {
     { step: 'capture-api-gke' },
     { step: 'logs-api-gke' },
     { step: 'logs-api-run' },
+    { step: 'logs-api-east' },
     { step: 'seal-evidence' },
+    { step: `rotate-${JWT}`, effect: addVersion(JWT) },
+    { step: `confirm-${URL}` },
+    { step: `store-${URL}`, effect: addVersion(URL) },
+    { step: `store-${EAST}`, effect: addVersion(EAST) },
+    { step: `set-${URL}`, effect: sql('users.update', PRIMARY, '/users/dms') },
+    { step: `put-back-${URL}` },
+    { step: `put-back-${EAST}` },
+    { step: `follow-${URL}` },
     { step: `clone-${PRIMARY}`, effect: sql('instances.clone', PRIMARY, ':clone') },
     { step: `keep-${PRIMARY}` },
-    { step: `rotate-${JWT}`, effect: addVersion(JWT) },
     { step: 'restart-api-gke' },
     { step: 'restart-api-run', effect: updateRun },
+    { step: 'restart-api-east', effect: runService(SECONDARY.api) },
     { step: `disable-${JWT}-1`, effect: disable(JWT) },
+    { step: `disable-${URL}-1`, effect: disable(URL) },
+    { step: `disable-${EAST}-1`, effect: disable(EAST) },
     { step: 'end-sessions' },
     { step: `ask-${PAYMENT}` },
     { step: `restart-api-gke-for-${PAYMENT}` },
