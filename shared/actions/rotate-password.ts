@@ -38,7 +38,8 @@ const PATIENCE = minutes(1);
 
 const asked = z.strictObject({
   ...userOf.shape,
-  /** Applications that are restarted for the new one. */ readers: z.array(z.string()),
+  /** Applications that are restarted for the new one. */
+  readers: z.array(z.string()),
 });
 
 /**

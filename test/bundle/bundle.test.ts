@@ -58,6 +58,20 @@ describe('the bundle of a function', () => {
   });
 });
 
+describe('a package that is loaded when it is first needed', () => {
+  it('is named by a file of ours where its names would be lost: esbuild keeps those of a CommonJS package for static imports alone', () => {
+    // jose is ES modules; of pg the default is used.
+    const whole: ReadonlySet<string> = new Set(['jose', 'pg']);
+    const files = readdirSync('shared', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+    const loaded = files.flatMap((path) =>
+      [...readFileSync(join('shared', path), 'utf8').matchAll(/\bimport\('([^.'][^']*)'\)/g)].map(
+        (found) => `${path}: ${found[1]}`,
+      ),
+    );
+    expect(loaded.filter((line) => !whole.has(line.split(': ')[1] ?? ''))).toEqual([]);
+  });
+});
+
 describe('the lock file of a bundle', () => {
   const lock = {
     lockfileVersion: 3,
