@@ -46,10 +46,11 @@ export const THEFT: Readonly<Record<string, Invariant>> = {
     const primary = world.primaryInUse();
     const url = parseDatabaseUrl(world.secrets.readSecret(REFERENCE.databaseSecret) ?? '');
     const answered = run.incidents.filter((incident) => isAnswered(incident) && !isForged(run, incident));
-    // It goes on, or people have it, or they were told in the end that a secret could not be put back.
+    // People have it, or they were told in the end that a secret could not be put back.
     const isKnown = answered.some(
       ({ state, events }) =>
-        state.phase.kind !== 'resolved' ||
+        state.phase.kind === 'needsPerson' ||
+        state.phase.kind === 'takenOver' ||
         events.some((event) => event.kind === 'resolved' && event.data.text.includes('put-back-')),
     );
     // A promotion may lose the row of the new password; and the thief may have changed it again after us.
