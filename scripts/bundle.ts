@@ -1,6 +1,9 @@
-import { resolve } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FUNCTIONS, type FunctionName } from '../shared/system/names.ts';
+import { configCheck } from '../cli/config.ts';
+import { archiveOf } from './bundle-archive.ts';
 import { BUDGETS, overBudget } from './bundle-budgets.ts';
 import { type Bundle, bundleFunctions } from './bundle-functions.ts';
 
@@ -8,11 +11,16 @@ import { type Bundle, bundleFunctions } from './bundle-functions.ts';
 //
 //   npm run bundle -- classify heal   some of them
 //   npm run bundle -- --out DIRECTORY
+//   npm run bundle -- --config dr.yaml   also `dist/NAME.zip`, with the configuration that it runs on
 //   npm run bundle -- --json          NDJSON on stdout, one line for each
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { out: { type: 'string', default: 'dist' }, json: { type: 'boolean', default: false } },
+  options: {
+    out: { type: 'string', default: 'dist' },
+    config: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 });
 
 const isFunction = (name: string): name is FunctionName => FUNCTIONS.some((known) => known === name);
@@ -23,9 +31,22 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = positionals.length === 0 ? FUNCTIONS : positionals.filter(isFunction);
+const { config } = values;
+if (config !== undefined) {
+  const { exitCode, stderr } = await configCheck(config, { json: false });
+  if (exitCode !== 0) {
+    console.error(stderr);
+    process.exit(exitCode);
+  }
+}
 const top = resolve(import.meta.dirname, '..');
 let tooLarge = false;
 for (const bundle of await bundleFunctions(top, chosen, resolve(values.out))) {
+  if (config !== undefined)
+    writeFileSync(
+      join(resolve(values.out), `${bundle.name}.zip`),
+      archiveOf(bundle.directory, { 'dr.yaml': readFileSync(config) }),
+    );
   const complaints = overBudget(bundle);
   if (values.json) console.log(JSON.stringify({ ...bundle, budget: BUDGETS[bundle.name] }));
   else console.log(line(bundle));

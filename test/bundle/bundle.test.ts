@@ -1,7 +1,9 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { unzipSync } from 'fflate';
+import { archiveOf } from '../../scripts/bundle-archive.ts';
 import { BUDGETS, overBudget } from '../../scripts/bundle-budgets.ts';
 import { type Bundle, bundleFunctions } from '../../scripts/bundle-functions.ts';
 import { lockOf } from '../../scripts/bundle-lock.ts';
@@ -44,6 +46,17 @@ describe('the bundle of a function', () => {
       ...readdirSync(join(out, 'status/chunks')).map((name) => `chunks/${name}`),
     ])
       expect([file, read(file).includes(process.cwd())]).toEqual([file, false]);
+  });
+
+  it('is archived with the configuration that it runs on, the same bytes each time', () => {
+    const config = { 'dr.yaml': new TextEncoder().encode('version: 1') };
+    const archive = archiveOf(join(out, 'status'), config);
+    const later = new Date();
+    for (const file of ['index.js', 'package.json']) utimesSync(join(out, 'status', file), later, later);
+    expect(Buffer.from(archiveOf(join(out, 'status'), config)).equals(archive)).toBe(true);
+    const inside = unzipSync(archive);
+    expect(Object.keys(inside)).toEqual(expect.arrayContaining(['dr.yaml', 'index.js', 'package-lock.json']));
+    expect(new TextDecoder().decode(inside['index.js'])).toBe(read('index.js'));
   });
 
   it('is a package that the platform can install and start, with licences', () => {
