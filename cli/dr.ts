@@ -28,7 +28,6 @@ interface Shared {
   readonly directory: string;
 }
 
-/** How a sandbox is run in the foreground. */
 interface Running {
   readonly rate: number;
   readonly seed: number;
@@ -61,20 +60,8 @@ Examples:
   ./dr plan database-failover                what would be done, and what it would lose; nothing is done`,
 );
 
-verb('start', 'Start the sandbox, play the database story once, and stay up')
+running(verb('start', 'Start the sandbox, play the database story once, and stay up'))
   .option('--idle', 'skip the story')
-  .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
-  .option('--seed <n>', 'fixes chance', whole, 1)
-  .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
-  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
-  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
-  .option(
-    '--postgres <which>',
-    'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
-    postgres,
-    'embedded',
-  )
-  .option('--verbose', 'show every line that the functions write')
   .action((options: Shared & Running & { idle?: boolean }) =>
     run(async () =>
       (await import('./sandbox.ts')).runSandbox({
@@ -86,24 +73,13 @@ verb('start', 'Start the sandbox, play the database story once, and stay up')
   );
 
 // Its own verbs have options of the same names, which it takes wherever they stand: they ask for all that were given.
-const sandbox = verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it')
-  .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
-  .option('--seed <n>', 'fixes chance', whole, 1)
-  .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
-  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
-  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
-  .option(
-    '--postgres <which>',
-    'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine',
-    postgres,
-    'embedded',
-  )
-  .option('--verbose', 'show every line that the functions write')
-  .action((options: Shared & Running) =>
-    run(async () =>
-      (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true }),
-    ),
-  );
+const sandbox = running(
+  verb('sandbox', 'Run the sandbox without a story; `sandbox env` points gcloud and kubectl at it'),
+).action((options: Shared & Running) =>
+  run(async () =>
+    (await import('./sandbox.ts')).runSandbox({ ...options, story: false, verbose: options.verbose === true }),
+  ),
+);
 verb('env', 'Print the variables: eval "$(./dr sandbox env)"', sandbox).action((_: Shared, command: Command) =>
   run(async () => (await import('./sandbox.ts')).sandboxEnv(await facts(command.optsWithGlobals<Shared>()))),
 );
@@ -111,13 +87,9 @@ verb('stop', 'End the sandbox that runs here', sandbox).action((_: Shared, comma
   run(async () => (await import('./sandbox.ts')).stopSandbox(await facts(command.optsWithGlobals<Shared>()))),
 );
 
-verb('demo', 'Play every story, or one, unattended; 0 only if every verification held')
+paced(verb('demo', 'Play every story, or one, unattended; 0 only if every verification held'))
   .argument('[runbook]', WHICH_RUNBOOK)
   .option('--list', 'name the stories')
-  .option('--seed <n>', 'fixes chance', whole, 1)
-  .option('--rate <times>', 'how many times faster than the wall the clock runs', positive, RATE)
-  .option('--engines <which>', 'embedded, or google: state and messages on Google’s own emulators', engines, 'embedded')
-  .option('--bundles <directory>', 'run the functions from what npm run bundle has made there')
   .action(
     (
       runbook: string | undefined,
@@ -199,6 +171,18 @@ verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing 
       const target = (await import('./commands.ts')).targetAsked(options);
       return (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target }, options);
     }),
+  );
+
+verb('guard', 'Before `terraform apply`: refuses a plan that would undo a recovery, by what the cloud says now')
+  .argument('<plan>', 'what `terraform show -json` wrote')
+  .option('--allow <address...>', 'changes that may pass, by their addresses in the plan')
+  .action((plan: string, options: Shared & { allow?: string[] }) =>
+    run(async () =>
+      (await import('./guard.ts')).guardCommand(plan, await facts(options).catch(() => undefined), {
+        ...options,
+        allow: options.allow ?? [],
+      }),
+    ),
   );
 
 verb(
@@ -349,6 +333,28 @@ function verb(name: string, says: string, parent: Command = program): Command {
     .option('--json', 'for scripts: JSON on stdout, NDJSON for streams', false)
     .option('--config <file>', 'the system’s configuration', 'dr.yaml')
     .option('--directory <folder>', 'where the sandbox’s state lives', DIRECTORY);
+}
+
+/** How fast a sandbox runs, and on what. */
+function paced(command: Command): Command {
+  return command
+    .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
+    .option('--seed <n>', 'fixes chance', whole, 1)
+    .option(
+      '--engines <which>',
+      'embedded, or google: state and messages on Google’s own emulators',
+      engines,
+      'embedded',
+    )
+    .option('--bundles <directory>', 'run the functions from what npm run bundle has made there');
+}
+
+function running(command: Command): Command {
+  const sql = 'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine';
+  return paced(command)
+    .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
+    .option('--postgres <which>', sql, postgres, 'embedded')
+    .option('--verbose', 'show every line that the functions write');
 }
 
 function stored(command: Command): Command {

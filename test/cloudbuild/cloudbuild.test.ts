@@ -73,7 +73,16 @@ describe('the builds together', () => {
   const order = (file: string): readonly string[] => steps(file).map(({ id }) => id);
 
   it('verify before they plan, and look before they remember what runs', () => {
-    expect(order('cloudbuild.yaml')).toEqual(['install', 'verify', 'simulate', 'check', 'bundle', 'plan', 'keep']);
+    expect(order('cloudbuild.yaml')).toEqual([
+      'install',
+      'verify',
+      'simulate',
+      'check',
+      'bundle',
+      'plan',
+      'guard',
+      'keep',
+    ]);
     expect(order('cloudbuild.apply.yaml')).toEqual(['fetch', 'apply', 'smoke', 'roll-back', 'remember']);
     expect(
       steps('cloudbuild.apply.yaml').flatMap(({ id, allowFailure }) => (allowFailure === true ? [id] : [])),
