@@ -344,7 +344,8 @@ function whyFailing({ application, health, workload, service }: ApplicationFacts
 const isCounted = ({ applications, at }: Facts): boolean => applications.some((seen) => countsRefusals(seen, at));
 
 /** Whether nothing else in a look gives a reason to act. What could not be read is not well where a signal named it. */
-function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], { state }: Inquiry): boolean {
+function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], inquiry: Inquiry): boolean {
+  const { state } = inquiry;
   const database = databases.every(({ looks, isConcerned }) => {
     const standing = looks.find(({ at }) => at === round.at)?.standing;
     return standing === 'serving' || (standing === 'unreachable' && !isConcerned);
@@ -357,10 +358,18 @@ function isWellOtherwise(round: Facts, databases: readonly DatabaseEvidence[], {
       if (pods.some((condition) => !isFine(condition))) return false;
       if (pressureOf(seen, round.at) !== undefined || slownessOf(seen, round.at) !== undefined) return false;
       if (!named) return whyFailing(seen) === undefined;
-      return seen.health.kind === 'serving' && (seen.pods === undefined || isReadable(seen.pods));
+      return (
+        seen.health.kind === 'serving' &&
+        (seen.pods === undefined || isReadable(seen.pods)) &&
+        (!wasPressed(inquiry) || seen.load === undefined || isReadable(seen.load))
+      );
     })
   );
 }
+
+/** Whether a run of this incident was about a lack of instances, whatever it is called by now: the load alone says that it is over. */
+const wasPressed = ({ raisedInVain, raiseRefused, leftRaised = [] }: Inquiry): boolean =>
+  raisedInVain === true || raiseRefused !== undefined || leftRaised.length > 0;
 
 /** Whether something that an application can't work without is not well itself: then its own state is a symptom. */
 export function isDownstream(evidence: Evidence, { application }: ApplicationEvidence): boolean {

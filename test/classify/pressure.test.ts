@@ -220,6 +220,14 @@ describe('a Cloud Run service whose load can not be read any more', () => {
     expect(ask(every20(100, 180, unread), { ...ABOUT_RUN, diagnosis, openedAt: at(-3_600) }).conclusion).toBe('person');
   });
 
+  it('is not over because of that either when a run has raised its limits in vain, whatever was named since', () => {
+    const silent = { ...ask(every20(100, 180, unread), ABOUT_RUN), scenario: 'unknown' } as const;
+
+    expect(
+      ask(every20(100, 180, unread), { ...ABOUT_RUN, diagnosis: silent }, { raisedInVain: true }).conclusion,
+    ).not.toBe('nothing');
+  });
+
   it('is well like any other where nothing was named', () => {
     expect(ask(every20(100, 180, unread), ABOUT_RUN)).toMatchObject({ scenario: 'not-failed', conclusion: 'nothing' });
   });
