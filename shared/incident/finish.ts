@@ -25,16 +25,23 @@ export function decideFinish(state: IncidentState): readonly NewEvent[] {
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
 
-/** Applications that an earlier plan of the incident found ill again, and that no later one has seen well: people were told then, and are now. */
+/** By these steps a plan sees whether an application is well: that it stays so, or that it writes and reads. */
+const VERIFIES = 'verify-consumer';
+const SEES: ReadonlySet<string> = new Set(['stay-healthy', VERIFIES]);
+
+/**
+ * Applications that an earlier plan of the incident found ill again or could not verify, and that no later one has seen well: people were
+ * told then, and are now.
+ */
 function stillIll({ formerRuns, run }: IncidentState): readonly string[] {
   const ill = new Map<string, string>();
   for (const { plan, steps } of [...formerRuns, ...(run === undefined ? [] : [run])])
     for (const { id, action, input } of plan.steps) {
       const { application } = input;
-      const progress = action === 'stay-healthy' ? steps.get(id) : undefined;
+      const progress = SEES.has(action) ? steps.get(id) : undefined;
       if (typeof application !== 'string') continue;
       if (progress?.kind === 'done') ill.delete(application);
-      if (progress?.kind === 'failed' && progress.failure.code === 'relapsed')
+      if (progress?.kind === 'failed' && (action === VERIFIES || progress.failure.code === 'relapsed'))
         ill.set(application, progress.failure.detail);
     }
   return [...ill.values()].map((detail) => `Not seen well since: ${detail}.`);
