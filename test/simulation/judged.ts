@@ -59,6 +59,15 @@ export function votesOn(run: Run, { plan, digest, incident }: DrawnPlan): readon
   );
 }
 
+/**
+ * The longest that a process of ours was frozen: a call that it was about to make is made when it thaws, by the right that it had (S4
+ * asks for that right).
+ */
+export const longestFreeze = ({ stage, witness }: Run): number =>
+  witness.meetings.some(({ what }) => what.startsWith('frozen'))
+    ? Math.max(0, ...stage.plot.happenings.map(({ deed }) => (deed.kind === 'blow' ? (deed.blow.lasts ?? 0) : 0)))
+    : 0;
+
 /** Plans that allow a request and that somebody had approved by then, by an approval that was not void already. */
 export function consentedBy(run: Run, effect: Effect): readonly DrawnPlan[] {
   return plansOf(run).filter((drawn) => {
@@ -73,7 +82,7 @@ export function consentedBy(run: Run, effect: Effect): readonly DrawnPlan[] {
         ({ decision, approval, at }) =>
           decision === 'approve' &&
           at <= effect.at &&
-          effect.at <= (voided.get(approval) ?? Number.POSITIVE_INFINITY) + IN_FLIGHT,
+          effect.at <= (voided.get(approval) ?? Number.POSITIVE_INFINITY) + IN_FLIGHT + longestFreeze(run),
       )
     );
   });

@@ -237,7 +237,7 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
     const isByPeople = run.incidents.some(({ events }) => lastOf(events, 'cancelled') !== undefined);
     // A standby of which one copy is ill, with users at home, is what people are told of at the end.
     const isToldOf = run.incidents.some(({ events }) =>
-      events.some((event) => event.kind === 'resolved' && event.data.text.includes('api-run fell ill again')),
+      events.some((event) => event.kind === 'resolved' && /Not seen well since: .*api-run/.test(event.data.text)),
     );
     return ill.length === 0 || isKnown || isByPeople || (isToldOf && front.isWell(SERVICES.entrance))
       ? []

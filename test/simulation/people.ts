@@ -64,6 +64,8 @@ const claimsWire = z.object({
 
 const aboutWire = z.object({ incident: z.string(), notice: z.string() });
 
+const BREACH_PLANS_MAX = 2;
+
 /** Everybody outside. */
 export class People {
   readonly #stage: () => Stage;
@@ -71,6 +73,8 @@ export class People {
   /** Answers that somebody is still going to give. */
   #pending = 0;
   #letters = 0;
+  /** Breach plans that a person was asked about, by destination and incident. */
+  readonly #breaches = new Map<string, Set<string>>();
 
   constructor(stage: () => Stage, functions: () => Functions) {
     this.#stage = stage;
@@ -87,9 +91,12 @@ export class People {
     const { chance, clock, plot, witness } = this.#stage();
     const isDead = plot.deadDestinations.includes(destination) && clock.now() < this.#calmAt();
     if (isDead) return { delivered: false, detail: 'nobody listens' };
-    witness.pages.push({ at: instant(clock.now()), destination, subject, ...aboutWire.parse(data) });
+    const about = aboutWire.parse(data);
+    witness.pages.push({ at: instant(clock.now()), destination, subject, ...about });
     const habit = plot.habits[destination];
     if (link === undefined || habit === undefined) return { delivered: true, detail: 'ok' };
+    if (subject.startsWith('Approve breach-response') && this.#hasHadEnough(destination, about))
+      return { delivered: true, detail: 'ok' };
     this.#letters += 1;
     for (const [wait, what] of answersOf(habit, chance.fork(`letter ${this.#letters}`))) {
       // Whoever is always too late is asked again and again: nobody waits for them to come to an end.
@@ -103,6 +110,14 @@ export class People {
     }
     return { delivered: true, detail: 'ok' };
   };
+
+  /** Whoever has approved a breach plan twice in vain looks into it; a person who went on for ever would keep the incident going. */
+  #hasHadEnough(destination: string, { incident, notice }: z.infer<typeof aboutWire>): boolean {
+    const key = `${destination} ${incident}`;
+    const asked = (this.#breaches.get(key) ?? new Set()).add(notice);
+    this.#breaches.set(key, asked);
+    return asked.size > BREACH_PLANS_MAX;
+  }
 
   /** An operator does something: by a message that anybody could send, or signed in. */
   async operate(operation: Operation): Promise<void> {

@@ -8,6 +8,7 @@ import {
   IN_FLIGHT,
   type Invariant,
   isForged,
+  longestFreeze,
   ON_ITS_WAY,
   requestOf,
   when,
@@ -152,7 +153,7 @@ export const RESTRAINT: Readonly<Record<string, Invariant>> = {
     ];
   },
   'S11 nothing changes while the store is out of reach': (run) =>
-    hadLateRequests(run)
+    hadLateRequests(run) || longestFreeze(run) > 0
       ? []
       : run.stage.weather.outages().flatMap(({ from, until }) =>
           effectsOfWorkers(run)
