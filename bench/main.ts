@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, readonly [measures: string, load: () => P
     'from an approval click until the next step, beside a bare message',
     () => import('./approval-click.ts'),
   ],
+  'cold-start': ['a function’s start until its first answer, beside hello world', () => import('./cold-start.ts')],
   'durable-step': ['what a durable step costs, beside DBOS and Restate', () => import('./durable-step.ts')],
   intake: ['an alert until its logged decision, beside Alertmanager', () => import('./intake.ts')],
   makespan: [

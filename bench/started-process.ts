@@ -45,7 +45,8 @@ export async function untilServing(child: ChildProcess, url: string, limitMs = 6
   throw new Error(`${child.spawnfile} does not serve ${url}`);
 }
 
-function kept(child: ChildProcess): ChildProcess {
+/** Sees to it that a process ends with the bench. */
+export function kept(child: ChildProcess): ChildProcess {
   living.add(child);
   child.once('exit', () => living.delete(child));
   return child;
