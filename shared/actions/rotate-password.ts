@@ -8,7 +8,7 @@ import { isPortError, PortError } from '../ports/port-error.ts';
 import { instanceName } from '../system/names.ts';
 import { define } from './define.ts';
 import { copiesOf } from './restart-application.ts';
-import { isOurs, newestOf } from './rotate-secret.ts';
+import { isOurs, newestOf, seeNewerVersion } from './rotate-secret.ts';
 import { operationHandle, ownOperation, pollOperation, showOperation } from './sql-operations.ts';
 
 // Gives a user of a database a new password, whose URL is a secret: looked at, stored, set, and put back where it could not be set.
@@ -133,13 +133,7 @@ export const storePassword = define({
     return { kind: 'done', detail: `${secret} has version ${version}`, output: { version } };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'looking at the newest version' }),
-  verify: async ({ secret, before }, context) => {
-    const newest = await newestOf(secret, context);
-    return {
-      ok: newest !== undefined && newest.version !== before && newest.state === 'enabled',
-      detail: `${secret} has version ${newest?.version ?? 'none'}`,
-    };
-  },
+  verify: seeNewerVersion,
 });
 
 const set = z.strictObject({ ...userOf.shape, /** The step that stored the new one. */ stored: z.string() });

@@ -49,14 +49,20 @@ export const rotateSecret = define({
     return { kind: 'done', detail: `${secret} has version ${version}`, output: { version } };
   },
   poll: async () => ({ kind: 'running', handle: null, detail: 'looking at the newest version' }),
-  verify: async ({ secret, before }, context) => {
-    const newest = await newestOf(secret, context);
-    return {
-      ok: newest !== undefined && newest.version !== before && newest.state === 'enabled',
-      detail: `${secret} has version ${newest?.version ?? 'none'}`,
-    };
-  },
+  verify: seeNewerVersion,
 });
+
+/** Whether the newest version is another one than before, and can be read. */
+export async function seeNewerVersion(
+  { secret, before }: { readonly secret: string; readonly before: string },
+  context: ActionContext,
+): Promise<{ readonly ok: boolean; readonly detail: string }> {
+  const newest = await newestOf(secret, context);
+  return {
+    ok: newest !== undefined && newest.version !== before && newest.state === 'enabled',
+    detail: `${secret} has version ${newest?.version ?? 'none'}`,
+  };
+}
 
 /** A version that came after our intent: the same rule as for any serialised change, since nothing names who added it. */
 export function isOurs({ createdAt }: SecretVersionStatus, { intentAt, system }: ActionContext): boolean {
