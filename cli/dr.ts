@@ -175,14 +175,9 @@ verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing 
 
 verb('guard', 'Before `terraform apply`: refuses a plan that would undo a recovery, by what the cloud says now')
   .argument('<plan>', 'what `terraform show -json` wrote')
-  .option('--allow <address...>', 'changes that may pass, by their addresses in the plan')
-  .action((plan: string, options: Shared & { allow?: string[] }) =>
-    run(async () =>
-      (await import('./guard.ts')).guardCommand(plan, await facts(options).catch(() => undefined), {
-        ...options,
-        allow: options.allow ?? [],
-      }),
-    ),
+  .option('--allow <address...>', 'changes that may pass, by their addresses in the plan', [])
+  .action((plan: string, options: Shared & { allow: string[] }) =>
+    run(async () => (await import('./guard.ts')).guardHere(plan, options)),
   );
 
 verb(

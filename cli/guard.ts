@@ -8,7 +8,7 @@ import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Ending } from './config.ts';
 import { planWire, refusedChanges } from './guard-plan.ts';
 import { operatorOf } from './operator.ts';
-import { type Facts, Refusal } from './sandbox-facts.ts';
+import { type Facts, Refusal, runningFacts } from './sandbox-facts.ts';
 
 /** What a pipeline asks before it applies. */
 export interface GuardOptions {
@@ -16,6 +16,11 @@ export interface GuardOptions {
   /** Addresses in the plan that a person lets pass by name. */
   readonly allow: readonly string[];
   readonly json: boolean;
+}
+
+/** `guardCommand` by the sandbox that runs in a folder, or by the project where none does. */
+export async function guardHere(path: string, options: GuardOptions & { readonly directory: string }): Promise<Ending> {
+  return await guardCommand(path, await runningFacts(options.directory), options);
 }
 
 /**

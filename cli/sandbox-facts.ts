@@ -49,6 +49,14 @@ export async function readFacts(directory: string): Promise<Facts> {
   return facts;
 }
 
+/** Where the sandbox of this folder is; `undefined` when none runs. A file that can't be read as one rejects: it says nothing of that. */
+export async function runningFacts(directory: string): Promise<Facts | undefined> {
+  return await readFacts(directory).catch((error: unknown) => {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  });
+}
+
 /** Asks the sandbox's control door. Refuses with 4 when it does not answer, with 2 when it says that the request is wrong. */
 export async function control(
   facts: Pick<Facts, 'control' | 'controlToken'>,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { guardCommand } from '../../cli/guard.ts';
 import { planWire, refusedChanges } from '../../cli/guard-plan.ts';
 import { operatorOf } from '../../cli/operator.ts';
-import { Refusal } from '../../cli/sandbox-facts.ts';
+import { Refusal, runningFacts } from '../../cli/sandbox-facts.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { InstanceStatus } from '../../shared/ports/databases.ts';
 import { parseSystem } from '../../shared/system/parse-system.ts';
@@ -160,6 +160,12 @@ describe('./dr guard', () => {
     expect(stderr).toContain(`google_sql_database_instance.primary: would start ${PRIMARY}`);
     const both = ['google_sql_database_instance.replica', 'google_sql_database_instance.primary'];
     expect(await guard(RECORDED, both)).toMatchObject({ exitCode: 0 });
+  });
+
+  it('takes a sandbox’s file that can’t be read for no sandbox’s absence, and asks no project instead', async () => {
+    expect(await runningFacts(join(folder, 'nowhere'))).toBeUndefined();
+    writeFileSync(join(folder, 'sandbox.json'), '{"pid": 1');
+    await expect(runningFacts(folder)).rejects.toBeInstanceOf(SyntaxError);
   });
 
   it('lets nothing pass where the cloud can’t be asked, and says what a file is not', async () => {
