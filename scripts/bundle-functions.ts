@@ -58,17 +58,18 @@ export async function bundleFunctions(
   for (const together of TOGETHER) {
     const chosen = together.filter((name) => names.includes(name));
     if (chosen.length === 0) continue;
-    const built = await buildTogether(top, chosen, out);
+    const built = await buildTogether(top, chosen);
     bundles.push(...chosen.map((name) => written(top, name, join(out, name), built)));
   }
   return bundles;
 }
 
-const buildTogether = (top: string, names: readonly FunctionName[], out: string): Promise<Built> =>
+const buildTogether = (top: string, names: readonly FunctionName[]): Promise<Built> =>
   build({
     absWorkingDir: top,
     entryPoints: names.map((name) => ({ in: entryOf(name), out: name })),
-    outdir: out,
+    // Source maps name files from here: wherever the bundle is put, they say the same, and nothing of the machine.
+    outdir: join(top, 'bundle'),
     write: false,
     bundle: true,
     splitting: true,

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { unzipSync } from 'fflate';
+import { z } from 'zod';
 import { archiveOf } from '../../scripts/bundle-archive.ts';
 import { BUDGETS, overBudget } from '../../scripts/bundle-budgets.ts';
 import { type Bundle, bundleFunctions } from '../../scripts/bundle-functions.ts';
 import { lockOf } from '../../scripts/bundle-lock.ts';
 import { enumerationsOf } from '../../scripts/bundle-plugins.ts';
+
+const sourceMap = z.object({ sources: z.array(z.string()) });
 
 describe('the bundle of a function', () => {
   let out: string;
@@ -39,13 +42,18 @@ describe('the bundle of a function', () => {
     expect(overBudget({ name: 'status', own, whole: whole + 2 })).toHaveLength(1);
   });
 
-  it('names no folder of the machine that made it', () => {
-    for (const file of [
-      'index.js',
-      'index.js.map',
-      ...readdirSync(join(out, 'status/chunks')).map((name) => `chunks/${name}`),
-    ])
-      expect([file, read(file).includes(process.cwd())]).toEqual([file, false]);
+  it('names no folder of the machine that made it, and files by their places in the checkout', () => {
+    const scripts = ['index.js', ...readdirSync(join(out, 'status/chunks')).map((name) => `chunks/${name}`)];
+    const machine = ['node_modules', 'functions', 'shared'].map((room) => join(process.cwd(), room));
+    expect(scripts.filter((file) => machine.some((room) => read(file).includes(room)))).toEqual([]);
+    const maps = scripts.filter((file) => file.endsWith('.map')).concat('index.js.map');
+    const sources = maps.flatMap((file) => sourceMap.parse(JSON.parse(read(file))).sources);
+    expect(sources).toContain('../../shared/providers/auth-client.ts');
+    expect(
+      sources.filter(
+        (path) => !/^(?:(?:\.\.\/)+(?:node_modules|functions|shared|package\.json)|entry:function:)/.test(path),
+      ),
+    ).toEqual([]);
   });
 
   it('is archived with the configuration that it runs on, the same bytes each time', () => {
