@@ -237,7 +237,7 @@ async function databaseFacts(
   const rest = [...new Set([...instancesOf(database), ...now.others.map(({ instance }) => instance)])];
   const replicas = rest.filter((instance) => instance !== primaryName);
   const [operations, up, replication, outcome, watch] = await Promise.all([
-    operationsOf([primaryName, ...replicas], at, home),
+    operationsOf([primaryName, ...replicas], fleet, at, home),
     pointsOf(metricFilter('database/up', primaryName, home.system), at, home),
     Promise.all(replicas.map((instance) => replicaWord(instance, at, home))),
     canary(primaryName, home),
@@ -299,11 +299,15 @@ const recoveriesOf = (databases: readonly DatabaseFacts[], wish: RecoveryWish, h
 
 async function operationsOf(
   instances: readonly InstanceName[],
+  fleet: readonly InstanceStatus[] | Unreadable,
   at: Instant,
   home: GatherHome,
 ): Promise<readonly OperationStatus[] | Unreadable> {
   const lists = await Promise.all(
-    instances.map((instance) => attempt(() => home.world.databases.operations(instance))),
+    instances.map(async (instance) => {
+      const list = await attempt(() => home.world.databases.operations(instance));
+      return isReadable(list) || !isGone(instance, list, fleet) ? list : [];
+    }),
   );
   // A single list that is missing could hold the very operation that explains everything.
   const missing = lists.find((list): list is Unreadable => !isReadable(list));
@@ -316,6 +320,12 @@ async function operationsOf(
     .slice(0, OPERATIONS_MAX)
     .map((operation) => ({ ...operation, error: cleanOrNone(operation.error) }));
 }
+
+/** Somebody deleted it, though `dr.yaml` names it: Cloud SQL says so (older: that nobody may see it), and lists the others without it. */
+const isGone = (instance: InstanceName, { unreadable }: Unreadable, fleet: readonly InstanceStatus[] | Unreadable) =>
+  (unreadable === 'notFound' || unreadable === 'forbidden') &&
+  isReadable(fleet) &&
+  !fleet.some((one) => one.instance === instance);
 
 async function replicaWord(
   instance: InstanceName,

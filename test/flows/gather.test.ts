@@ -54,6 +54,18 @@ describe('a look', () => {
     expect(JSON.stringify(operations)).not.toContain('hunter2');
   });
 
+  it('knows of no operation of a replica that somebody deleted, which is not the same as knowing none', async () => {
+    const fleet = new LittleFleet();
+    fleet.statuses = [instance(), replica()];
+    const types = (facts: Awaited<ReturnType<typeof lookAt>>) => {
+      const operations = facts.databases[0]?.operations;
+      return operations !== undefined && isReadable(operations) ? operations.map(({ type }) => type) : operations;
+    };
+    expect(types(await lookAt(fleet))).toEqual(['UPDATE', 'BACKUP_VOLUME']);
+    fleet.broken.add('fleet');
+    expect(types(await lookAt(fleet))).toEqual({ unreadable: 'notFound' });
+  });
+
   it('asks Monitoring for exactly the series of this database', async () => {
     const fleet = new LittleFleet();
     await lookAt(fleet);

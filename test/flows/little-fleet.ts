@@ -52,11 +52,13 @@ export class LittleFleet {
     const parts = {
       databases: {
         fleet: this.#call('fleet', () => this.statuses),
-        operations: this.#call('operations', (name: InstanceName) =>
-          name === PRIMARY
+        operations: this.#call('operations', (name: InstanceName) => {
+          if (!this.statuses.some((status) => status.instance === name))
+            throw new PortError('permanent', 'notFound', `listing the operations of ${name}`);
+          return name === PRIMARY
             ? [this.#operation('old', -7_200), this.#operation('UPDATE', -60), this.#operation('BACKUP_VOLUME', -30)]
-            : [],
-        ),
+            : [];
+        }),
       },
       dataPlane: {
         canary: this.#call('canary', (name: InstanceName) => this.#outcome('dr-autopilot', name)),

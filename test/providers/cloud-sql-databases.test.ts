@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { millis } from '../../shared/core/time.ts';
+import { millis, seconds } from '../../shared/core/time.ts';
 import type { DatabaseRedundancy, DatabaseRemedies, Databases } from '../../shared/ports/databases.ts';
 import { createCloudSqlDatabases } from '../../shared/providers/cloud-sql-databases.ts';
 import { instanceName } from '../../shared/system/names.ts';
@@ -132,12 +132,14 @@ describe('Cloud SQL', () => {
         project: 'p',
         endpoints: endpointsAt(server.base),
         identity: us,
-        limits: { reads: millis(300), writes: millis(300) },
+        // Only silence is ended by the limit. On a machine that has other work it may end a request before it left: none was repeated then.
+        limits: { reads: seconds(20), writes: loss === 'silence' ? millis(300) : seconds(20) },
       });
       for (const ask of [() => hasty.promote(db), () => hasty.restart(db), () => hasty.failover(db, '7')]) {
         server.answer(loss);
         await expect(ask()).rejects.toMatchObject({ kind: 'ambiguous' });
-        expect(server.seen).toHaveLength(1);
+        if (loss === 'silence') expect(server.seen.length).toBeLessThanOrEqual(1);
+        else expect(server.seen).toHaveLength(1);
       }
     },
   );
