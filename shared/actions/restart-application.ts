@@ -17,6 +17,8 @@ const input = z.strictObject({
   stamp: z.string(),
   /** Versions of secrets that it must not read again: without a newer one a restart would change nothing. */
   instead: z.array(z.strictObject({ secret: z.string(), version: z.string() })),
+  /** Nobody reaches it now, so that it can't be asked whether it serves: that its new copies are ready is enough. */
+  isCutOff: z.boolean().optional(),
 });
 
 /** Rolls a Deployment, or makes a new revision of a Cloud Run service. */
@@ -49,16 +51,17 @@ export const restartApplication = define({
     else await world.serviceRestarts.restart(application, stamp, version);
     return { kind: 'running', handle: null, detail: `${application} is being restarted`, again: SOON };
   },
-  poll: (_handle, { application }, context) => pollCopies(application, context),
+  poll: (_handle, { application, isCutOff }, context) => pollCopies(application, isCutOff ?? false, context),
   verify: async ({ application, stamp }, context) => {
     const { stamp: now, complete, detail } = await copiesOf(application, context);
     return { ok: complete && now === stamp, detail };
   },
 });
 
-async function pollCopies(application: string, context: ActionContext): Promise<Progress> {
+async function pollCopies(application: string, isCutOff: boolean, context: ActionContext): Promise<Progress> {
   const { complete, detail } = await copiesOf(application, context);
   if (!complete) return { kind: 'running', handle: null, detail, again: SOON };
+  if (isCutOff) return { kind: 'done', detail };
   const health = await context.world.applications.deepHealth(application);
   const isWaiting = context.system.regions.some((region) => region.application === application);
   // What waits beside a replica can't write and says so: it has logged in there, which is all that it can do.

@@ -1,9 +1,12 @@
 // Lifting an isolation: an application that a breach response cut off is reached again, by new copies (runbook 7.1 forgot it).
 //
 //   [ end the copies that were cut off ─▶ LIFT ─▶ new copies ] ─▶ it serves ─▶ its users arrive ─▶ forget
+//   Cloud Run: [ end the copies ─▶ new copies, of a new revision ─▶ LIFT ] ─▶ …
 //
 // Invariants
-//   L1. No copy that was cut off ever serves again: it ends before anything is lifted. What it knew was kept when it was cut off.
+//   L1. No copy that was cut off ever serves again: it ends before anything is lifted. What it knew was kept when it was cut off. That zero
+//       instances end every copy of a Cloud Run service is an assumption (`manualZeroHoldsService`); that none of an earlier revision is
+//       asked any more is not, so nobody is let in before there is a new one.
 //   L2. Lifted is exactly what this incident's plan names: the policy by its uid, the ingress setting as it was written down.
 //   L3. The isolation ends by people's approval alone; nothing lifts it by itself.
 //
@@ -48,6 +51,36 @@ export function drawLiftIsolation(
   const target = targetId(`application/${id}`);
   const hold = holdStep(consumer);
   const release = releaseStep(consumer);
+  const lift: StepDraft = {
+    id: `lift-${id}`,
+    action: 'lift-isolation',
+    input: { application: id, ...lifted.input },
+    title: lifted.title,
+    target,
+    needs: [hold.id],
+    stage: 'execute',
+    estimate: seconds(10),
+    limit: minutes(10),
+  };
+  const renew: StepDraft = {
+    id: `renew-${id}`,
+    action: 'restart-application',
+    input: { application: id, stamp: `${incident}/renew-${id}`, instead: [], isCutOff: true },
+    title: `Replace every copy of ${id} by one of a new revision`,
+    target,
+    needs: [release.id],
+    stage: 'execute',
+    estimate: minutes(1),
+    limit: minutes(10),
+  };
+  const renewed: readonly StepDraft[] =
+    consumer.kind === 'gke'
+      ? [lift, { ...release, title: `Start new copies of ${id}`, needs: [lift.id] }]
+      : [
+          { ...release, title: `Let ${id} have copies again, still cut off`, needs: [hold.id], stage: 'execute' },
+          renew,
+          { ...lift, needs: [renew.id] },
+        ];
   const drafts: readonly StepDraft[] = [
     {
       ...hold,
@@ -55,25 +88,14 @@ export function drawLiftIsolation(
       limit: minutes(10),
       undo: { kind: 'nothing' },
     },
-    {
-      id: `lift-${id}`,
-      action: 'lift-isolation',
-      input: { application: id, ...lifted.input },
-      title: lifted.title,
-      target,
-      needs: [hold.id],
-      stage: 'execute',
-      estimate: seconds(10),
-      limit: minutes(10),
-    },
-    { ...release, title: `Start new copies of ${id}`, needs: [`lift-${id}`] },
+    ...renewed,
     {
       id: `serves-${id}`,
       action: 'see-application-serve',
       input: { application: id },
       title: `${id} serves`,
       target,
-      needs: [release.id],
+      needs: renewed.slice(-1).map((step) => step.id),
       stage: 'propagate',
       estimate: minutes(1),
       limit: minutes(20),

@@ -51,7 +51,7 @@ describe('the plan that lets an application be reached again', () => {
     expect(plan.steps[2]?.input).toEqual({ application: 'api-gke', replicas: 4 });
   });
 
-  it('gives a Cloud Run service back what was written down, and nothing where nobody wrote', () => {
+  it('gives a Cloud Run service, by then of a new revision, back what was written down, and nothing where nobody wrote', () => {
     const application = SYSTEM.applications.find(({ id }) => id === 'api-run');
     if (application?.kind !== 'cloudRun') throw new Error('the reference has api-run');
     const service = {
@@ -78,6 +78,15 @@ describe('the plan that lets an application be reached again', () => {
         }),
       ]),
     });
+    const plan = drawn({ ...facts, record: kept });
+    expect(typeof plan === 'string' ? plan : plan.steps.map(({ id, needs }) => [id, needs])).toEqual([
+      ['hold-api-run', []],
+      ['release-api-run', ['hold-api-run']],
+      ['renew-api-run', ['release-api-run']],
+      ['lift-api-run', ['renew-api-run']],
+      ['serves-api-run', ['lift-api-run']],
+      ['forget-api-run', ['serves-api-run']],
+    ]);
     expect(drawn({ ...facts, record: undefined })).toContain('nobody wrote down who reached api-run before');
     expect(drawn({ ...facts, record: kept, status: { ...facts.status, ingress: 'all' } })).toContain(
       'nothing isolates',

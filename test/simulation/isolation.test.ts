@@ -158,4 +158,12 @@ describe('A Cloud Run service that is cut off', () => {
     }).spec.scaling;
     expect({ min, max, mode }).toEqual({ min: 1, max: 4, mode: 'AUTOMATIC' });
   });
+
+  it('is reached again in a new revision alone, also where zero instances do not end every copy', async () => {
+    const { assumptions } = calm([]);
+    const leaky = { assumptions: { ...assumptions, manualZeroHoldsService: false } };
+    const run = await played([LEAK, REPORT('api-run'), LIFT('api-run')], leaky);
+    expect(stateOf(run, 'lift-isolation')?.phase.kind).toBe('resolved');
+    expect(met(run, SERVICES.apiRun)?.lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(5));
+  });
 });
