@@ -2,8 +2,10 @@ import type { ApplicationFront, ResponseCounts } from './application-front.ts';
 import type { Place } from './kernel.ts';
 import type { Labels, Sample } from './monitoring-series.ts';
 import type { Project } from './project.ts';
+import { REFERENCE } from './reference-system.ts';
 import type { SqlFleet } from './sql-fleet.ts';
 import type { SqlInstance } from './sql-instance.ts';
+import type { History, TupleOperation } from './sql-rows.ts';
 import type { SqlServer } from './sql-server.ts';
 
 // Where time series come from. A source is asked once a minute; each is asked at its own second, as real agents are.
@@ -61,6 +63,7 @@ const SQL_STATES = [
 
 /** Health and replication of every instance. An instance whose zone swallows packets reports nothing at all. */
 export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
+  const grown = tuplesSinceLast();
   const ofInstance = (instance: SqlInstance): readonly Sample[] => {
     const { name, region } = instance;
     const server = fleet.servers.server(name);
@@ -79,6 +82,7 @@ export function sqlSource(project: Project, fleet: SqlFleet): MetricSource {
       ...oneOf(about, 'instance_state', SQL_STATES, metricState(instance)),
       ...(server.up() && server.role() === 'replica' ? replicaSamples(fleet, name, about) : []),
       ...(server.up() ? followerSamples(fleet, server, about) : []),
+      ...(server.up() && server.role() === 'primary' ? tupleSamples(about, grown(server.history)) : []),
     ];
   };
   return { name: 'sql', visibleAfter: SQL_VISIBLE_AFTER, samples: () => fleet.all().flatMap(ofInstance) };
@@ -121,6 +125,33 @@ function followerSamples(fleet: SqlFleet, server: SqlServer, about: About): read
     };
   });
 }
+
+type Tuples = Readonly<Record<TupleOperation, number>>;
+
+/** Rows that were processed since a server was asked last; none when it is asked for the first time, or holds another history now. */
+function tuplesSinceLast(): (history: History) => Tuples {
+  const known = new WeakMap<History, Tuples>();
+  return (history) => {
+    const now = { ...history.tuples };
+    const before = known.get(history) ?? now;
+    known.set(history, now);
+    return {
+      insert: now.insert - before.insert,
+      update: now.update - before.update,
+      delete: now.delete - before.delete,
+    };
+  };
+}
+
+/** What replication applies is not counted, as in the server's own statistics. */
+const tupleSamples = (about: About, tuples: Tuples): readonly Sample[] =>
+  Object.entries(tuples).map(([operation, value]) => ({
+    ...about,
+    metric: sqlMetric('postgresql/tuples_processed_count', { operation_type: operation, database: REFERENCE.database }),
+    kind: 'DELTA',
+    valueType: 'INT64',
+    value,
+  }));
 
 /** In an unplanned outage the state stays RUNNING; RUNNABLE means here that the owner stopped it (facts.md 1.4). */
 function metricState({ state, settings }: SqlInstance): (typeof SQL_STATES)[number] {

@@ -61,12 +61,12 @@ export function referencePolicies(project: Project): readonly AlertPolicyDocumen
     ...podPolicies(project),
     noInstanceLeft(project),
     slowService(project),
+    massChange(project),
   ];
 }
 
 function primaryDown(project: Project): AlertPolicyDocument {
-  const primary = REFERENCE_FLEET.find((instance) => instance.primary === undefined)?.name ?? '';
-  const filter = upOf(project, primary);
+  const [primary, filter] = primaryOf(project, 'up');
   const aggregations = [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_MAX' }];
   return policy(project, {
     number: 1,
@@ -236,6 +236,31 @@ function slowService(project: Project): AlertPolicyDocument {
   });
 }
 
+function massChange(project: Project): AlertPolicyDocument {
+  const [target, changed] = primaryOf(project, 'postgresql/tuples_processed_count');
+  const operation = (type: 'update' | 'delete'): Omit<ConditionDocument, 'name'> => ({
+    displayName: `Rows that are ${type}d, above 0.5 per second`,
+    conditionThreshold: {
+      filter: `${changed} AND metric.labels.operation_type = "${type}"`,
+      aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_RATE' }],
+      comparison: 'COMPARISON_GT',
+      thresholdValue: 0.5,
+      duration: '0s',
+      trigger: { count: 1 },
+      evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
+    },
+  });
+  return policy(project, {
+    number: 9,
+    displayName: 'dr-cloudsql-mass-change',
+    severity: 'WARNING',
+    scenario: 'data-damage',
+    target,
+    about: 'Runbook 3.2. More rows than ever are changed or deleted: a job that spoils them, or a deletion by mistake.',
+    conditions: [operation('update'), operation('delete')],
+  });
+}
+
 interface PolicyDraft {
   readonly number: number;
   readonly displayName: string;
@@ -279,7 +304,13 @@ const rateAbove = (displayName: string, filter: string, thresholdValue = 0.5): O
   },
 });
 
-const upOf = (project: Project, instance: string): string =>
-  `resource.type = "cloudsql_database" AND resource.labels.database_id = "${project.id}:${instance}" AND metric.type = "cloudsql.googleapis.com/database/up"`;
+/** The primary of the beginning, and a filter for a metric of it. */
+function primaryOf(project: Project, metric: string): readonly [string, string] {
+  const primary = REFERENCE_FLEET.find((instance) => instance.primary === undefined)?.name ?? '';
+  return [
+    primary,
+    `resource.type = "cloudsql_database" AND resource.labels.database_id = "${project.id}:${primary}" AND metric.type = "cloudsql.googleapis.com/database/${metric}"`,
+  ];
+}
 
 const channelName = (project: Project): string => `projects/${project.id}/notificationChannels/${ALERT_CHANNEL_ID}`;

@@ -2,7 +2,7 @@ import type { Json } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import { REFERENCE } from './reference-system.ts';
 import type { RowChange, Writer } from './row-change.ts';
-import { bodyOf, documentOf, tenantOf } from './sql-schema.ts';
+import { bodyOf, documentOf, ROWS_OF_A_DOCUMENT, tenantOf } from './sql-schema.ts';
 
 // What the databases hold. A history is an append-only list of committed rows with positions, as the write-ahead log orders
 // them: a replica's history is always a prefix of the one that it follows, until it is promoted.
@@ -47,6 +47,9 @@ export interface Row {
 /** Rows that a history keeps at least; older ones are forgotten, so that a sandbox may stay up for days. */
 const ROWS_KEPT = 100_000;
 
+/** What Cloud SQL counts rows by (metric `postgresql/tuples_processed_count`). */
+export type TupleOperation = 'insert' | 'update' | 'delete';
+
 /** What an instance held before its history began: the reference schema with its tenants, or nothing. */
 export type HistoryBase = 'reference' | 'empty';
 
@@ -65,6 +68,8 @@ export class History {
   /** Why the application's writes for a tenant are refused. */
   readonly #refusals = new Map<string, string>();
   readonly #canaries = new Set<string>();
+  /** Rows that were inserted, updated and deleted since this history began, as the server's statistics count them. */
+  readonly tuples: Record<TupleOperation, number> = { insert: 0, update: 0, delete: 0 };
   #heartbeat: { readonly sequence: number; readonly at: Instant } | undefined;
   #epoch: string | undefined;
   /** Passwords that were changed, by user. */
@@ -81,6 +86,7 @@ export class History {
     this.#rows.push(row);
     this.#position = row.position;
     this.#note(row.content);
+    this.#count(row.content);
     if (this.#rows.length > 2 * ROWS_KEPT) this.#forget(ROWS_KEPT);
   }
 
@@ -199,6 +205,15 @@ export class History {
       case 'image':
         return this.#noteImage(content);
     }
+  }
+
+  /** An image is an engine's own, whose rows nothing here can read. */
+  #count(content: RowContent): void {
+    if (content.kind === 'transaction') {
+      for (const { kind } of content.changes) if (kind !== 'create' && kind !== 'sequence') this.tuples[kind] += 1;
+    } else if (content.kind === 'heartbeat') this.tuples.update += 1;
+    else if (content.kind === 'application') this.tuples.insert += ROWS_OF_A_DOCUMENT;
+    else if (content.kind === 'canary' || content.kind === 'epoch') this.tuples.insert += 1;
   }
 
   #noteImage({ applications, refusals, covers }: DatabaseImage): void {

@@ -160,6 +160,9 @@ export function documentRow(id: string, at: Instant): JsonObject {
   };
 }
 
+/** How many rows a document makes, each in a table of its own. */
+export const ROWS_OF_A_DOCUMENT = 4;
+
 /** The transaction by which the application stores a document. `position`: where its commit ends in the log, bytes. */
 export function documentChanges(id: string, at: Instant, position: number): readonly RowChange[] {
   const number = 2 * position; // even, see ODD_IDENTITY

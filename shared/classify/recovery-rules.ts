@@ -3,7 +3,7 @@ import { IMPORT_ROWS } from '../ports/copy-labels.ts';
 import { DELETE_CLONES, lastGood, RELEASE_WRITER } from '../ports/recovery-words.ts';
 import type { TargetId } from '../system/names.ts';
 import type { RecoverySettings } from '../system/system.ts';
-import { databaseWith, recoveryTargetOf, targetOf } from '../system/topology.ts';
+import { databaseWith, isAboutRows, recoveryTargetOf, targetOf } from '../system/topology.ts';
 import { chooseMoment, showSuspect, suspectsIn, timelineOf } from './choose-moment.ts';
 import type { DatabaseEvidence, Evidence } from './evidence.ts';
 import { isReadable, type RecoveryFacts, type RowSetFacts, type Unreadable } from './facts.ts';
@@ -11,7 +11,8 @@ import { type Match, type Reason, type Rule, waitOrPerson } from './rule.ts';
 import { type Clone, whoseClone } from './whose-clone.ts';
 
 // Rows that were spoilt or deleted, as a person has seen: no observer of ours can. These rules say from which moment they could be
-// brought back, who changed what since, and what has been made for it; never that anything is wrong.
+// brought back, who changed what since, and what has been made for it; never that anything is wrong. An alert can only tell that many rows
+// change: people get who changes them, and what to say if that is damage.
 //
 // P1. Nothing is made while it is not known what is there.
 // P2. The moment is the person's. Until they name one it is just before the first change of whoever changed most, and said to be a guess.
@@ -31,9 +32,12 @@ interface Asked {
 }
 
 /** Whether this incident is a person's request to bring rows back, and what its looks found. */
-function asked(evidence: Evidence): Asked | undefined {
+const asked = (evidence: Evidence): Asked | undefined =>
+  evidence.inquiry.state.requested === 'point-in-time-recovery' ? aboutRows(evidence) : undefined;
+
+/** What the looks found of rows. */
+function aboutRows(evidence: Evidence): Asked | undefined {
   const { state, system, incident } = evidence.inquiry;
-  if (state.requested !== 'point-in-time-recovery') return undefined;
   const ref = targetOf(system, state.target as TargetId); // a target's id is what an incident is about
   const named = ref?.kind === 'database' ? databaseWith(system, ref.instance) : undefined;
   const index = evidence.databases.findIndex(({ facts }) => facts.database.instance === named?.instance);
@@ -236,6 +240,49 @@ const recoverable: Rule = {
   },
 };
 
+const manyChanges: Rule = {
+  scenario: 'data-damage',
+  code: 'manyChanges',
+  describe:
+    'An alert tells that many rows change: who changes them goes to people, who alone know whether it is damage.',
+  when: (evidence) => {
+    const { state } = evidence.inquiry;
+    // The end of an alert that nobody took in tells of nothing to look for.
+    if (state.requested !== null || !isAboutRows(state.target) || state.firstSignalAt === undefined) return undefined;
+    const found = aboutRows(evidence);
+    if (found === undefined) return undefined;
+    const { source, history } = found.facts;
+    if (!isReadable(history))
+      return about(found, {
+        confidence: 'unknown',
+        outcome: waitOrPerson(evidence),
+        text: `many rows of ${source} change, and who changes them can’t be asked (${history.unreadable})`,
+        reasons: [],
+        wouldChangeMind: ['the agent beside the server answers'],
+      });
+    const [worst] = suspectsIn(history);
+    if (worst === undefined)
+      return about(found, {
+        confidence: 'confirmed',
+        outcome: { kind: 'nothing' },
+        text: `nobody but dr-autopilot changed or deleted rows of ${source} since ${toIso(history.since)}`,
+        reasons: [],
+        wouldChangeMind: ['a new signal'],
+      });
+    const { instance } = found.database.facts.database;
+    return about(found, {
+      confidence: 'likely',
+      outcome: { kind: 'person' },
+      text: `many rows of ${source} change, most by ${worst.application} (${worst.user}), and only people know whether they should`,
+      reasons: changesText(found),
+      wouldChangeMind: [
+        `./dr trigger point-in-time-recovery --target ${instance} --reason "…" (it is damage: clones the moment before at once, and asks before it pauses anybody)`,
+        `./dr cancel ${evidence.inquiry.incident ?? 'INCIDENT'} (it is meant)`,
+      ],
+    });
+  },
+};
+
 /** The clone that people decide on: of the moment that they named, or the only guess. */
 export function markedFor(
   clones: readonly Clone[],
@@ -301,4 +348,5 @@ export const RECOVERY_RULES: readonly Rule[] = [
   noNameFree,
   momentUnreachable,
   recoverable,
+  manyChanges,
 ];

@@ -8,7 +8,7 @@ import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, MOMENT, parseCommand, refusalOf } from '../signals/command.ts';
 import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
-import { type TargetId, targetId } from '../system/names.ts';
+import { type RunbookName, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { regionAim } from '../system/regions.ts';
 import {
@@ -185,8 +185,8 @@ async function receive(signal: Signal, home: FlowHome): Promise<Intake> {
 }
 
 function signalOfAlert(alert: Alert, messageId: string, system: System, now: Instant): Signal {
-  const hinted =
-    alert.targetHint ?? (alert.policyName === undefined ? undefined : policyFor(system, alert.policyName)?.target);
+  const policy = alert.policyName === undefined ? undefined : policyFor(system, alert.policyName);
+  const hinted = alert.targetHint ?? policy?.target;
   const resolved = resolveAlertTarget(system, alert.resource);
   const target: TargetRef | undefined =
     resolved?.target ?? (hinted === undefined ? undefined : targetNamed(system, hinted));
@@ -204,7 +204,7 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
       key,
       source: 'alert',
       relation: nature === 'closed' ? 'closed' : 'cause',
-      target: target === undefined ? null : targetIdOf(target),
+      target: target === undefined ? null : aimOf(target, policy?.runbook),
       subject: part,
       summary: alert.summary,
       at: alert.state === 'closed' ? now : at,
@@ -216,6 +216,12 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
     by: null,
   };
 }
+
+/** What an alert is about: rows that change are not the server that holds them, which needs nothing. */
+const aimOf = (target: TargetRef, runbook: RunbookName | undefined): TargetId =>
+  target.kind === 'database' && runbook === 'point-in-time-recovery'
+    ? recoveryTargetOf(target.instance)
+    : targetIdOf(target);
 
 function signalOfCommand(
   command: Exclude<Command, { readonly command: 'stop' }>,

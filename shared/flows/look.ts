@@ -18,7 +18,15 @@ import type { Journal } from '../log/journal.ts';
 import { momentNamed } from '../ports/recovery-words.ts';
 import { lostRegionOf, targetsIn } from '../system/regions.ts';
 import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
-import { dependenciesOf, isSystemTarget, modeFor, type TargetRef, targetOf, targetsOf } from '../system/topology.ts';
+import {
+  dependenciesOf,
+  isAboutRows,
+  isSystemTarget,
+  modeFor,
+  type TargetRef,
+  targetOf,
+  targetsOf,
+} from '../system/topology.ts';
 import { digestOf } from '../core/digest.ts';
 import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
@@ -216,9 +224,12 @@ const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): re
     ? scope.flatMap((ref) => (ref.kind === 'application' ? [ref.id] : []))
     : state.isolate;
 
-/** What is looked at where a person wants rows brought back: the moment that was named with the request counts until another is. */
+/**
+ * What is looked at where a person wants rows brought back, or an alert tells that many change: the moment that was named with the
+ * request counts until another is.
+ */
 const recoveryWish = (state: IncidentState, verbs: readonly string[]): RecoveryWish | undefined =>
-  state.requested !== 'point-in-time-recovery'
+  state.requested !== 'point-in-time-recovery' && (state.requested !== null || !isAboutRows(state.target))
     ? undefined
     : {
         incident: state.id,

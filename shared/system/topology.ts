@@ -24,6 +24,9 @@ export const copyTargetOf = (instance: InstanceName): TargetId => targetId(`copy
 /** The recovery of a database's rows, by the database: a target of its own for the same reason. */
 export const recoveryTargetOf = (instance: InstanceName): TargetId => targetId(`recovery/${instance}`);
 
+/** Whether a target is the recovery of a database's rows. */
+export const isAboutRows = (id: string): boolean => id.startsWith('recovery/');
+
 /** One tenant's rows in a database: a target of its own, for the same reason. */
 export const tenantTargetOf = (instance: InstanceName, tenant: string): TargetId =>
   targetId(`tenant/${instance}/${tenant}`);

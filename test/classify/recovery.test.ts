@@ -72,6 +72,42 @@ function named(differs: Partial<RecoveryFacts>, verbs: readonly string[] = []) {
 const texts = (diagnosis: ReturnType<typeof named>, code: string): readonly string[] =>
   diagnosis.reasons.filter((reason) => reason.code === code).map(({ text }) => text);
 
+describe('an alert that many rows change', () => {
+  const told = (differs: Partial<RecoveryFacts>, more: object = {}) => {
+    const target = targetId('recovery/coditect-dms-db');
+    const state = { requested: null, target, targets: [target], firstSignalAt: at(0), ...more };
+    return ask([{ ...wellLook(40), recoveries: [{ ...asked, ...differs }] }], state, { incident: INCIDENT });
+  };
+
+  it('gives people who changes them, minute by minute, and what to say if it is damage', () => {
+    const diagnosis = told({});
+    expect(diagnosis).toMatchObject({ scenario: 'data-damage', conclusion: 'person', runbook: null });
+    expect(diagnosis.reasons[0]?.text).toContain('most by bulk-import (dms)');
+    expect(texts(diagnosis, 'suspect')).toHaveLength(2);
+    expect(diagnosis.wouldChangeMind[0]).toContain('./dr trigger point-in-time-recovery --target coditect-dms-db');
+    expect(diagnosis.target).toBe('recovery/coditect-dms-db');
+  });
+
+  it('ends where nobody but ourselves changed any, as after rows were brought back', () => {
+    const history = { since: at(-3_600), changes: [change('dr-autopilot', -60, { updated: 900 })] };
+    expect(told({ history })).toMatchObject({ conclusion: 'nothing' });
+  });
+
+  it('waits for whoever can tell, and then goes to people without', () => {
+    const history = { unreadable: 'timeout' };
+    expect(told({ history })).toMatchObject({ conclusion: 'wait' });
+    expect(told({ history }, { openedAt: at(-3_600) })).toMatchObject({ conclusion: 'person' });
+  });
+
+  it('is a request as any other once a person says that it is damage', () => {
+    expect(told({}, { requested: 'point-in-time-recovery' })).toMatchObject({ conclusion: 'act' });
+  });
+
+  it('is nothing to look for when only its end was heard', () => {
+    expect(told({}, { firstSignalAt: undefined, signals: 1 }).reasons[0]?.code).not.toBe('manyChanges');
+  });
+});
+
 describe('a recovery of rows that a person asks for', () => {
   it('is planned for just before the worst suspect’s first change, and names everybody who changed or deleted rows', () => {
     const diagnosis = named({});

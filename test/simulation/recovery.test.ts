@@ -18,9 +18,13 @@ const CLONED: Partial<Plot> = { endsAtMs: BROKEN_AT + minutes(120), faultsUntilM
 const ENDED: Partial<Plot> = { ...CLONED, faultsUntilMs: BROKEN_AT + minutes(60) };
 
 /** Plays a plot in which everything must hold: a job spoils rows from the break on, and two minutes later somebody asks. */
-async function played(happenings: readonly Happening[], length: Partial<Plot> = CLONED): Promise<Run> {
+async function played(
+  happenings: readonly Happening[],
+  length: Partial<Plot> = CLONED,
+  askedAfter = minutes(2),
+): Promise<Run> {
   const breaks = later(0, { kind: 'break', fault: 'data-corruption' });
-  const asks = later(minutes(2), {
+  const asks = later(askedAfter, {
     kind: 'operate',
     operation: { by: 'command', verb: 'start', runbook: 'point-in-time-recovery' },
   });
@@ -28,6 +32,8 @@ async function played(happenings: readonly Happening[], length: Partial<Plot> = 
   expect(violations(run)).toEqual([]);
   return run;
 }
+
+const kinds = (run: Run): readonly string[] => about(run)?.events.map(({ kind }) => kind) ?? [];
 
 const blow = (when: 'before' | 'after', of: 'recover' | 'heal' = 'recover'): Deed => ({
   kind: 'blow',
@@ -67,6 +73,18 @@ function found(run: Run) {
 const ENDING = [RELEASE_WRITER, DELETE_CLONES].map((wall, index) =>
   atEvent('needsPerson', { kind: 'operate', operation: { by: 'wish', verb: 'accept', wall } }, minutes(1 + index)),
 );
+
+describe('An alert that many rows change', () => {
+  it('pages people with who changes them before anybody asks, and is the incident of whoever says that it is damage', async () => {
+    const run = await played([], { ...CLONED, faultsUntilMs: BROKEN_AT + minutes(30) }, minutes(10));
+
+    expect(run.incidents.filter(({ state }) => state.target.startsWith('recovery/'))).toHaveLength(1);
+    expect(kinds(run).indexOf('needsPerson')).toBeLessThan(kinds(run).indexOf('planDrawn'));
+    const page = about(run)?.events.find(({ kind }) => kind === 'needsPerson');
+    expect(JSON.stringify(page)).toContain('most by bulk-import (dms)');
+    expect(found(run)).toMatchObject({ replicas: 0, clones: 1, spoilt: 0 });
+  });
+});
 
 describe('A recovery of rows that a person asks for', () => {
   it('clones the moment just before the first spoilt row, and pauses who spoils them', async () => {

@@ -90,6 +90,15 @@ describe('a lost primary', () => {
     expect(alertAfter('660s') - alertAfter('60s')).toBeCloseTo(600, -2);
   });
 
+  it.each(['data-corruption', 'mass-delete'] as const)('alerts when many rows change at once: %s', (fault) => {
+    const world = createWholeWorld();
+    world.clock.advanceBy(minutes(10));
+    expect(world.published).toEqual([]);
+    world.disasters.break(fault);
+    world.clock.advanceBy(minutes(6));
+    expect(world.told()[0]).toBe('dr-cloudsql-mass-change open');
+  });
+
   it('closes its alerts once it is back, with the same ids', () => {
     const world = createWholeWorld();
     world.disasters.break('primary-database');

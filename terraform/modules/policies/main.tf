@@ -18,6 +18,7 @@ locals {
     "dr-pod-not-ready"         = { severity = "WARNING", scenario = "single-pod-failure", about = "Runbook 4.2. A pod of the API is not ready." }
     "dr-pod-crashloop"         = { severity = "ERROR", scenario = "single-pod-failure", about = "Runbook 4.2. A container of the API starts again and again." }
     "dr-cloudrun-slow"         = { severity = "WARNING", scenario = "service-under-pressure", about = "The API on Cloud Run answers, and one request in twenty takes longer than 1.5 s." }
+    "dr-cloudsql-mass-change"  = { severity = "WARNING", scenario = "data-damage", about = "Runbook 3.2. More rows than ever are changed or deleted: a job that spoils them, or a deletion by mistake." }
     "dr-cloudrun-no-instance"  = { severity = "ERROR", scenario = "service-under-pressure", about = "The API on Cloud Run has no instance left for further requests." }
   }
 
@@ -29,7 +30,7 @@ locals {
   }
 
   # What a condition is about, in Monitoring's filter language.
-  cloudsql = { for name in keys(local.databases) : name => "resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${local.project}:${name}\" AND metric.type = \"cloudsql.googleapis.com/database/up\"" }
+  cloudsql = { for name in keys(local.databases) : name => "resource.type = \"cloudsql_database\" AND resource.labels.database_id = \"${local.project}:${name}\"" }
   cloudrun = { for id, application in local.applications : id => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${application.service}\"" if application.kind == "cloudRun" }
   gke      = { for id, application in local.applications : id => application if application.kind == "gke" }
   hosts    = { for id in keys(local.applications) : id => one([for entrance in try(var.system.entrances, []) : entrance.host if entrance.backends[0].application == id]) }
@@ -39,7 +40,7 @@ locals {
       "dr-cloudsql-primary-down" = [
         {
           name         = "Cloud SQL primary is down"
-          filter       = try(local.cloudsql[policy.target], "")
+          filter       = "${try(local.cloudsql[policy.target], "")} AND metric.type = \"cloudsql.googleapis.com/database/up\""
           comparison   = "COMPARISON_LT"
           threshold    = 1
           duration     = "60s"
@@ -48,7 +49,7 @@ locals {
         },
         {
           name         = "Cloud SQL primary is silent"
-          filter       = try(local.cloudsql[policy.target], "")
+          filter       = "${try(local.cloudsql[policy.target], "")} AND metric.type = \"cloudsql.googleapis.com/database/up\""
           comparison   = null
           threshold    = null
           duration     = "180s"
@@ -77,6 +78,17 @@ locals {
           aggregation  = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_RATE" }
           missing_data = local.inactive
         },
+      ]
+      "dr-cloudsql-mass-change" = [
+        for operation in ["update", "delete"] : {
+          name         = "Rows that are ${operation}d, above 0.5 per second"
+          filter       = "${try(local.cloudsql[policy.target], "")} AND metric.type = \"cloudsql.googleapis.com/database/postgresql/tuples_processed_count\" AND metric.labels.operation_type = \"${operation}\""
+          comparison   = "COMPARISON_GT"
+          threshold    = 0.5
+          duration     = "0s"
+          aggregation  = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_RATE" }
+          missing_data = local.inactive
+        }
       ]
       "dr-cloudrun-slow" = [
         {
@@ -157,6 +169,7 @@ locals {
     "dr-app-5xx"               = try(local.gke[policy.target].urlMap, "") != ""
     "dr-cloudrun-5xx"          = contains(keys(local.cloudrun), policy.target)
     "dr-uptime"                = try(var.uptime_checks[local.hosts[policy.target]], "") != ""
+    "dr-cloudsql-mass-change"  = contains(keys(local.databases), policy.target)
     "dr-cloudrun-slow"         = contains(keys(local.cloudrun), policy.target)
     "dr-cloudrun-no-instance"  = contains(keys(local.cloudrun), policy.target) && contains(keys(var.service_maximum), policy.target)
   }, local.named[name].kind, contains(keys(local.gke), policy.target))]
