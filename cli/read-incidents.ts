@@ -1,7 +1,8 @@
 import { type Instant, instant, type Millis } from '../shared/core/time.ts';
-import { type IncidentEvent, parseEvent } from '../shared/incident/events.ts';
+import type { IncidentEvent } from '../shared/incident/events.ts';
 import { replay } from '../shared/incident/evolve.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
+import { understoodPart, type UnderstoodPart } from '../shared/log/unreadable.ts';
 import type { EventRecord, Head, Store } from '../shared/ports/store.ts';
 import { openFirestoreStore } from '../shared/store/firestore-store.ts';
 import { openSqliteStore } from '../shared/store/sqlite-store.ts';
@@ -13,7 +14,9 @@ export interface ReadIncident {
   readonly head: Head;
   readonly records: readonly EventRecord[];
   readonly events: readonly IncidentEvent[];
+  /** What this version understands of it: up to `stoppedAt`, where that is set. */
   readonly state: IncidentState;
+  readonly stoppedAt: UnderstoodPart['stoppedAt'];
 }
 
 /** Records read at once; far above any incident seen. */
@@ -52,27 +55,43 @@ export function openForReading(name: string, patience?: Millis): OpenedStore {
   }
 }
 
-/** One incident, whole. Refuses with 2 when there is none of that id. */
-export async function readIncident(id: string, store: Store): Promise<ReadIncident> {
+/** The records of an incident, whoever wrote them. Refuses with 2 when there is none of that id. */
+export async function readRecords(id: string, store: Store): Promise<Pick<ReadIncident, 'head' | 'records'>> {
   const head = await store.log.head(incidentId(id));
   if (head === undefined) throw new Refusal(2, `there is no incident ${id}: ./dr incidents lists them`);
   const records = await store.log.read(head.incident, 0, RECORDS_MAX);
-  const events = records.map(parseEvent);
+  if (records.length === 0) throw new Refusal(2, `the log of ${id} is empty`);
+  return { head, records };
+}
+
+/** One incident, as far as it is understood. Refuses with 2 when there is none of that id, with 1 when nothing of it is understood. */
+export async function readIncident(id: string, store: Store): Promise<ReadIncident> {
+  const found = await understood(id, store);
+  if (found === undefined)
+    throw new Refusal(
+      1,
+      `${id} was written by another version of dr-autopilot: ./dr show ${id} --json prints its records`,
+    );
+  return found;
+}
+
+async function understood(id: string, store: Store): Promise<ReadIncident | undefined> {
+  const { head, records } = await readRecords(id, store);
+  const { events, stoppedAt } = understoodPart(records);
   const state = replay(head.incident, events);
-  if (state === undefined) throw new Refusal(2, `the log of ${id} is empty`);
-  return { head, records, events, state };
+  return state === undefined ? undefined : { head, records, events, state, stoppedAt };
 }
 
 /** Logs that are read side by side: a far store answers them together, and hundreds at once would run out of time. */
 const AT_ONCE = 8;
 
-/** Every incident, newest first. */
+/** Every incident of which something is understood, newest first. */
 export async function readIncidents(store: Store, limit = 200): Promise<readonly ReadIncident[]> {
   const heads = await store.log.heads('all', limit);
   const found: ReadIncident[] = [];
   for (let at = 0; at < heads.length; at += AT_ONCE) {
-    const some = heads.slice(at, at + AT_ONCE).map((head) => readIncident(head.incident, store));
-    found.push(...(await Promise.all(some)));
+    const some = heads.slice(at, at + AT_ONCE).map((head) => understood(head.incident, store));
+    found.push(...(await Promise.all(some)).filter((incident) => incident !== undefined));
   }
   return found;
 }
@@ -92,7 +111,8 @@ export class Follower {
     for (const head of await this.#store.log.heads('all', 50)) {
       const seen = this.#seen.get(head.incident) ?? 0;
       if (head.sequence <= seen) continue;
-      const incident = await readIncident(head.incident, this.#store);
+      const incident = await understood(head.incident, this.#store);
+      if (incident === undefined) continue;
       this.#seen.set(head.incident, incident.state.sequence);
       found.push({ incident, fresh: incident.events.filter((event) => event.sequence > seen) });
     }

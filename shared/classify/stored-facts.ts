@@ -362,3 +362,13 @@ export function parseFacts(text: string): Facts {
   }
   return facts;
 }
+
+/** Facts that were kept, or `undefined` where another version kept them: what is not understood is not seen. */
+export function understoodFacts(text: string): Facts | undefined {
+  try {
+    return parseFacts(text);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    return undefined;
+  }
+}

@@ -3,6 +3,7 @@ import type { Instant } from '../core/time.ts';
 import { dueAt } from '../engine/next-move.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { type Journal, openJournal } from '../log/journal.ts';
+import { isNotUnderstood } from '../log/unreadable.ts';
 import type { Home, World } from '../ports/ports.ts';
 import type { Head } from '../ports/store.ts';
 import type { IncidentId, Topic } from '../system/names.ts';
@@ -46,9 +47,31 @@ export function summarise(
   });
 }
 
-/** Opens an incident's log for a flow. */
+/** Opens an incident's log for a flow. Rejects as `permanent` where another version wrote it (log/unreadable.ts). */
 export function journalOf(id: IncidentId, home: FlowHome): Promise<Journal | undefined> {
   return openJournal(id, { store: home.store, clock: home.clock, chance: home.chance, summarise: summarise(home) });
+}
+
+/**
+ * Does what one incident asks for, unless another version wrote its log: then that is noted and `leave` says what follows. Whoever can
+ * read it goes on, woken by its own `tick`; a message that is delivered again and again helps nobody.
+ */
+export async function whereUnderstood<T>(
+  id: IncidentId,
+  home: FlowHome,
+  work: () => Promise<T>,
+  leave: (because: string) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isNotUnderstood(error)) throw error;
+    home.note('another version wrote this log: it is left to whoever can read it', {
+      incident: id,
+      error: error.message,
+    });
+    return await leave(error.message);
+  }
 }
 
 /**

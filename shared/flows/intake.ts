@@ -8,7 +8,7 @@ import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, MOMENT, parseCommand, refusalOf } from '../signals/command.ts';
 import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
-import { type RunbookName, type TargetId, targetId } from '../system/names.ts';
+import { type IncidentId, type RunbookName, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { regionAim } from '../system/regions.ts';
 import {
@@ -127,6 +127,27 @@ export async function receiveUnprocessed(
     target: null,
     subject: {},
     summary: previewOf(`a message of ${topic} that could not be taken in (${because})`),
+    at: home.clock.now(),
+    runbook: null,
+  };
+  return await receive({ record, nature: 'alert', runbook: null, incident: null, by: null }, home);
+}
+
+/**
+ * Receives, for people, that an open incident can't be gone on with by this version, once for each event at which it ends to be
+ * understood. About no target: what is done about that is no recovery.
+ */
+export async function receiveNotUnderstood(id: IncidentId, because: string, home: FlowHome): Promise<Intake> {
+  const record = {
+    key: `not-understood/${digestOf({ id, because }).slice(0, 32)}`,
+    source: 'tick' as const,
+    relation: 'cause' as const,
+    target: null,
+    subject: {},
+    summary: previewOf(
+      `${id} is open, and this version of dr-autopilot can’t go on with it: deploy the version that wrote it, or go on by hand. ` +
+        `Until then no run begins on its targets. ${because}`,
+    ),
     at: home.clock.now(),
     runbook: null,
   };

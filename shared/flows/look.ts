@@ -2,7 +2,7 @@ import { WATCHES } from '../actions/await-relief.ts';
 import { COUNTED_WITHIN, countsRefusals } from '../classify/crowding.ts';
 import { diagnose } from '../classify/diagnose.ts';
 import { type Facts, factsText } from '../classify/facts.ts';
-import { parseFacts } from '../classify/stored-facts.ts';
+import { understoodFacts } from '../classify/stored-facts.ts';
 import { z } from 'zod';
 import { after, between, type Instant, minutes, millis } from '../core/time.ts';
 import { nextLook } from '../engine/next-move.ts';
@@ -33,7 +33,7 @@ import { drawPlan } from './draw-plan.ts';
 import { gatherFacts } from './gather.ts';
 import type { RecoveryWish } from './gather-recovery.ts';
 import { deskOf, Looker } from './desk.ts';
-import { journalOf, type WorldHome } from './flow-home.ts';
+import { journalOf, whereUnderstood, type WorldHome } from './flow-home.ts';
 import { togetherWith } from './mass-failure.ts';
 
 // Looks at the world for an incident until it is named, and says what follows: a plan, an approval, a wait, or a person.
@@ -63,7 +63,13 @@ export async function lookAt(id: IncidentId, home: WorldHome): Promise<void> {
   if (!desk.watch(id)) return;
   try {
     const stopAt = after(home.clock.now(), LOOK_BUDGET);
-    do await lookUntil(stopAt, id, home);
+    do
+      await whereUnderstood(
+        id,
+        home,
+        () => lookUntil(stopAt, id, home),
+        () => undefined,
+      );
     while (!desk.leave(id) && home.clock.now() < stopAt);
   } finally {
     desk.drop(id);
@@ -277,5 +283,7 @@ async function formerRounds(
   const usual = 2 * system.guards.confirmationWindow + minutes(1);
   const isCounted = applications.some((seen) => countsRefusals(seen, at));
   const oldest = after(at, -(isCounted ? Math.max(usual, COUNTED_WITHIN) : usual));
-  return texts.flatMap((text) => (text === undefined ? [] : [parseFacts(text)])).filter((facts) => facts.at >= oldest);
+  return texts
+    .flatMap((text) => (text === undefined ? [] : (understoodFacts(text) ?? [])))
+    .filter((facts) => facts.at >= oldest);
 }

@@ -4,7 +4,7 @@ import { type MassFailure, targetsOnCard } from '../incident/mass-failure.ts';
 import type { IncidentState } from '../incident/state.ts';
 import type { Head } from '../ports/store.ts';
 import { incidentId, type TargetId, targetId } from '../system/names.ts';
-import { type FlowHome, journalOf } from './flow-home.ts';
+import { type FlowHome, journalOf, whereUnderstood } from './flow-home.ts';
 
 // Whether an incident is one of many that began together. What it costs does not grow with how many: a look reads a few heads, and
 // only the incident that holds the card counts them all.
@@ -73,8 +73,15 @@ const cardIn = (value: unknown): Card | undefined => cardWire.safeParse(value).d
 
 /** How many targets people have been told of, where the card was another's who began together with this one. */
 async function toldBefore(card: Card | undefined, state: IncidentState, home: FlowHome): Promise<number> {
-  const former = card === undefined ? undefined : await journalOf(incidentId(card.incident), home);
-  if (card === undefined || former === undefined) return 0;
+  if (card === undefined) return 0;
+  const id = incidentId(card.incident);
+  const former = await whereUnderstood(
+    id,
+    home,
+    () => journalOf(id, home),
+    () => undefined,
+  );
+  if (former === undefined) return 0;
   const { openedAt, notices } = former.state();
   if (Math.abs(openedAt - state.openedAt) >= home.system.guards.massFailure.window) return 0;
   return Math.max(card.told, ...[...notices.keys()].map(targetsOnCard));

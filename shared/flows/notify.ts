@@ -1,7 +1,7 @@
 import { sha256 } from '../core/digest.ts';
 import { canonicalJson } from '../core/json.ts';
 import { after, millis, minutes, seconds, toIso } from '../core/time.ts';
-import { parseFacts } from '../classify/stored-facts.ts';
+import { understoodFacts } from '../classify/stored-facts.ts';
 import { type Link, linkFor, linkKey } from '../approvals/link.ts';
 import { type Holding, takeLeases } from '../engine/leases.ts';
 import { about, tell } from '../incident/telling.ts';
@@ -18,7 +18,7 @@ import type { TokenSigner } from '../ports/signing.ts';
 import type { IncidentId, PersonId } from '../system/names.ts';
 import type { Destination } from '../system/system.ts';
 import { drawPlan } from './draw-plan.ts';
-import { type FlowHome, journalOf, wake } from './flow-home.ts';
+import { type FlowHome, journalOf, wake, whereUnderstood } from './flow-home.ts';
 
 // Delivers what people must be told, at least once, and makes the links by which they decide.
 //
@@ -45,7 +45,16 @@ const LINKS_MAX = 120;
 const RETRY_AFTER = seconds(15);
 
 /** Delivers every notice of the incident that is due. */
-export async function notifyIncident(id: IncidentId, home: NotifyHome): Promise<void> {
+export function notifyIncident(id: IncidentId, home: NotifyHome): Promise<void> {
+  return whereUnderstood(
+    id,
+    home,
+    () => deliverDue(id, home),
+    () => undefined,
+  );
+}
+
+async function deliverDue(id: IncidentId, home: NotifyHome): Promise<void> {
   const journal = await journalOf(id, home);
   if (journal === undefined) return;
   const { store, clock, system, instance, chance } = home;
@@ -192,7 +201,9 @@ async function objection(
   const text = await store.evidence.read(run.evidence as Parameters<typeof store.evidence.read>[0]); // a digest that `keep` returned
   if (text === undefined || sha256(text) !== run.evidence || approval.evidence !== run.evidence)
     return 'the evidence of the plan is missing or is not what the plan rests on';
-  const drawn = drawPlan(system, state.id, diagnosis, parseFacts(text), {
+  const facts = understoodFacts(text);
+  if (facts === undefined) return 'the evidence of the plan was written by another version of dr-autopilot';
+  const drawn = drawPlan(system, state.id, diagnosis, facts, {
     warnings: run.plan.warnings,
     opens: opensOf(run.plan),
   });

@@ -23,7 +23,7 @@ import type { TokenVerifier } from '../ports/signing.ts';
 import type { IncidentId } from '../system/names.ts';
 import { isSystemTarget } from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
-import { journalOf, wake, type WorldHome } from './flow-home.ts';
+import { journalOf, wake, whereUnderstood, type WorldHome } from './flow-home.ts';
 import { foreignOperation } from './foreign-work.ts';
 import { otherRunOn } from './other-run.ts';
 
@@ -38,7 +38,16 @@ export interface RunHome extends WorldHome {
 }
 
 /** Goes on with an incident's run as far as this role may; safe to call at any time and any number of times. */
-export async function runIncident(id: IncidentId, home: RunHome): Promise<DriveOutcome> {
+export function runIncident(id: IncidentId, home: RunHome): Promise<DriveOutcome> {
+  return whereUnderstood(
+    id,
+    home,
+    () => goOn(id, home),
+    (because) => ({ kind: 'later', because }),
+  );
+}
+
+async function goOn(id: IncidentId, home: RunHome): Promise<DriveOutcome> {
   const journal = await journalOf(id, home);
   if (journal === undefined) return { kind: 'idle' };
   await closeApproval(journal, home);

@@ -1,11 +1,11 @@
 import { unreachable } from '../core/assert.ts';
 import type { Json } from '../core/json.ts';
-import { parseEvent } from '../incident/events.ts';
 import { replay } from '../incident/evolve.ts';
 import { type KillSwitch, readKillSwitch } from '../guards/kill-switch.ts';
+import { understoodPart } from '../log/unreadable.ts';
 import type { Store } from '../ports/store.ts';
 import { incidentId } from '../system/names.ts';
-import { timeline, type TimelineLine } from '../status/timeline.ts';
+import { restLine, timeline, type TimelineLine } from '../status/timeline.ts';
 
 // What anybody on the team may see: incidents, what holds everything, and what could not be read. Reads the store and nothing
 // else; tokens are in no projection.
@@ -56,9 +56,12 @@ export async function incidentTimeline(
   id: string,
   store: Store,
 ): Promise<{ readonly headline: string; readonly phase: string; readonly lines: readonly TimelineLine[] } | undefined> {
-  const events = (await store.log.read(incidentId(id), 0, 5_000)).map(parseEvent);
+  const { events, stoppedAt } = understoodPart(await store.log.read(incidentId(id), 0, 5_000));
   const state = replay(incidentId(id), events);
-  return state === undefined
-    ? undefined
-    : { headline: state.headline, phase: state.phase.kind, lines: timeline(events, state) };
+  const lines = state === undefined ? [] : timeline(events, state);
+  if (stoppedAt !== undefined) {
+    const headline = state?.headline ?? 'an incident of another version of dr-autopilot';
+    return { headline, phase: 'not understood', lines: [...lines, restLine(stoppedAt)] };
+  }
+  return state === undefined ? undefined : { headline: state.headline, phase: state.phase.kind, lines };
 }

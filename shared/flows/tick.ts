@@ -5,9 +5,9 @@ import type { Heartbeat } from '../ports/heartbeat.ts';
 import { isPortError } from '../ports/port-error.ts';
 import type { IncidentId } from '../system/names.ts';
 import { afterAppend } from './after-append.ts';
-import { journalOf, type WorldHome } from './flow-home.ts';
+import { journalOf, whereUnderstood, type WorldHome } from './flow-home.ts';
 import { absorb } from './absorb.ts';
-import { receiveSuspicion } from './intake.ts';
+import { type Intake, receiveNotUnderstood, receiveSuspicion } from './intake.ts';
 import { lookAt, withLooks } from './look.ts';
 import { watchDatabases } from './watch.ts';
 import { watchRegions } from './watch-regions.ts';
@@ -57,7 +57,8 @@ async function beat({ heartbeat, note }: TickHome): Promise<void> {
 async function sweep(home: WorldHome): Promise<TickReport> {
   const touched = await absorb(home);
   const due = (await home.store.log.due(home.clock.now(), DUE_MAX)).map((head) => head.incident);
-  await all([...new Set([...touched, ...due])].map((id) => attend(id, home)));
+  const told = await all([...new Set([...touched, ...due])].map((id) => attend(id, home)));
+  if (told.includes('received')) await withLooks(home, (look) => absorb(home, look));
   return { due: due.length, absorbed: touched.length };
 }
 
@@ -102,10 +103,21 @@ async function watch(home: WorldHome): Promise<void> {
   );
 }
 
-/** Does what is due for one incident: a look of our own, or waking the function whose move it is. */
-async function attend(id: IncidentId, home: WorldHome): Promise<void> {
-  const journal = await journalOf(id, home);
-  if (journal === undefined) return;
-  if (nextLook(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
-  await afterAppend(await journal.refresh(), home);
+/**
+ * Does what is due for one incident: a look of our own, or waking the function whose move it is. One that this version can't read goes
+ * to people; answers what became of that.
+ */
+function attend(id: IncidentId, home: WorldHome): Promise<Intake['kind'] | undefined> {
+  return whereUnderstood(
+    id,
+    home,
+    async () => {
+      const journal = await journalOf(id, home);
+      if (journal === undefined) return undefined;
+      if (nextLook(journal.state(), home.clock.now()).kind === 'look') await lookAt(id, home);
+      await afterAppend(await journal.refresh(), home);
+      return undefined;
+    },
+    async (because) => (await receiveNotUnderstood(id, because, home)).kind,
+  );
 }

@@ -9,12 +9,14 @@ import { isPortError, PortError } from '../ports/port-error.ts';
 import type { EventRecord, Head, Store } from '../ports/store.ts';
 import type { IncidentId } from '../system/names.ts';
 import { sealEvents } from './chain.ts';
+import { understoodEvent } from './unreadable.ts';
 
 // The one way in and out of an incident's log: reads it, folds it, and appends what a pure decision says.
 //
 // J1. An append names the sequence it expects. When it loses, the decision is made again on what the winner wrote.
 // J2. Event ids are chosen before the first try, so an append whose reply was lost is recognised as our own.
 // J3. Appends of one journal follow one another; several steps of a worker may share it.
+// J4. A log that another version wrote is refused (`permanent`, unreadable.ts): what is understood of it is no state to decide on.
 //
 // It does not protect against two workers that both believe they hold the lease; their effects are guarded by repeat classes.
 
@@ -173,7 +175,7 @@ class LogJournal implements Journal {
   }
 
   #fold(record: EventRecord): void {
-    this.#state = fold(this.id, this.#state, parseEvent(record));
+    this.#state = fold(this.id, this.#state, understoodEvent(record));
     this.#hash = record.hash;
   }
 

@@ -4,6 +4,7 @@ import type { IncidentEvent } from '../incident/events.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { showLossBound } from '../plan/loss-bound.ts';
 import { criticalPath } from '../plan/plan.ts';
+import type { EventRecord } from '../ports/store.ts';
 
 /** One line of an incident's timeline, in words for people. Tokens are never in it. */
 export interface TimelineLine {
@@ -21,6 +22,14 @@ export function timeline(events: readonly IncidentEvent[], state: IncidentState)
     return told === undefined ? [] : [{ at: event.at, sequence: event.sequence, ...told }];
   });
 }
+
+/** What stands in the place of the rest of a log that another version wrote, from its first event that is not understood on. */
+export const restLine = ({ at, kind, sequence }: Pick<EventRecord, 'at' | 'kind' | 'sequence'>): TimelineLine => ({
+  at: Date.parse(at),
+  sequence,
+  tone: 'bad',
+  text: `event ${sequence} (${kind}) was written by another version of dr-autopilot; only that one can read it and what follows`,
+});
 
 type Told = Pick<TimelineLine, 'tone' | 'text'>;
 
