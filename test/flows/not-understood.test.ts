@@ -1,4 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { RECOVER_CATALOGUE } from '../../shared/actions/catalogue.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { absorb } from '../../shared/flows/absorb.ts';
@@ -25,9 +28,14 @@ import { appendOfTomorrow, OF_TOMORROW } from './tomorrow.ts';
 // A version that was rolled back meets logs of the one that came after it. It leaves those to people and to whoever can read them, and
 // goes on with everything else.
 
+const folder = mkdtempSync(join(tmpdir(), 'dr-tomorrow-'));
+let stores = 0;
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 const STORES: readonly (readonly [string, (clock: AskedStage['clock']) => Store])[] = [
   ['in memory', createMemoryStore],
-  ['in SQLite', (clock) => openSqliteStore({ path: ':memory:', clock })],
+  ['in SQLite', (clock) => openSqliteStore({ path: join(folder, `${(stores += 1)}.sqlite`), clock })],
 ];
 
 /** A failover that waits for people, to whose log another version has added something. */
