@@ -228,8 +228,23 @@ describe('a Cloud Run service whose load can not be read any more', () => {
     ).not.toBe('nothing');
   });
 
-  it('is well like any other where nothing was named', () => {
-    expect(ask(every20(100, 180, unread), ABOUT_RUN)).toMatchObject({ scenario: 'not-failed', conclusion: 'nothing' });
+  it('is not well where nothing was named: a signal is about it, and our own few questions don’t tell of its users', () => {
+    expect(ask(every20(100, 180, unread), ABOUT_RUN)).toMatchObject({ scenario: 'unknown', conclusion: 'wait' });
+    expect(ask(every20(100, 180, unread), { ...ABOUT_RUN, openedAt: at(-600) }).conclusion).toBe('person');
+  });
+
+  it('is well like any other where the signal is about something else', () => {
+    expect(ask(every20(100, 180, unread))).toMatchObject({ scenario: 'not-failed', conclusion: 'nothing' });
+  });
+
+  it('is not well while requests are counted as turned away, and its limits are what can not be read', () => {
+    const limitless = (seconds: number): Facts =>
+      look(
+        seconds,
+        [wellDatabase(seconds)],
+        [gke('serving'), { ...service(seconds, {}), service: { unreadable: 'http 503' } }],
+      );
+    expect(ask(every20(100, 180, limitless), ABOUT_RUN)).toMatchObject({ scenario: 'unknown', conclusion: 'wait' });
   });
 });
 

@@ -268,10 +268,17 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
         const [asked, next] = [events[index - 1], event];
         if (asked?.kind !== 'approvalVoided' || next.kind !== 'planDrawn') return [];
         const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
-        const wasApproved = run.witness.votes.some(
-          ({ approval, decision, isGenuine, at }) =>
-            approval === asked.data.approval && decision === 'approve' && isGenuine && at < asked.at - ON_ITS_WAY,
+        // Whose answer could not be taken, for as long as the store did not answer, was told so.
+        const isTaken = events.some(
+          ({ kind, data }) =>
+            kind === 'decided' && data.approval === asked.data.approval && data.decision === 'approve',
         );
+        const wasApproved =
+          isTaken &&
+          run.witness.votes.some(
+            ({ approval, decision, isGenuine, at }) =>
+              approval === asked.data.approval && decision === 'approve' && isGenuine && at < asked.at - ON_ITS_WAY,
+          );
         return wasApproved && before?.kind === 'planDrawn' && deedsOf(before.data.plan) === deedsOf(next.data.plan)
           ? [`${state.id}: ${asked.data.approval} was approved, void ${when(run, asked.at)}, and asked for again`]
           : [];

@@ -28,6 +28,12 @@ const isAnswered = ({ events }: RunIncident): boolean =>
 const passwordOn = ({ stage }: Run, instance: string): string | undefined =>
   stage.world.sql.fleet.servers.passwordOf(instance, REFERENCE.databaseUser);
 
+/** Whether people got the run after its former value could not be put back; another plan may be held by a brake since. */
+function isToldOfPutBack(events: RunIncident['events']): boolean {
+  const failed = events.findIndex(({ kind, data }) => kind === 'stepFailed' && data.step.startsWith('put-back-'));
+  return failed >= 0 && events.slice(failed).some(({ kind }) => kind === 'needsPerson');
+}
+
 /** All of them, by what they say. */
 export const THEFT: Readonly<Record<string, Invariant>> = {
   'S15 what a restart takes along is in the bucket before it': (run) =>
@@ -46,12 +52,13 @@ export const THEFT: Readonly<Record<string, Invariant>> = {
     const primary = world.primaryInUse();
     const url = parseDatabaseUrl(world.secrets.readSecret(REFERENCE.databaseSecret) ?? '');
     const answered = run.incidents.filter((incident) => isAnswered(incident) && !isForged(run, incident));
-    // People have it, or they were told in the end that a secret could not be put back.
+    // People have it, or they were told that a secret could not be put back, then or in the end.
     const isKnown = answered.some(
       ({ state, events }) =>
         state.phase.kind === 'needsPerson' ||
         state.phase.kind === 'takenOver' ||
-        events.some((event) => event.kind === 'resolved' && event.data.text.includes('put-back-')),
+        events.some((event) => event.kind === 'resolved' && event.data.text.includes('put-back-')) ||
+        isToldOfPutBack(events),
     );
     // A promotion may lose the row of the new password; and the thief may have changed it again after us.
     const last = world.kernel.audit.effects('cloudsql.users.update').at(-1);

@@ -81,10 +81,10 @@ locals {
       ]
       "dr-cloudsql-mass-change" = [
         for operation in ["update", "delete"] : {
-          name         = "Rows that are ${operation}d, above 0.5 per second"
+          name         = "Rows that are ${operation}d, above 1.5 per second"
           filter       = "${try(local.cloudsql[policy.target], "")} AND metric.type = \"cloudsql.googleapis.com/database/postgresql/tuples_processed_count\" AND metric.labels.operation_type = \"${operation}\""
           comparison   = "COMPARISON_GT"
-          threshold    = 0.5
+          threshold    = 1.5
           duration     = "0s"
           aggregation  = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_RATE" }
           missing_data = local.inactive
