@@ -1,17 +1,10 @@
 import './require-node.js';
-import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { RUNBOOKS } from '../shared/system/names.ts';
-import { engines, oneOrTwo, positive, postgres, whole } from './arguments.ts';
-import type { Ending } from './config.ts';
+import { whole } from './arguments.ts';
+import { facts, paced, program, run, type Running, running, type Shared, store, stored, verb } from './program.ts';
 
 // `./dr VERB [OBJECT] [--json] [--config dr.yaml]` (decisions.md 26). Each verb's code is loaded when it is asked for.
-
-/** Where the state of a checkout's sandbox lives; ignored by git. */
-const DIRECTORY = '.dr';
-
-/** How many times faster than the wall the sandbox's clock runs. */
-const RATE = 20;
 
 const WHICH_RUNBOOK = RUNBOOKS.join(', ');
 
@@ -21,44 +14,6 @@ interface Asked {
   readonly database?: string;
   readonly tenant?: string;
 }
-
-interface Shared {
-  readonly json: boolean;
-  readonly config: string;
-  readonly directory: string;
-}
-
-interface Running {
-  readonly rate: number;
-  readonly seed: number;
-  readonly regions: 1 | 2;
-  readonly engines: 'embedded' | 'google';
-  readonly postgres: 'embedded' | 'local';
-  readonly bundles?: string;
-  readonly verbose?: boolean;
-}
-
-const program = new Command('dr')
-  .description(
-    'Disaster recovery that starts from the alert: looks, names the failure, heals what is safe, asks for the rest.',
-  )
-  .usage('VERB [OBJECT] [options]')
-  .helpOption('-h, --help', 'what a verb does, with examples')
-  .showHelpAfterError('(./dr --help lists the verbs)')
-  .configureHelp({ sortSubcommands: false })
-  .exitOverride();
-
-program.addHelpText(
-  'after',
-  `
-Exit codes: 0 done, 1 a verification or check failed, 2 wrong usage, 3 refused by a guard, 4 unreachable, 130 interrupted.
-
-Examples:
-  ./dr demo                                  every story on a sandbox of its own, a few minutes each
-  ./dr start                                 a sandbox that stays up, after playing the database story once
-  ./dr break pod                             then watch: ./dr incidents, ./dr show INCIDENT --follow
-  ./dr plan database-failover                what would be done, and what it would lose; nothing is done`,
-);
 
 running(verb('start', 'Start the sandbox, play the database story once, and stay up'))
   .option('--idle', 'skip the story')
@@ -178,6 +133,28 @@ verb('guard', 'Before `terraform apply`: refuses a plan that would undo a recove
   .option('--allow <address...>', 'changes that may pass, by their addresses in the plan', [])
   .action((plan: string, options: Shared & { allow: string[] }) =>
     run(async () => (await import('./guard.ts')).guardHere(plan, options)),
+  );
+
+stored(
+  verb(
+    'reality',
+    'After a recovery: the change of Terraform’s files that declares what is true now, by the incident’s log',
+  ),
+)
+  .argument('<incident>', 'an incident: ./dr incidents')
+  .option('--state <file>', 'what `terraform show -json` wrote of the state; without it names stand for addresses')
+  .action((incident: string, options: Shared & { store?: string; state?: string }) =>
+    run(async () => {
+      const { realityCommand } = await import('./reality.ts');
+      const running = await facts(options).catch(() => undefined);
+      const { json, state } = options;
+      return await realityCommand(incident, {
+        config: running?.config ?? options.config,
+        store: await store(options),
+        state,
+        json,
+      });
+    }),
   );
 
 verb(
@@ -321,69 +298,8 @@ verb('check', 'Report every fault of dr.yaml with its line, the value, and what 
   (options: Shared) => run(async () => (await import('./config.ts')).configCheck(options.config, options)),
 );
 
-function verb(name: string, says: string, parent: Command = program): Command {
-  return parent
-    .command(name)
-    .description(says)
-    .option('--json', 'for scripts: JSON on stdout, NDJSON for streams', false)
-    .option('--config <file>', 'the system’s configuration', 'dr.yaml')
-    .option('--directory <folder>', 'where the sandbox’s state lives', DIRECTORY);
-}
-
-/** How fast a sandbox runs, and on what. */
-function paced(command: Command): Command {
-  return command
-    .option('--rate <times>', 'how many times faster than the wall its clock runs', positive, RATE)
-    .option('--seed <n>', 'fixes chance', whole, 1)
-    .option(
-      '--engines <which>',
-      'embedded, or google: state and messages on Google’s own emulators',
-      engines,
-      'embedded',
-    )
-    .option('--bundles <directory>', 'run the functions from what npm run bundle has made there');
-}
-
-function running(command: Command): Command {
-  const sql = 'what executes SQL: embedded (PGlite), or local: PostgreSQL 15 of this machine';
-  return paced(command)
-    .option('--regions <n>', 'control regions with a copy of every function: 1 or 2', oneOrTwo, 1)
-    .option('--postgres <which>', sql, postgres, 'embedded')
-    .option('--verbose', 'show every line that the functions write');
-}
-
-function stored(command: Command): Command {
-  return command.option('--store <file>', 'read this store instead of the sandbox’s');
-}
-
-async function facts({ directory }: Shared) {
-  return await (await import('./sandbox-facts.ts')).readFacts(directory);
-}
-
-async function store(options: Shared & { store?: string }): Promise<string> {
-  if (options.store !== undefined) return options.store;
-  // The last sandbox's log can still be read when it has ended.
-  const running = await facts(options).catch(() => undefined);
-  return running?.store ?? join(options.directory, 'store.sqlite');
-}
-
 async function operate(options: Shared, wish: Readonly<Record<string, string>>): Promise<void> {
   await run(async () => (await import('./commands.ts')).operateCommand(await facts(options), wish, options));
-}
-
-/** Runs a verb and ends as decisions.md 26 says. */
-async function run(work: () => Promise<Ending>): Promise<void> {
-  try {
-    const { exitCode, stdout, stderr } = await work();
-    process.stderr.write(stderr);
-    process.stdout.write(stdout);
-    process.exitCode = exitCode;
-  } catch (error) {
-    const { Refusal } = await import('./sandbox-facts.ts');
-    if (!(error instanceof Refusal)) throw error;
-    process.stderr.write(`dr: ${error.message}\n`);
-    process.exitCode = error.exitCode;
-  }
 }
 
 try {

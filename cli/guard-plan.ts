@@ -31,6 +31,9 @@ export interface Refused {
   readonly because: string;
 }
 
+/** What changes nothing in the cloud: to forget is what a `removed` block without destruction does. */
+const HARMLESS: ReadonlySet<string> = new Set(['no-op', 'read', 'forget']);
+
 /** What in a plan would undo a recovery, given the instances as they are now. */
 export function refusedChanges(
   { resource_changes: changes }: z.infer<typeof planWire>,
@@ -39,10 +42,7 @@ export function refusedChanges(
   allowed: ReadonlySet<string>,
 ): readonly Refused[] {
   return changes
-    .filter(
-      ({ mode, change }) =>
-        mode !== 'data' && !change.actions.every((action) => action === 'no-op' || action === 'read'),
-    )
+    .filter(({ mode, change }) => mode !== 'data' && !change.actions.every((action) => HARMLESS.has(action)))
     .filter(({ address }) => !allowed.has(address))
     .flatMap((change) => reasons(change, system, fleet).map((because) => ({ address: change.address, because })));
 }

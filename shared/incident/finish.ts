@@ -2,6 +2,7 @@ import { event, type NewEvent } from './events.ts';
 import { leftRaised, showRaised } from './left-raised.ts';
 import { measure, showObjective } from './measures.ts';
 import type { IncidentState } from './state.ts';
+import { hasChanged, realityAfter } from './reality.ts';
 import { about, outcome, tell } from './telling.ts';
 
 /**
@@ -18,12 +19,18 @@ export function decideFinish(state: IncidentState): readonly NewEvent[] {
       }),
     ];
   const measures = measure(state);
-  const rest = [...(run === undefined ? [] : outcome(run)), ...stillIll(state)];
+  const rest = [...(run === undefined ? [] : outcome(run)), ...stillIll(state), ...declaredElsewhere(state)];
   const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
     .join(' ')
     .trim();
   return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
 }
+
+/** Whoever declares the system in Terraform is told, since its next apply would put back what was before. */
+const declaredElsewhere = (state: IncidentState): readonly string[] =>
+  hasChanged(realityAfter(state))
+    ? [`Terraform has to declare what is true now before its next apply: ./dr reality ${state.id}.`]
+    : [];
 
 /** By these steps a plan sees whether an application is well: that it stays so, or that it writes and reads. */
 const VERIFIES = 'verify-consumer';

@@ -16,6 +16,9 @@ import { startOperatorStage } from './operator-stage.ts';
 /** A plan of the files that were there before a recovery, as `terraform show -json` writes it: everything is put back. */
 const RECORDED = 'test/fixtures/terraform/puts-back.plan.json';
 
+/** A plan of files that declare what a failover to coditect-dms-db-replica has made true (./dr reality), over a state of before it. */
+const DECLARES = 'test/fixtures/terraform/declares.plan.json';
+
 const PRIMARY = instanceName('coditect-dms-db');
 const REPLICA = instanceName('coditect-dms-db-east');
 
@@ -108,6 +111,19 @@ describe('what a plan of Terraform would undo', () => {
         AFTER,
       ),
     ).toEqual(['would change where dms-api.coditect.ai leads its users']);
+  });
+
+  it('is nothing of what a plan declares that was written as ./dr reality says', () => {
+    const declares = planWire.parse(JSON.parse(readFileSync(DECLARES, 'utf8')));
+    const promoted = instanceName('coditect-dms-db-replica');
+    const fleet = [
+      instance(PRIMARY, { activation: 'never' }),
+      instance(promoted, {}),
+      instance(REPLICA, { role: 'replica', upstream: PRIMARY }),
+    ];
+
+    expect(declares.resource_changes).toHaveLength(4);
+    expect(refusedChanges(declares, system, fleet, new Set())).toEqual([]);
   });
 
   it('is nothing of what is read only, unknown to dr.yaml, harmless, or let pass by name', () => {
