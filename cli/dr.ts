@@ -1,6 +1,7 @@
 import './require-node.js';
 import { type Command, CommanderError } from 'commander';
 import { RUNBOOKS } from '../shared/system/names.ts';
+import { addAdoptionVerbs } from './adoption-verbs.ts';
 import { whole } from './arguments.ts';
 import { facts, paced, program, run, type Running, running, type Shared, store, stored, verb } from './program.ts';
 
@@ -292,6 +293,8 @@ stored(verb('verify', 'Check the hash chain of an incident’s log offline'))
         : await verifyCommand({ kind: 'file', path: what }, options);
     }),
   );
+
+addAdoptionVerbs();
 
 const config = program.command('config').description('dr.yaml');
 verb('check', 'Report every fault of dr.yaml with its line, the value, and what would be right', config).action(

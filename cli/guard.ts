@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { isPortError } from '../shared/ports/port-error.ts';
 import type { Databases } from '../shared/ports/databases.ts';
-import { createCloudSqlDatabases } from '../shared/providers/cloud-sql-databases.ts';
-import { createGoogleIdentity } from '../shared/providers/google-auth.ts';
 import type { System } from '../shared/system/system.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Ending } from './config.ts';
 import { planWire, refusedChanges } from './guard-plan.ts';
-import { operatorOf } from './operator.ts';
+import { accessOf, operatorWith } from './operator.ts';
 import { type Facts, Refusal, runningFacts } from './sandbox-facts.ts';
 
 /** What a pipeline asks before it applies. */
@@ -70,7 +68,6 @@ async function readPlan(path: string) {
 }
 
 function databasesOf(system: System, facts: Facts | undefined): Databases {
-  if (facts !== undefined) return operatorOf(facts, system).world.databases;
-  const { project, endpoints } = system;
-  return createCloudSqlDatabases({ project, endpoints, identity: createGoogleIdentity(project) });
+  const { access, clock } = accessOf(facts, system);
+  return operatorWith(system, access, clock).world.databases;
 }

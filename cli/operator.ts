@@ -4,7 +4,9 @@ import type { Lookout } from '../shared/ports/lookout.ts';
 import { isPortError } from '../shared/ports/port-error.ts';
 import type { World } from '../shared/ports/ports.ts';
 import { createFixedIdentity } from '../shared/providers/fixed-identity.ts';
-import { createSystemClock } from '../shared/providers/system-clock.ts';
+import { createGoogleIdentity } from '../shared/providers/google-auth.ts';
+import type { GoogleAccess } from '../shared/providers/google-call.ts';
+import { createSystemClock, REAL_TIME } from '../shared/providers/system-clock.ts';
 import type { System } from '../shared/system/system.ts';
 import { lookoutOfSystem, worldOfSystem } from '../shared/wiring/homes.ts';
 import type { Facts } from './sandbox-facts.ts';
@@ -18,15 +20,34 @@ export interface Operator {
 
 /** The ports of a running sandbox's operator. */
 export function operatorOf(facts: Facts, system: System): Operator {
+  const { access, clock } = accessOf(facts, system);
+  return operatorWith(system, access, clock);
+}
+
+/** By what the cloud is reached, and what time it is there: the sandbox's operator, or Application Default Credentials where none runs. */
+export function accessOf(
+  facts: Facts | undefined,
+  { project, endpoints }: Pick<System, 'project' | 'endpoints'>,
+): { readonly access: GoogleAccess; readonly clock: Clock } {
+  if (facts === undefined)
+    return {
+      access: { project, endpoints, identity: createGoogleIdentity(project) },
+      clock: createSystemClock(REAL_TIME),
+    };
   const clock = createSystemClock({
     rate: facts.rate,
     startWall: instant(facts.startWall),
     startClock: instant(facts.startClock),
   });
-  const identity = createFixedIdentity(facts.operatorToken);
-  const access = { project: system.project, endpoints: system.endpoints, identity };
-  return { world: worldOfSystem(system, access, clock), lookout: lookoutOfSystem(system, access), clock };
+  return { access: { project, endpoints, identity: createFixedIdentity(facts.operatorToken) }, clock };
 }
+
+/** The ports by an access. */
+export const operatorWith = (system: System, access: GoogleAccess, clock: Clock): Operator => ({
+  world: worldOfSystem(system, access, clock),
+  lookout: lookoutOfSystem(system, access),
+  clock,
+});
 
 /** What could not be read, and why: a code of `PortError`, such as `timeout` or `forbidden`. Says nothing about the thing itself. */
 export interface Unknown {

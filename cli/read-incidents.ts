@@ -4,6 +4,7 @@ import { replay } from '../shared/incident/evolve.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
 import { understoodPart, type UnderstoodPart } from '../shared/log/unreadable.ts';
 import type { EventRecord, Head, Store } from '../shared/ports/store.ts';
+import { createGoogleIdentity } from '../shared/providers/google-auth.ts';
 import { openFirestoreStore } from '../shared/store/firestore-store.ts';
 import { openSqliteStore } from '../shared/store/sqlite-store.ts';
 import { type IncidentId, incidentId } from '../shared/system/names.ts';
@@ -25,21 +26,22 @@ const RECORDS_MAX = 20_000;
 /** A store that is given back when it has been read. */
 export type OpenedStore = Store & { close(): void | Promise<void> };
 
-/** `firestore:PROJECT/DATABASE@HOST:PORT`: a database of Google's emulator, as a sandbox on Google's engines has it. */
-const IN_EMULATOR = /^firestore:([^/]+)\/([^@]+)@(.+:\d+)$/;
+/** `firestore:PROJECT/DATABASE`, and behind an `@` the `HOST:PORT` of Google's emulator, as a sandbox on Google's engines has it. */
+const IN_FIRESTORE = /^firestore:([^/]+)\/([^@/]+)(?:@(.+:\d+))?$/;
 
 /**
- * Opens a store for reading, by the path of its file or by its name in the emulator. `patience` is the wall time that a call to the
- * emulator may take, where it is not what a function has. Throws `PortError` when there is none.
+ * Opens a store for reading, by the path of its file or by its name in Firestore, there by Application Default Credentials. `patience` is
+ * the wall time that a call to Firestore may take, where it is not what a function has. Throws `PortError` when there is none.
  */
 export function openNamedStore(name: string, patience?: Millis): OpenedStore {
   // Only leases need the time, and reading takes none.
-  const [, project, database, host] = IN_EMULATOR.exec(name) ?? [];
-  if (project !== undefined && database !== undefined && host !== undefined)
+  const [, project, database, host] = IN_FIRESTORE.exec(name) ?? [];
+  if (project !== undefined && database !== undefined)
     return openFirestoreStore({
       project,
       database,
-      server: { kind: 'emulator', host },
+      server:
+        host === undefined ? { kind: 'google', identity: createGoogleIdentity(project) } : { kind: 'emulator', host },
       timeOf: () => instant(0),
       ...(patience === undefined ? {} : { limits: { reads: patience, writes: patience } }),
     });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { instant } from '../../shared/core/time.ts';
 import { bodyOf, callerOf, checkProject } from '../http/google-request.ts';
 import { answer } from '../http/google-error.ts';
+import { publishersJson } from '../http/broker.ts';
 import { publishWire, resource } from '../http/broker-json.ts';
 import { json, type Route } from '../http/router.ts';
 import type { Deliver, Disorder, Ledger } from '../world/broker-delivery.ts';
@@ -107,6 +108,21 @@ class GoogleCourier implements Courier {
           if (outcome.kind !== 'answer') return answer(outcome, () => ({}));
           const messageIds = await outcome.value;
           return answer({ ...outcome, value: messageIds }, () => ({ messageIds }));
+        },
+      },
+      {
+        // The emulator has no policies.
+        method: 'GET',
+        pattern: new RegExp(String.raw`/v1/projects/(?<project>[^/]+)/topics/(?<topic>[^/:]+):getIamPolicy`),
+        handle: (request, params) => {
+          checkProject(project, params['project']);
+          const { topic = '' } = params;
+          const resource = `topics/${topic}`;
+          const publishers = () => this.#options.publishers[topic] ?? [];
+          return answer(
+            this.#call(callerOf(request), 'pubsub.topics.getIamPolicy', resource, publishers),
+            publishersJson,
+          );
         },
       },
       // What people do with topics and dead letters, by gcloud.

@@ -3,6 +3,7 @@ import { containerRoutes } from '../http/container.ts';
 import { dnsRoutes } from '../http/dns.ts';
 import { loggingRoutes } from '../http/logging.ts';
 import { monitoringRoutes } from '../http/monitoring.ts';
+import { projectRoutes } from '../http/project.ts';
 import { redisRoutes } from '../http/redis.ts';
 import { runKnativeRoutes } from '../http/run-knative.ts';
 import { runV2Routes } from '../http/run-v2.ts';
@@ -29,6 +30,7 @@ export function googleRoutes(world: World, messaging: Messaging): readonly Route
     ...redisRoutes({ project, api: world.redis.api }),
     ...loggingRoutes({ project, api: world.logs.api }),
     ...storageRoutes({ project, storage: world.storage, api: world.storageApi }),
+    ...projectRoutes(world),
     ...messaging.routes,
   ];
 }

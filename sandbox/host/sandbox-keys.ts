@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportPKCS8, exportSPKI, generateKeyPair } from 'jose';
+import type { FunctionName } from '../../shared/system/names.ts';
+import type { Secrets } from '../world/secrets.ts';
 
-// The keys of one sandbox, made anew at every start and kept in its folder: what Secret Manager holds in the cloud. Only the
-// process of `notify` is told where the private key is.
+// The keys of one sandbox, made anew at every start: kept in its Secret Manager, as in the cloud, and in its folder, which stands for what
+// Cloud Run mounts. Only the process of `notify` is told where the private key is.
 
 /** Name of the signing key in tokens. */
 const KEY_ID = 'sandbox-1';
@@ -14,10 +16,11 @@ export interface SandboxKeys {
   readonly verifying: Readonly<Record<string, string>>;
   readonly signing: Readonly<Record<string, string>>;
   readonly forms: Readonly<Record<string, string>>;
+  readonly heartbeat: Readonly<Record<string, string>>;
 }
 
-/** Makes the keys and writes them, readable by their owner only. */
-export async function makeKeys(directory: string): Promise<SandboxKeys> {
+/** Makes the keys and writes them, readable by their owner only. `outside`: who listens for heartbeats. */
+export async function makeKeys(directory: string, outside: string): Promise<SandboxKeys> {
   const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
   const keep = (name: string, text: string): string => {
     const path = join(directory, name);
@@ -33,5 +36,40 @@ export async function makeKeys(directory: string): Promise<SandboxKeys> {
       DR_SIGNING_KEY_ID: KEY_ID,
     },
     forms: { DR_FORM_KEY_FILE: keep('form-key.txt', randomBytes(32).toString('base64url')) },
+    heartbeat: {
+      DR_HEARTBEAT_URL_FILE: keep('heartbeat-url.txt', `${outside}/heartbeat/${randomBytes(16).toString('hex')}`),
+    },
   };
+}
+
+/** Puts the keys where they lie in the cloud, by the names that Terraform gives them. */
+export function keepKeys(secrets: Pick<Secrets, 'create' | 'addVersion'>, keys: SandboxKeys): void {
+  const files = {
+    'dr-public-keys': keys.verifying['DR_PUBLIC_KEYS_FILE'],
+    'dr-signing-key': keys.signing['DR_SIGNING_KEY_FILE'],
+    'dr-form-key': keys.forms['DR_FORM_KEY_FILE'],
+    'dr-heartbeat-url': keys.heartbeat['DR_HEARTBEAT_URL_FILE'],
+  };
+  for (const [name, path] of Object.entries(files)) {
+    secrets.create(name);
+    if (path !== undefined) secrets.addVersion(name, readFileSync(path));
+  }
+}
+
+/** Which keys a function may have: only `notify` can sign, only `approve` makes forms, only `tick` tells that all is well. */
+export function keysFor(name: FunctionName, keys: SandboxKeys): Readonly<Record<string, string>> {
+  switch (name) {
+    case 'notify':
+      return keys.signing;
+    case 'approve':
+      return { ...keys.verifying, ...keys.forms };
+    case 'heal':
+    case 'recover':
+      return keys.verifying;
+    case 'tick':
+      return keys.heartbeat;
+    case 'classify':
+    case 'status':
+      return {};
+  }
 }

@@ -34,7 +34,7 @@ import type { RunningRedis } from './redis-server.ts';
 import { openSessions } from './session-keeper.ts';
 import { tellBug } from './tell-bug.ts';
 import { sandboxConfig } from './sandbox-config.ts';
-import { makeKeys, type SandboxKeys } from './sandbox-keys.ts';
+import { keepKeys, keysFor, makeKeys } from './sandbox-keys.ts';
 
 // The sandbox as a running thing: one simulated cloud on loopback, the real functions around it, users, and a door for `./dr`.
 //
@@ -115,9 +115,10 @@ const SERVE = fileURLToPath(new URL('./serve-function.ts', import.meta.url));
 const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/dr-functions', import.meta.url));
 
 /** APIs that the one Google address answers for, as `endpoints.google` names them. */
-const GOOGLE_APIS = 'sqladmin run secretmanager monitoring dns compute container pubsub redis logging storage'.split(
-  ' ',
-);
+const GOOGLE_APIS =
+  'sqladmin run secretmanager monitoring dns compute container pubsub redis logging storage cloudresourcemanager iam serviceusage'.split(
+    ' ',
+  );
 
 /** The control regions of the reference; a sandbox with one copy of each function has it in the first. */
 const REGIONS = ['us-east4', 'us-west1'] as const;
@@ -257,7 +258,8 @@ async function start(
   stops.push(async () => load.stop());
 
   const functions = new Map<FunctionName, FunctionProcess>();
-  const keys = await makeKeys(directory);
+  const keys = await makeKeys(directory, base(pager.port));
+  keepKeys(world.secrets, keys);
   const issuer = messaging.issuer;
   const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(home.approve) };
   const shared = {
@@ -358,23 +360,6 @@ async function start(
     shutDown = listener;
   };
   return { facts, world, clock, load, databases, messaging, board, functions, copies, redis, onShutDown, stop };
-}
-
-/** Which keys a function may have: only `notify` can sign, only `approve` makes forms. */
-function keysFor(name: FunctionName, keys: SandboxKeys): Readonly<Record<string, string>> {
-  switch (name) {
-    case 'notify':
-      return keys.signing;
-    case 'approve':
-      return { ...keys.verifying, ...keys.forms };
-    case 'heal':
-    case 'recover':
-      return keys.verifying;
-    case 'classify':
-    case 'tick':
-    case 'status':
-      return {};
-  }
 }
 
 /** Whether heartbeats reach every replica, without which nobody could say what a failover loses. */

@@ -1,6 +1,8 @@
 import type { PubsubApi } from '../world/broker-api.ts';
 import type { PulledMessage } from '../world/broker-delivery.ts';
+import type { Principal } from '../world/kernel.ts';
 import type { Project } from '../world/project.ts';
+import { memberOf } from '../world/storage-policy.ts';
 import {
   acknowledgeWire,
   messageJson,
@@ -67,6 +69,10 @@ function topicRoutes({ project, api }: PubsubParts): readonly Route[] {
       queryOf(request, []);
       return answer(api.topic(callerOf(request), topic), topicJson);
     }),
+    route(project, 'GET', `${TOPIC}:getIamPolicy`, (request, topic) => {
+      queryOf(request, ['options.requestedPolicyVersion']);
+      return answer(api.publishers(callerOf(request), topic), publishersJson);
+    }),
     route(project, 'PUT', TOPIC, (request, topic) => {
       queryOf(request, []);
       bodyOf(topicWire, request);
@@ -79,6 +85,15 @@ function topicRoutes({ project, api }: PubsubParts): readonly Route[] {
     }),
   ];
 }
+
+/** The policy of a topic: who may publish there. */
+export const publishersJson = (principals: readonly Principal[]): unknown => ({
+  version: 1,
+  etag: 'BwYxtopic00=',
+  ...(principals.length === 0
+    ? {}
+    : { bindings: [{ role: 'roles/pubsub.publisher', members: principals.map(memberOf) }] }),
+});
 
 function subscriptionRoutes({ project, api }: PubsubParts): readonly Route[] {
   return [
@@ -97,6 +112,10 @@ function subscriptionRoutes({ project, api }: PubsubParts): readonly Route[] {
       queryOf(request, []);
       const wanted = subscriptionOf(project.id, name, bodyOf(subscriptionWire, request));
       return answer(api.createSubscription(callerOf(request), wanted), (made) => subscriptionJson(project.id, made));
+    }),
+    route(project, 'DELETE', SUBSCRIPTION, (request, name) => {
+      queryOf(request, []);
+      return answer(api.deleteSubscription(callerOf(request), name), () => ({}));
     }),
   ];
 }

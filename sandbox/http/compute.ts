@@ -40,6 +40,33 @@ export function computeRoutes({
   return [
     {
       method: 'GET',
+      pattern: new RegExp(String.raw`/compute/v1/projects/(?<project>[^/]+)/regions/(?<region>[^/]+)`),
+      handle(request, { project: named, region = '' }) {
+        checkProject(project, named);
+        queryOf(request, []);
+        return answer(api.getRegion(callerOf(request), region), ({ quotas }) => ({
+          kind: 'compute#region',
+          name: region,
+          status: 'UP',
+          quotas,
+          selfLink: `https://www.googleapis.com/compute/v1/projects/${project.id}/regions/${region}`,
+        }));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: new RegExp(`${GLOBAL}/urlMaps`),
+      handle(request, { project: named }) {
+        checkProject(project, named);
+        queryOf(request, ['maxResults', 'pageToken']);
+        return answer(api.listUrlMaps(callerOf(request)), (all) => ({
+          kind: 'compute#urlMapList',
+          items: all.map((map) => urlMapJson(project, map)),
+        }));
+      },
+    },
+    {
+      method: 'GET',
       pattern: new RegExp(`${GLOBAL}/urlMaps/(?<name>[^/]+)`),
       handle(request, { project: named, name = '' }) {
         checkProject(project, named);

@@ -104,6 +104,29 @@ export function monitoringRoutes(parts: {
     },
     {
       method: 'GET',
+      pattern: new RegExp(`${PROJECT}/notificationChannels`),
+      handle(request, { project: named }) {
+        checkProject(project, named);
+        const query = queryOf(request, ['pageSize', 'pageToken']);
+        return answer(monitoring.listChannels(callerOf(request)), (all) => {
+          const { items, ...rest } = pageOf(all, pageQuery(query), POLICIES_MAX);
+          const topicOf = (topic: string): string => `projects/${project.id}/topics/${topic}`;
+          return {
+            notificationChannels: items.map(({ name, topic }) => ({
+              name,
+              type: 'pubsub',
+              displayName: topic,
+              labels: { topic: topicOf(topic) },
+              enabled: true,
+            })),
+            totalSize: all.length,
+            ...rest,
+          };
+        });
+      },
+    },
+    {
+      method: 'GET',
       pattern: new RegExp(String.raw`${PROJECT}/alertPolicies/(?<policy>[^/:]+)`),
       handle(request, { project: named, policy = '' }) {
         checkProject(project, named);

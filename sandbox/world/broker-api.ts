@@ -36,10 +36,16 @@ export class PubsubApi {
 
   topic(caller: Caller, name: string): ApiOutcome<string> {
     return this.#call(caller, 'pubsub.topics.get', `topics/${name}`, () => {
-      if (!this.#broker.hasTopic(name)) {
-        throw new ApiError(404, 'notFound', `Resource not found (resource=${name}).`);
-      }
+      if (!this.#broker.hasTopic(name)) throw noTopic(name);
       return name;
+    });
+  }
+
+  /** Who may publish on a topic. */
+  publishers(caller: Caller, name: string): ApiOutcome<readonly Principal[]> {
+    return this.#call(caller, 'pubsub.topics.getIamPolicy', `topics/${name}`, () => {
+      if (!this.#broker.hasTopic(name)) throw noTopic(name);
+      return this.#publishers[name] ?? [];
     });
   }
 
@@ -67,6 +73,12 @@ export class PubsubApi {
     });
   }
 
+  deleteSubscription(caller: Caller, name: string): ApiOutcome<void> {
+    return this.#call(caller, 'pubsub.subscriptions.delete', `subscriptions/${name}`, () =>
+      this.#broker.deleteSubscription(name),
+    );
+  }
+
   pull(caller: Caller, name: string, max: number): ApiOutcome<readonly PulledMessage[]> {
     return this.#consume(caller, `subscriptions/${name}:pull`, () => this.#broker.pull(name, max));
   }
@@ -91,9 +103,11 @@ export class PubsubApi {
   }
 
   #call<T>({ principal, from }: Caller, permission: string, resource: string, effect: () => T): ApiOutcome<T> {
-    const writes = !permission.endsWith('.list') && !permission.endsWith('.get');
+    const writes = !/\.(list|get|getIamPolicy)$/.test(permission);
     return this.#door.call({ api: 'pubsub', permission, resource, writes, principal, from }, effect);
   }
 }
+
+const noTopic = (name: string): ApiError => new ApiError(404, 'notFound', `Resource not found (resource=${name}).`);
 
 const unauthorized = (): ApiError => new ApiError(403, 'forbidden', 'User not authorized to perform this action.');

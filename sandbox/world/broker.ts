@@ -107,6 +107,15 @@ export class Broker {
     topic.subscriptions.push(queue);
   }
 
+  /** Ends a subscription, and with it what it still held (docs: "Deleting a subscription"). */
+  deleteSubscription(name: string): void {
+    const queue = this.#queue(name);
+    queue.stop();
+    this.#subscriptions.delete(name);
+    const { subscriptions } = this.#topic(queue.config.topic);
+    subscriptions.splice(subscriptions.indexOf(queue), 1);
+  }
+
   /** Subscriptions in order of their names. */
   subscriptions(): readonly SubscriptionConfig[] {
     return [...this.#subscriptions.values()].map((queue) => queue.config).sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,4 +1,4 @@
-import type { Iam, Principal } from './kernel.ts';
+import type { Grant, Iam, Principal } from './kernel.ts';
 
 interface Rule {
   readonly permission: string;
@@ -10,6 +10,14 @@ interface Rule {
 /** Whether a granted name covers a permission: it is the same, or ends in `*` and what precedes it is a prefix. */
 export function covers(granted: string, permission: string): boolean {
   return granted.endsWith('*') ? permission.startsWith(granted.slice(0, -1)) : granted === permission;
+}
+
+/** What is left of some rules: a later revocation takes away what it covers. */
+function grantsIn(rules: readonly Rule[]): readonly Grant[] {
+  return rules.flatMap(({ permission, allows, on }, index) => {
+    const isTaken = rules.slice(index + 1).some((later) => !later.allows && covers(later.permission, permission));
+    return allows && !isTaken ? [{ permission, ...(on && { on }) }] : [];
+  });
 }
 
 /** Permissions with default deny. A grant or revocation may end in `*`; of two that touch the same permission the later one counts. */
@@ -32,5 +40,6 @@ export function createIam(): Iam {
         ?.allows ?? false,
     grant: (principal, permissions, on) => add(principal, permissions, true, on),
     revoke: (principal, permissions) => add(principal, permissions, false),
+    granted: () => new Map([...rules].map(([principal, own]) => [principal, grantsIn(own)])),
   };
 }

@@ -49,6 +49,15 @@ export interface Iam {
   /** `on`: only on resources whose name fits, as an IAM condition says it. */
   grant(principal: Principal, permissions: readonly string[], on?: RegExp): void;
   revoke(principal: Principal, permissions: readonly string[]): void;
+  /** What everybody has, as a policy shows it. */
+  granted(): ReadonlyMap<Principal, readonly Grant[]>;
+}
+
+/** A permission that somebody has. A name that ends in `*` covers what it begins. */
+export interface Grant {
+  readonly permission: string;
+  /** Where it holds for some resources only. */
+  readonly on?: RegExp;
 }
 
 /** An API of the cloud, as faults and audit name it. */
@@ -64,7 +73,10 @@ export type Api =
   | 'redis'
   | 'logging'
   | 'pubsub'
-  | 'storage';
+  | 'storage'
+  | 'cloudresourcemanager'
+  | 'iam'
+  | 'serviceusage';
 
 /** One call of an API, before it is known what comes of it. */
 export interface ApiCall {

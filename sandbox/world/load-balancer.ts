@@ -57,12 +57,24 @@ export interface LoadBalancers {
     address: string,
     host: string,
   ): { readonly urlMap: string; readonly backendService: string; readonly leadsTo: string } | undefined;
+  /** Quotas of each region that is there; others may be put in their place. */
+  readonly quotas: Map<string, readonly Quota[]>;
   readonly api: LoadBalancersApi;
+}
+
+/** One quota of a region, by Compute's name for it. */
+export interface Quota {
+  readonly metric: string;
+  readonly limit: number;
+  readonly usage: number;
 }
 
 /** The same as its callers reach it. */
 export interface LoadBalancersApi {
   getUrlMap(caller: Caller, name: string): ApiOutcome<UrlMap>;
+  listUrlMaps(caller: Caller): ApiOutcome<readonly UrlMap[]>;
+  /** What of its quotas a region has used; 404 for one that isn't there. */
+  getRegion(caller: Caller, region: string): ApiOutcome<{ readonly quotas: readonly Quota[] }>;
   getBackendService(caller: Caller, name: string): ApiOutcome<{ readonly name: string }>;
   patchUrlMap(
     caller: Caller,
@@ -78,6 +90,13 @@ interface Stored {
   inForce: string;
   edits: number;
 }
+
+/** Regions that a project finds there, and what it has used of them. */
+const REGIONS = ['us-central1', 'us-east1', 'us-east4', 'us-west1'];
+const QUOTAS: readonly Quota[] = [
+  { metric: 'CPUS', limit: 72, usage: 16 },
+  { metric: 'IN_USE_ADDRESSES', limit: 69, usage: 6 },
+];
 
 /** Load balancers whose front ends act by what they begin with. */
 export function createLoadBalancers(options: {
@@ -96,6 +115,7 @@ export function createLoadBalancers(options: {
     return { map, address, inForce: defaultService, edits: 0 };
   });
   const operations = new Map<string, ComputeOperation>();
+  const quotas = new Map(REGIONS.map((region) => [region, QUOTAS]));
 
   const find = (name: string): Stored => {
     const found = stored.find(({ map }) => map.name === name);
@@ -144,6 +164,7 @@ export function createLoadBalancers(options: {
 
   return {
     urlMap: (name) => find(name).map,
+    quotas,
     backendService,
     patch,
     operation,
@@ -157,6 +178,14 @@ export function createLoadBalancers(options: {
     api: {
       getUrlMap: (caller, name) =>
         door.call(call(caller, 'urlMaps.get', `urlMaps/${name}`, false), () => find(name).map),
+      listUrlMaps: (caller) =>
+        door.call(call(caller, 'urlMaps.list', 'urlMaps', false), () => stored.map(({ map }) => map)),
+      getRegion: (caller, region) =>
+        door.call(call(caller, 'regions.get', `regions/${region}`, false), () => {
+          const own = quotas.get(region);
+          if (own === undefined) throw notFound('regions', region);
+          return { quotas: own };
+        }),
       getBackendService: (caller, name) =>
         door.call(call(caller, 'backendServices.get', `backendServices/${name}`, false), () => backendService(name)),
       patchUrlMap: (caller, name, change) =>

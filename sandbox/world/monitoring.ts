@@ -67,6 +67,7 @@ export class Monitoring {
   readonly #sources: MetricSource[] = [];
   readonly #stops: (() => void)[] = [];
   #policies: readonly AlertPolicyDocument[] = [];
+  #channels: Readonly<Record<string, string>>;
   /** Filters that were asked with, by their text: the same few are asked with again and again. */
   readonly #filters = new Map<string, Filter>();
 
@@ -76,6 +77,7 @@ export class Monitoring {
     this.#chance = chance.fork('monitoring');
     const report = (change: IncidentChange): void => this.#notify(change);
     this.#alerting = new Alerting({ clock, chance: this.#chance.fork('alerting'), store: this.#store, report });
+    this.#channels = options.channels;
     this.setPolicies(options.policies);
   }
 
@@ -113,6 +115,19 @@ export class Monitoring {
 
   listAlertPolicies(caller: Caller): ApiOutcome<readonly AlertPolicyDocument[]> {
     return this.#read(caller, 'monitoring.alertPolicies.list', 'alertPolicies', () => this.#policies);
+  }
+
+  /** Channels that publish to a topic. */
+  listChannels(caller: Caller): ApiOutcome<readonly { readonly name: string; readonly topic: string }[]> {
+    return this.#read(caller, 'monitoring.notificationChannels.list', 'notificationChannels', () =>
+      Object.entries(this.#channels).map(([name, topic]) => ({ name, topic })),
+    );
+  }
+
+  /** Lets a channel publish to another topic, or to none. */
+  setChannel(name: string, topic: string | undefined): void {
+    const { [name]: _, ...others } = this.#channels;
+    this.#channels = topic === undefined ? others : { ...others, [name]: topic };
   }
 
   /** By full name. */
@@ -183,14 +198,14 @@ export class Monitoring {
   }
 
   #notify(change: IncidentChange): void {
-    const { kernel, project, channels, publish, disorder = ORDINARY_DISORDER } = this.#options;
+    const { kernel, project, publish, disorder = ORDINARY_DISORDER } = this.#options;
     const { clock } = kernel;
     const prompts = change.policy.alertStrategy?.notificationPrompts ?? ['OPENED', 'CLOSED'];
     if (!prompts.includes(change.state === 'open' ? 'OPENED' : 'CLOSED')) return;
     const message = notificationOf(change, project);
     const draw = ([least, most]: readonly [number, number]): number => seconds(this.#chance.between(least, most));
     for (const channel of change.policy.notificationChannels) {
-      const topic = channels[channel];
+      const topic = this.#channels[channel];
       if (topic === undefined) continue; // a channel of another kind
       const first = draw(disorder.late);
       clock.schedule(after(clock.now(), first), () => publish(topic, message));

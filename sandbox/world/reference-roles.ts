@@ -139,6 +139,9 @@ const OPERATE = [
   'k8s.*',
   'pubsub.*',
   'storage.*',
+  'iam.*',
+  'resourcemanager.*',
+  'serviceusage.*',
 ] as const;
 
 /** A cluster lets everybody whom it knows ask what it is and what they may. */
@@ -155,10 +158,16 @@ const FUNCTION_GRANTS: Readonly<Record<string, readonly string[]>> = {
 /** Copies and clones alone may be deleted, by an IAM condition on the name. */
 const COPIES = new RegExp(`^instances/(${[REFERENCE.restored, ...REFERENCE.clones].join('|')})$`);
 
+/** The protected system's own secrets, each by itself. Ours, such as the key that signs approvals, are nobody's but their function's. */
+const SYSTEM_SECRETS = /^secrets\/(?!dr-)/;
+const isOfSecrets = (permission: string): boolean => permission.startsWith('secretmanager.');
+
 /** Gives the functions and the person on call what they have in the reference system; everybody else has nothing. */
 export function grantReferenceRoles(iam: Pick<Iam, 'grant'>, project: string = REFERENCE_PROJECT.id): void {
   for (const [name, permissions] of Object.entries(FUNCTION_GRANTS)) {
-    iam.grant(functionPrincipal(name, project), [...permissions, ...ASK]);
+    const [onSecrets, others] = [permissions.filter(isOfSecrets), permissions.filter((one) => !isOfSecrets(one))];
+    iam.grant(functionPrincipal(name, project), [...others, ...ASK]);
+    if (onSecrets.length > 0) iam.grant(functionPrincipal(name, project), onSecrets, SYSTEM_SECRETS);
   }
   iam.grant(functionPrincipal('recover', project), ['cloudsql.instances.delete'], COPIES);
   iam.grant(OPERATOR, OPERATE);

@@ -29,6 +29,7 @@ import {
   uptimeSource,
 } from './monitoring-sources.ts';
 import type { Project } from './project.ts';
+import { ProjectApi } from './project-api.ts';
 import { createRedis, type Redis, type RedisInstance } from './redis.ts';
 import { writeDailyDumps, writeFormerRows } from './reference-data.ts';
 import { createFront } from './reference-front.ts';
@@ -89,6 +90,7 @@ export interface World {
   readonly project: Project;
   readonly assumptions: Assumptions;
   readonly kernel: WorldKernel;
+  readonly projectApi: ProjectApi;
   readonly sql: Sql;
   readonly applications: Applications;
   /** The services that answer users and probes, by the names in `SERVICES`. */
@@ -214,6 +216,7 @@ export function createWorld(options: WorldOptions): World {
     project,
     assumptions,
     kernel,
+    projectApi: new ProjectApi({ ...kernel, project, secrets }),
     sql,
     applications,
     front,

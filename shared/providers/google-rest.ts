@@ -5,7 +5,18 @@ import { callGoogle, type GoogleAccess } from './google-call.ts';
 // Google APIs for which the product carries no generated client: their REST face, with the same credentials, deadlines and errors.
 
 /** By the names that stand in `endpoints.google`; elsewhere they are at `https://NAME.googleapis.com`. */
-export type RestApi = 'compute' | 'dns' | 'logging' | 'redis';
+export type RestApi =
+  | 'cloudresourcemanager'
+  | 'compute'
+  | 'dns'
+  | 'iam'
+  | 'logging'
+  | 'monitoring'
+  | 'pubsub'
+  | 'redis'
+  | 'secretmanager'
+  | 'serviceusage'
+  | 'storage';
 
 /** What is asked. */
 export interface RestQuestion {

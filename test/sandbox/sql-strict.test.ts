@@ -157,7 +157,7 @@ describe('Monitoring over HTTP', () => {
     ['an unknown parameter', `${series}?filter=${type}&${interval}&color=red`, 400],
     ['a policy that is not there', '/v3/projects/coditect-prod/alertPolicies/1', 404],
     ['another project', '/v3/projects/other/alertPolicies', 403],
-    ['a change of a policy', '/v3/projects/coditect-prod/notificationChannels', 404],
+    ['what it has not', '/v3/projects/coditect-prod/uptimeCheckConfigs', 404],
   ])('refuses %s', async (_what, path, status) => {
     expect(await send('GET', path)).toMatchObject({ status, body: { error: { code: status } } });
   });

@@ -1,0 +1,66 @@
+// What is there, as Google's management APIs list it: for people who set dr-autopilot up and look whether it is set up well (`./dr doctor`,
+// `./dr init`), under their own identity. No function is given any of it.
+
+/** Who has a role. `condition`: an expression without which it is not given. */
+export interface Binding {
+  readonly role: string;
+  readonly members: readonly string[];
+  readonly condition: string | undefined;
+}
+
+/** A subscription of Pub/Sub. */
+export interface SubscriptionStatus {
+  readonly name: string;
+  /** Short names. */
+  readonly topic: string;
+  readonly deadLetterTopic: string | undefined;
+  /** Attempts before a message is given up. */
+  readonly attempts: number | undefined;
+  /** Where it is pushed to; `undefined`: it is pulled. */
+  readonly pushesTo: string | undefined;
+  /** Whether a push proves whose it is. */
+  readonly isSigned: boolean;
+  readonly ackDeadlineSeconds: number;
+  readonly retentionSeconds: number;
+}
+
+/** An alert policy. `channels`: full names. */
+export interface AlertPolicyStatus {
+  readonly displayName: string;
+  readonly enabled: boolean;
+  readonly channels: readonly string[];
+}
+
+/** A notification channel of any kind. `topic`: the full name of what a `pubsub` one publishes to. */
+export interface ChannelStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly topic: string | undefined;
+  readonly enabled: boolean;
+}
+
+/** A quota of a region, by Compute's name for it. */
+export interface QuotaStatus {
+  readonly metric: string;
+  readonly limit: number;
+  readonly usage: number;
+}
+
+/** Reads only. Every method may reject with `PortError`; lists are whole. */
+export interface Inventory {
+  projectNumber(): Promise<string>;
+  /** Names of enabled services, such as `sqladmin.googleapis.com`. */
+  enabledServices(): Promise<readonly string[]>;
+  projectPolicy(): Promise<readonly Binding[]>;
+  secretPolicy(secret: string): Promise<readonly Binding[]>;
+  bucketPolicy(bucket: string): Promise<readonly Binding[]>;
+  topicPolicy(topic: string): Promise<readonly Binding[]>;
+  /** What a role gives, by its full name. */
+  rolePermissions(role: string): Promise<readonly string[]>;
+  /** Short names. */
+  topics(): Promise<readonly string[]>;
+  subscriptions(): Promise<readonly SubscriptionStatus[]>;
+  alertPolicies(): Promise<readonly AlertPolicyStatus[]>;
+  channels(): Promise<readonly ChannelStatus[]>;
+  quotas(region: string): Promise<readonly QuotaStatus[]>;
+}
