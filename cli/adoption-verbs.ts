@@ -4,6 +4,15 @@ import { run, type Shared, stored, verb } from './program.ts';
 
 /** Adds them to the program. */
 export function addAdoptionVerbs(): void {
+  verb('init', 'Write a first dr.yaml out of what is found in a live project: commented, everything in mode observe')
+    .option('--project <id>', 'the project, where no sandbox runs')
+    .option('--out <file>', 'what is written', 'dr.yaml')
+    .option('--stdout', 'print it instead')
+    .option('--force', 'write over a file that is there')
+    .action((options: Shared & { project?: string; out: string; stdout?: boolean; force?: boolean }) =>
+      run(async () => (await import('./init.ts')).initHere({ ...options, project: options.project })),
+    );
+
   stored(
     verb(
       'doctor',

@@ -83,7 +83,7 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
 const nothingToAsk = <T>(value: T): Promise<Reading<T>> => Promise.resolve({ kind: 'read', value });
 
 /** What came of a question. Bugs pass. */
-async function readingOf<T>(question: () => Promise<T>): Promise<Reading<T>> {
+export async function readingOf<T>(question: () => Promise<T>): Promise<Reading<T>> {
   try {
     return { kind: 'read', value: await question() };
   } catch (error) {

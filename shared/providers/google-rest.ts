@@ -8,12 +8,14 @@ import { callGoogle, type GoogleAccess } from './google-call.ts';
 export type RestApi =
   | 'cloudresourcemanager'
   | 'compute'
+  | 'container'
   | 'dns'
   | 'iam'
   | 'logging'
   | 'monitoring'
   | 'pubsub'
   | 'redis'
+  | 'run'
   | 'secretmanager'
   | 'serviceusage'
   | 'storage';
