@@ -33,7 +33,7 @@ export interface Reality {
 /** What the log says was made of the system. */
 export function realityAfter({ formerRuns, run }: IncidentState): Reality {
   const instances = new Map<string, InstanceReality>();
-  const secrets = new Set<string>();
+  const repointed = new Set<string>();
   const entrances = new Map<string, string>();
   const limits = new Map<string, Reality['limits'][number]>();
   const learn = (instance: InstanceName, more: Omit<InstanceReality, 'instance'>): void => {
@@ -66,7 +66,7 @@ export function realityAfter({ formerRuns, run }: IncidentState): Reality {
           break;
         case 'point-secret':
         case 'point-at-replica':
-          secrets.add(deed.input.secret);
+          repointed.add(deed.input.secret);
           break;
         case 'move-traffic':
           entrances.set(deed.input.entrance, deed.input.to);
@@ -81,7 +81,7 @@ export function realityAfter({ formerRuns, run }: IncidentState): Reality {
     }
   return {
     instances: [...instances.values()],
-    secrets: [...secrets],
+    secrets: [...repointed],
     entrances: [...entrances].map(([entrance, application]) => ({ entrance, application })),
     limits: [...limits.values()],
   };

@@ -249,6 +249,7 @@ function stageAlerts(): readonly string[] {
     'dr-pod-crashloop',
     'dr-cloudrun-no-instance',
     'dr-cloudrun-slow',
+    'dr-cloudsql-mass-change',
   ];
 }
 
