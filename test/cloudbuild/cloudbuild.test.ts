@@ -75,10 +75,12 @@ describe('the builds together', () => {
   it('verify before they plan, and look before they remember what runs', () => {
     expect(order('cloudbuild.yaml')).toEqual([
       'install',
+      'audit',
       'verify',
       'simulate',
       'check',
       'bundle',
+      'sbom',
       'plan',
       'guard',
       'keep',
