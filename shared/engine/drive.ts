@@ -280,7 +280,7 @@ class Drive {
   #spentNow = false;
 
   #worker(): Worker {
-    const { clock, chance, catalogue, guards } = this.#driver;
+    const { clock, chance, catalogue, guards, worker: name } = this.#driver;
     const ready = (): Promise<boolean> => {
       this.#hear();
       return this.#holding.ready(this.#deadline);
@@ -289,6 +289,7 @@ class Drive {
       if (!(await ready())) throw new PortError('retryable', LEASE_LOST, 'looking whether we may still act');
     };
     return {
+      name,
       clock,
       chance,
       catalogue,

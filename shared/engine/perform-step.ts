@@ -38,6 +38,8 @@ const ATTEMPTS_MAX = 40;
 
 /** What a worker lends to its steps. */
 export interface Worker {
+  /** Unique to its invocation; stands in the log with what it begins. */
+  readonly name: string;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly catalogue: Catalogue;
@@ -219,7 +221,7 @@ async function lookAndStart(
   // A decision that came in since this pass began may not have been looked at yet: a deny counts until the section begins.
   const intent = await settle(journal, task, (_now, _known, newest) =>
     decisionsIn(newest) === decisionsIn(state)
-      ? event('stepStarted', { step: step.id, direction, attempt, version: seen.version })
+      ? event('stepStarted', { step: step.id, direction, attempt, version: seen.version, worker: worker.name })
       : undefined,
   );
   if (!intent) return millis(0);

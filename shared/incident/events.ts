@@ -127,7 +127,15 @@ export const eventWires = {
   attemptRefused: z.strictObject({ approval: z.string().nullable(), because: z.string() }),
   approvalVoided: z.strictObject({ approval: z.string(), because: z.string() }),
   runStarted: z.strictObject({ run: z.string(), planDigest: z.string(), leaseToken: z.number(), worker: z.string() }),
-  stepStarted: z.strictObject({ step: z.string(), direction, attempt: z.number().int(), version: json }),
+  stepStarted: z.strictObject({
+    step: z.string(),
+    direction,
+    attempt: z.number().int(),
+    /** Of what the step is about, as it was looked at. */
+    version: json,
+    /** Who began it, by function, version and place: a run may be gone on with by others. Absent in older logs. */
+    worker: z.string().exactOptional(),
+  }),
   stepWaiting: z.strictObject({ step: z.string(), direction, handle: json, detail: z.string() }),
   stepDone: z.strictObject({ step: z.string(), direction, already: z.boolean(), detail: z.string(), output: json }),
   stepFailed: z.strictObject({ step: z.string(), direction, failure: failureWire }),

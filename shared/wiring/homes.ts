@@ -1,4 +1,5 @@
 import { HEAL_CATALOGUE, RECOVER_CATALOGUE } from '../actions/catalogue.ts';
+import { VERSION } from '../core/version.ts';
 import { callDeadline } from '../engine/leases.ts';
 import type { ApproveHome } from '../flows/approve.ts';
 import type { OperateHome } from '../flows/operate.ts';
@@ -89,7 +90,7 @@ function make(name: FunctionName): Base {
     chance: createSystemChance(),
     store: openStore(environment, clock, access),
     messages,
-    instance: `${name}/${environment.instance}`,
+    instance: `${name}@${VERSION}/${environment.instance}`,
     note: (message, fields) => log.info(message, fields),
   };
   return { environment, home, identity, access, messages };

@@ -19,6 +19,28 @@ describe('driving a run', () => {
     expect(stage.journal.state().phase.kind).toBe('resolved');
   });
 
+  it('writes down who began each step, since others may go on with it', async () => {
+    const stage = await stageOf([step('a'), step('b', { needs: needs('a') })], (world, clock) => [
+      settingAction('set', world, {
+        start: async (input) => {
+          clock.advance(seconds(40));
+          world.set(factOf(input), true);
+          return { kind: 'done', detail: 'set' };
+        },
+      }),
+    ]);
+    await drive(stage.journal, stage.driver({ worker: 'recover@1/x/1', budget: seconds(30) }));
+    await drive(await stage.open(), stage.driver({ worker: 'recover@2/x/1' }));
+
+    const records = await stage.store.log.read(stage.journal.id, 0, 100);
+    expect(
+      records.flatMap(({ kind, data }) => (kind === 'stepStarted' ? [[data['step'], data['worker']]] : [])),
+    ).toEqual([
+      ['a', 'recover@1/x/1'],
+      ['b', 'recover@2/x/1'],
+    ]);
+  });
+
   it('leaves out what is so already', async () => {
     const stage = await stageOf([step('a'), step('b')]);
     stage.world.facts.set('a', true);
