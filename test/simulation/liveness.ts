@@ -10,6 +10,7 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
+import { isBeside } from '../../shared/system/topology.ts';
 import { effectsBy, type Invariant, isForged, lastOf, ON_ITS_WAY, promotionsOf, when } from './judged.ts';
 import type { Plot } from './plot.ts';
 import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
@@ -186,6 +187,8 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       const phase = found?.state.phase;
       if (found === undefined || isForged(run, found)) return [];
       const isOurs = how === 'dismissed' && phase?.kind === 'dismissed' && !BY_PEOPLE.test(phase.because);
+      // That nobody changed rows says nothing of users, who have an incident of their own.
+      if (isBeside(found.state.target)) return [];
       const ill = seen.ill.filter((service) => wasIll(run, service, at - LOOK_TAKES));
       if (!isOurs || (ill.length === 0 && hungPods === 0)) return [];
       return [`${incident} was dismissed ${when(run, at)} with ${[...ill, `${hungPods} hung pods`].join(', ')}`];
@@ -195,7 +198,7 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       const found = run.incidents.find(({ state }) => state.id === incident);
       const phase = found?.state.phase;
       if (how !== 'dismissed' || phase?.kind !== 'dismissed' || BY_PEOPLE.test(phase.because)) return [];
-      if (found === undefined || isForged(run, found)) return [];
+      if (found === undefined || isForged(run, found) || isBeside(found.state.target)) return [];
       return [SERVICES.entrance, SERVICES.apiRun]
         .filter((service) => isTurningAway(run, service, at))
         .map((service) => `${incident} was dismissed ${when(run, at)} while ${service} had long turned users away`);
