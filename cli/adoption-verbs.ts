@@ -1,4 +1,6 @@
-import { run, type Shared, stored, verb } from './program.ts';
+import type { Millis } from '../shared/core/time.ts';
+import { lengthOfTime } from './arguments.ts';
+import { run, type Shared, store, stored, verb } from './program.ts';
 
 // The verbs by which a team takes dr-autopilot into use (docs/deployment.md, "Adoption"). None of them changes anything in the cloud.
 
@@ -11,6 +13,24 @@ export function addAdoptionVerbs(): void {
     .option('--force', 'write over a file that is there')
     .action((options: Shared & { project?: string; out: string; stdout?: boolean; force?: boolean }) =>
       run(async () => (await import('./init.ts')).initHere({ ...options, project: options.project })),
+    );
+
+  stored(
+    verb(
+      'report',
+      'What was done since some days, or would have been: by scenario, with times, refusals and approvals',
+    ),
+  )
+    .option('--since <length>', 'how far back, such as 7d or 12h', lengthOfTime, lengthOfTime('7d'))
+    .action((options: Shared & { store?: string; since: Millis }) =>
+      run(async () => {
+        const [{ reportCommand }, { runningFacts }] = await Promise.all([
+          import('./report.ts'),
+          import('./sandbox-facts.ts'),
+        ]);
+        const facts = await runningFacts(options.directory);
+        return await reportCommand(facts, { ...options, store: await store(options) });
+      }),
     );
 
   stored(

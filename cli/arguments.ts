@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { type Millis, parseDuration } from '../shared/core/time.ts';
 
 // Values of options as they are typed. Each throws what commander answers a wrong one with.
 
@@ -33,4 +34,11 @@ export function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('a number above 0 is wanted');
   return value;
+}
+
+/** A length of time that is not nothing. */
+export function lengthOfTime(text: string): Millis {
+  const length = parseDuration(text);
+  if (length !== undefined && length > 0) return length;
+  throw new InvalidArgumentError('a length of time is wanted, such as 7d, 12h or 30m');
 }
