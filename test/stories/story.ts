@@ -59,6 +59,9 @@ const CALM = minutes(1);
 /** Longest that a story waits for one thing unless it says otherwise, clock time. */
 const PATIENCE = minutes(45);
 
+/** Incidents that are told of when a story goes wrong. */
+const TOLD_MAX = 1_000;
+
 /** Between two looks, wall milliseconds. */
 const LOOK_MS = 100;
 
@@ -244,7 +247,7 @@ export class Stage {
 
   /** What a reader needs to understand a failed story. */
   async told(): Promise<string> {
-    const incidents = await this.incidents();
+    const incidents = await this.incidents(TOLD_MAX);
     const { audit } = this.sandbox.world.kernel;
     const effects = audit
       .entries()
