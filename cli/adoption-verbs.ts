@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import type { Millis } from '../shared/core/time.ts';
 import { lengthOfTime } from './arguments.ts';
 import { run, type Shared, store, stored, verb } from './program.ts';
@@ -21,7 +22,11 @@ export function addAdoptionVerbs(): void {
       'What was done since some days, or would have been: by scenario, with times, refusals and approvals',
     ),
   )
-    .option('--since <length>', 'how far back, such as 7d or 12h', lengthOfTime, lengthOfTime('7d'))
+    .addOption(
+      new Option('--since <length>', 'how far back, such as 7d or 12h')
+        .argParser(lengthOfTime)
+        .default(lengthOfTime('7d'), '7d'),
+    )
     .action((options: Shared & { store?: string; since: Millis }) =>
       run(async () => {
         const [{ reportCommand }, { runningFacts }] = await Promise.all([
