@@ -33,7 +33,12 @@ export interface LookedAt extends Operator {
 export async function lookAtInstallation(system: System, by: LookedAt): Promise<Facts> {
   const { world, lookout, inventory, clock } = by;
   const turn = atMost(AT_ONCE);
-  const ask = <T>(question: () => Promise<T>): Promise<Reading<T>> => turn(() => readingOf(question));
+  const again = atMost(1);
+  // Whatever loads a client, or asks for much, may keep the others from their answers: silence is asked once more, by itself.
+  const ask = async <T>(question: () => Promise<T>): Promise<Reading<T>> => {
+    const first = await turn(() => readingOf(question));
+    return isSilence(first) ? await again(() => readingOf(question)) : first;
+  };
   const each = async <T>(names: readonly string[], question: (name: string) => Promise<T>): Promise<Readings<T>> =>
     Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ask(() => question(name))] as const)));
   const ids = system.applications.map(({ id }) => id);
@@ -79,6 +84,15 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   const roles = await each(rolesOfFunctions(system, policies), (role) => inventory.rolePermissions(role));
   return { ...facts, roles, needed: by.needed, now: clock.now() };
 }
+
+/** No answer came, which says nothing of what was asked. */
+function isSilence(reading: Reading<unknown>): boolean {
+  if (reading.kind !== 'read') return reading.kind === 'unread' && reading.because === 'timeout';
+  return silentWire.safeParse(reading.value).success;
+}
+
+/** How an application's deep health says that nobody answered. */
+const silentWire = z.object({ kind: z.literal('silent') });
 
 const nothingToAsk = <T>(value: T): Promise<Reading<T>> => Promise.resolve({ kind: 'read', value });
 

@@ -119,7 +119,11 @@ function checkFunction(
         `${TERRAFORM}: ${READS_SECRETS} belongs on the secrets that dr.yaml names, one by one`,
       ),
     );
-  return found.length === 0 ? [fine(check, `exactly what its code needs (${anywhere.size} of them)`)] : found;
+  if (found.length > 0) return found;
+  const { cluster = [], ...ofGoogle } = needed;
+  const count = new Set(Object.values(ofGoogle).flat()).size;
+  const rest = cluster.length === 0 ? '' : `; ${cluster.length} of the cluster’s own were not asked for`;
+  return [fine(check, `exactly what its code needs of Google (${count} permissions)${rest}`)];
 }
 
 function sitesOf(system: System, needed: ByScope, facts: Facts): readonly Site[] {
