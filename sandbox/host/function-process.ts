@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { unreachable } from '../../shared/core/assert.ts';
+import { LAST_REQUESTS } from './function-settings.ts';
 
 // One function as an operating system process: started, listened to, started again when it ends.
 //
@@ -12,6 +13,8 @@ import { unreachable } from '../../shared/core/assert.ts';
 // P2. It gets the environment that it is given, and of ours only PATH: no home, no key file, no login of whoever started us.
 // P3. It never outlives us: killed when we exit, and by its own hand when we are killed (end-with-parent.ts).
 // P4. Its port stays the same from one process to the next, because subscriptions point there.
+// P5. Where another version is deployed, as Cloud Run does it: the former process takes no more requests and ends when those that it has
+//     are answered, beside the new one; or it is told to end, and has ten seconds for it.
 
 /** A line that a function wrote. */
 export interface OutputLine {
@@ -63,6 +66,13 @@ export interface FunctionProcess {
   ready(): Promise<void>;
   /** Ends the process in an orderly way and starts another at once; resolves when that one serves. */
   restart(): Promise<void>;
+  /**
+   * Starts a process of other modules in the place of the one that runs now (P5); resolves when it serves. The former one `finishes` what
+   * it has been asked for, or `ends` at once.
+   */
+  deploy(preload: readonly string[], former: 'finishes' | 'ends'): Promise<void>;
+  /** Resolves when no former process runs any more. */
+  drained(): Promise<void>;
   /** Sends a signal to the process that runs now, as a disaster would: what ends is started again. */
   kill(signal: NodeJS.Signals): void;
   /** Ends it for good. Resolves when the process is gone. */
@@ -83,6 +93,9 @@ const HEAP_MAX = '--max-old-space-size=512';
 
 /** Processes in a row that may end without having served: beyond, it is no crash but a mistake. */
 const FAILED_STARTS_MAX = 5;
+
+/** What Cloud Run leaves an instance after SIGTERM, wall time. */
+const TERMINATION_MS = 10_000;
 
 /** Lines of a failed start that are told: a message, and where it came from. */
 const COMPLAINT_LINES = 12;
@@ -112,11 +125,15 @@ class Supervised implements FunctionProcess {
   #waitingForEnd: (() => void)[] = [];
   /** Resolves when the process that was ended last is gone. */
   #gone: Promise<void> = Promise.resolve();
+  #preload: readonly string[];
+  /** Processes in whose places others were deployed, until they are gone. */
+  readonly #former = new Map<ChildProcess, PromiseWithResolvers<void>>();
 
   constructor(options: FunctionProcessOptions) {
     this.name = options.name;
     this.#options = options;
     this.#port = options.port;
+    this.#preload = options.preload ?? [];
     this.#state = this.#started();
   }
 
@@ -143,6 +160,28 @@ class Supervised implements FunctionProcess {
     return this.ready();
   }
 
+  async deploy(preload: readonly string[], former: 'finishes' | 'ends'): Promise<void> {
+    const child = this.#child();
+    this.#preload = preload;
+    if (child === undefined) return this.restart();
+    if (this.#state.kind === 'starting') clearTimeout(this.#state.tooLate);
+    const gone = Promise.withResolvers<void>();
+    this.#former.set(child, gone);
+    if (former === 'finishes') child.kill(LAST_REQUESTS);
+    else {
+      child.kill('SIGTERM');
+      const impatience = setTimeout(() => child.kill('SIGKILL'), TERMINATION_MS);
+      void gone.promise.then(() => clearTimeout(impatience));
+    }
+    this.#failedStarts = 0;
+    this.#state = this.#started();
+    return this.ready();
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([...this.#former.values()].map(({ promise }) => promise));
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child()?.kill(signal);
   }
@@ -156,8 +195,8 @@ class Supervised implements FunctionProcess {
   }
 
   #started(): State {
-    const { script, preload = [], env } = this.#options;
-    const imports = [END_WITH_PARENT, ...preload].flatMap((module) => ['--import', module]);
+    const { script, env } = this.#options;
+    const imports = [END_WITH_PARENT, ...this.#preload].flatMap((module) => ['--import', module]);
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', HEAP_MAX, ...imports, script], {
       env: { PATH: process.env['PATH'], ...env, PORT: String(this.#port) },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -192,9 +231,12 @@ class Supervised implements FunctionProcess {
 
   #closed(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     living.delete(child);
-    const restarts = this.#afterEnd();
+    const former = this.#former.get(child);
+    this.#former.delete(child);
+    const restarts = former === undefined && this.#afterEnd();
     this.#options.onExit({ pid: child.pid, code: signal === null ? code : null, signal, restarts });
-    for (const resolve of this.#waitingForEnd.splice(0)) resolve();
+    if (former === undefined) for (const resolve of this.#waitingForEnd.splice(0)) resolve();
+    else former.resolve();
   }
 
   /** What follows on the end of a process; whether that is another one. */
@@ -238,6 +280,7 @@ class Supervised implements FunctionProcess {
   }
 
   async #end(): Promise<void> {
+    for (const former of this.#former.keys()) former.kill('SIGKILL');
     const child = this.#child();
     if (this.#state.kind === 'waiting') clearTimeout(this.#state.timer);
     if (this.#state.kind === 'starting') clearTimeout(this.#state.tooLate);

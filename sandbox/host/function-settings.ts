@@ -5,6 +5,9 @@ import type { Principal } from '../world/kernel.ts';
 // What the sandbox tells the process of a function: who may invoke it, and what time it is there. The functions themselves
 // don't read it. In the cloud, Cloud Run does this part.
 
+/** The signal that tells a process that it gets no more requests, and may go when it has answered those that it has. */
+export const LAST_REQUESTS = 'SIGUSR2';
+
 /** By which another process reads the sandbox's time: clock time was `start` when the wall's was `wallStart`. */
 export interface ClockReading {
   readonly start: Instant;

@@ -1,7 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 import { invokerCheck } from '../http/oidc.ts';
-import { clockTime, parseFunctionSettings } from './function-settings.ts';
+import { clockTime, LAST_REQUESTS, parseFunctionSettings } from './function-settings.ts';
 import { admitInvokers } from './invoker-gate.ts';
 
 // The process of one function, as Cloud Run would host it: the framework's own server on loopback, behind the check of who
@@ -22,6 +22,15 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 
 const server = getTestServer(target);
+// Cloud Run sends no more requests to an instance of a former version, and ends it when it has answered those that it has.
+let isLast = false;
+process.once(LAST_REQUESTS, () => {
+  isLast = true;
+  server.close(() => process.exit(0));
+});
+server.on('request', (_request, response) => {
+  response.on('close', () => setImmediate(() => isLast && server.closeIdleConnections()));
+});
 server.listen(port, '127.0.0.1', () => {
   const address = server.address();
   const listening = typeof address === 'object' && address !== null ? address.port : port;

@@ -12,6 +12,7 @@ import {
 } from '../../sandbox/host/function-process.ts';
 
 const SERVED = fileURLToPath(new URL('./served-function.ts', import.meta.url));
+const NEXT = fileURLToPath(new URL('./served-version.ts', import.meta.url));
 const PARENT = fileURLToPath(new URL('./supervising-parent.ts', import.meta.url));
 
 const running: FunctionProcess[] = [];
@@ -26,6 +27,7 @@ function served(env: Record<string, string> = {}, port = 0) {
   const lines: OutputLine[] = [];
   const exits: ProcessExit[] = [];
   const waiting: ((exit: ProcessExit) => void)[] = [];
+  const listening: ((text: string) => void)[] = [];
   const process = startFunction({
     name: 'heal',
     script: SERVED,
@@ -33,14 +35,23 @@ function served(env: Record<string, string> = {}, port = 0) {
     env,
     restartDelayMs: 10,
     stopGraceMs: 200,
-    onLine: (line) => lines.push(line),
+    onLine: (line) => {
+      lines.push(line);
+      for (const heard of listening) heard(line.text);
+    },
     onExit: (exit) => {
       exits.push(exit);
       waiting.shift()?.(exit);
     },
   });
   running.push(process);
-  return { process, lines, exits, nextExit: () => new Promise<ProcessExit>((resolve) => waiting.push(resolve)) };
+  return {
+    process,
+    lines,
+    exits,
+    nextExit: () => new Promise<ProcessExit>((resolve) => waiting.push(resolve)),
+    nextLine: (text: string) => new Promise<void>((resolve) => listening.push((said) => said === text && resolve())),
+  };
 }
 
 async function ask(url: string): Promise<{ pid: number; env: Record<string, string> }> {
@@ -126,6 +137,37 @@ describe('a function’s process', () => {
     expect((await ask(url)).pid).toBe(heal.pid);
     expect(heal.pid).not.toBe(pid);
     expect(exits).toEqual([{ pid, code: null, signal: 'SIGTERM', restarts: false }]);
+  });
+
+  it('of a former version answers what it was asked for, beside that of the next one, which gets all that is asked from then on', async () => {
+    const { process: heal, exits, nextLine } = served();
+    await heal.ready();
+    const { pid, url } = heal;
+    const holding = nextLine('held');
+    const answer = fetch(`${url}/held`).then((response) => response.text());
+    await holding;
+
+    await heal.deploy([NEXT], 'finishes');
+    const next = (await ask(url)).pid;
+    process.kill(pid ?? 0, 'SIGHUP');
+
+    expect(await answer).toBe('first');
+    await heal.drained();
+    expect(next).toBe(heal.pid);
+    expect(next).not.toBe(pid);
+    expect(exits).toEqual([{ pid, code: 0, signal: null, restarts: false }]);
+  });
+
+  it('of a former version is told to end where it may not finish, and is not started again', async () => {
+    const { process: heal, exits } = served();
+    await heal.ready();
+    const { pid } = heal;
+
+    await heal.deploy([NEXT], 'ends');
+    await heal.drained();
+
+    expect(exits).toEqual([{ pid, code: null, signal: 'SIGTERM', restarts: false }]);
+    expect((await ask(heal.url)).pid).toBe(heal.pid);
   });
 
   it('is gone after a stop, for good', async () => {

@@ -1,21 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { minutes, seconds } from '../../shared/core/time.ts';
-import { changes, deadLetters, leaks, loss, promotions, servedAgainAt, unbalanced } from './judge.ts';
+import { changes, deadLetters, FAILOVER, leaks, loss, promotions, servedAgainAt, unbalanced } from './judge.ts';
 import { approveWhenAsked, lossOnPage, onStage } from './story.ts';
-
-/** What a database failover changes, in its order, and nothing else. */
-const FAILOVER = [
-  /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
-  /^run\.services\.update services\/coditect-dms-api$/,
-  /^cloudsql\.instances\.update instances\/coditect-dms-db$/,
-  /^cloudsql\.instances\.promoteReplica instances\/coditect-dms-db-replica:promoteReplica$/,
-  /^secretmanager\.versions\.add secrets\/coditect-dms-database-url:addVersion$/,
-  /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
-  /^run\.services\.update services\/coditect-dms-api$/,
-  /^cloudsql\.backupRuns\.create instances\/coditect-dms-db-replica\/backupRuns$/,
-  /^cloudsql\.instances\.update instances\/coditect-dms-db-replica$/,
-  /^cloudsql\.instances\.create instances\/coditect-dms-db-replica-/,
-] as const;
 
 describe('the primary database is lost', () => {
   it('becomes one incident of many disordered alerts, is approved once, promoted once, and loses no more than the page said', () =>

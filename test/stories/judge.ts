@@ -42,6 +42,20 @@ export const unbalanced = (stage: Stage): readonly string[] =>
     .filter((row) => !balances(row))
     .map((row) => JSON.stringify(row));
 
+/** What a database failover changes, in its order, and nothing else. */
+export const FAILOVER = [
+  /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
+  /^run\.services\.update services\/coditect-dms-api$/,
+  /^cloudsql\.instances\.update instances\/coditect-dms-db$/,
+  /^cloudsql\.instances\.promoteReplica instances\/coditect-dms-db-replica:promoteReplica$/,
+  /^secretmanager\.versions\.add secrets\/coditect-dms-database-url:addVersion$/,
+  /^k8s\.apps\.deployments\/scale\.patch .*coditect-dms-api/,
+  /^run\.services\.update services\/coditect-dms-api$/,
+  /^cloudsql\.backupRuns\.create instances\/coditect-dms-db-replica\/backupRuns$/,
+  /^cloudsql\.instances\.update instances\/coditect-dms-db-replica$/,
+  /^cloudsql\.instances\.create instances\/coditect-dms-db-replica-/,
+] as const;
+
 /** Messages that were given up. */
 export const deadLetters = (stage: Stage): number =>
   stage.sandbox.messaging.courier.ledger().reduce((sum, row) => sum + row.deadLettered, 0);
