@@ -88,7 +88,7 @@ function show(report: AdoptionReport): string {
   const incidents = scenarios.reduce((sum, one) => sum + one.incidents.length, 0);
   const alarms = scenarios.reduce((sum, one) => sum + one.falseAlarms, 0);
   return [
-    `From ${toIso(from)} to ${toIso(to)}: ${incidents} incidents, of which ${alarms} were false alarms; ${drills} drills.`,
+    `From ${toIso(from)} to ${toIso(to)}: ${counted(incidents)}, of which ${alarms} were false alarms; ${drills} drills.`,
     `Objectives: RTO ${showDuration(objectives.rto)}, RPO ${showDuration(objectives.rpo)}.`,
     ...unread.map((why) => `NOT READ: ${why}`),
     ...scenarios.flatMap((one) => ['', ...scenarioLines(one)]),
@@ -129,7 +129,7 @@ function scenarioLines(one: ScenarioReport): readonly string[] {
   ];
   const alarms = one.falseAlarms === 0 ? '' : `, ${one.falseAlarms} of them false alarms`;
   return [
-    `${one.scenario}: ${one.incidents.length} incidents${alarms} (${one.incidents.join(', ')})`,
+    `${one.scenario}: ${counted(one.incidents.length)}${alarms} (${one.incidents.join(', ')})`,
     ...lines.flatMap(([name, text]) => (text === '' ? [] : [`  ${name.padEnd(16)}${text}`])),
   ];
 }
@@ -144,3 +144,5 @@ function spread(found: Spread | undefined): string {
     ? showDuration(median)
     : `${showDuration(median)} (${showDuration(least)} to ${showDuration(most)}, ${count} times)`;
 }
+
+const counted = (incidents: number): string => (incidents === 1 ? '1 incident' : `${incidents} incidents`);
