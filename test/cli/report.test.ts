@@ -49,10 +49,10 @@ describe('./dr report', () => {
     const { exitCode, stdout } = await report();
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
-      /1 incidents, of which 0 were false alarms; 0 drills\.\nObjectives: RTO 1h 00m, RPO 1h 00m\./,
+      /1 incident, of which 0 were false alarms; 0 drills\.\nObjectives: RTO 1h 00m, RPO 1h 00m\./,
     );
     expect(stdout).toMatch(
-      /database-primary-failure: 1 incidents \(inc-\w{10}\)\n {2}stand +resolved\n {2}plans +database-failover\n/,
+      /database-primary-failure: 1 incident \(inc-\w{10}\)\n {2}stand +resolved\n {2}plans +database-failover\n/,
     );
     expect(stdout).toMatch(/ {2}approvals +1 asked: 1 approved; people took \w+/);
     expect(stdout).toMatch(/ {2}recover +\d+m .*\n {2}objectives +met\n/);
@@ -78,7 +78,7 @@ describe('./dr report', () => {
       4,
       expect.stringMatching(/NOT READ: the log of inc-\w{10} is another version’s from event 4 on/),
     ]);
-    expect(stdout).toContain(': 1 incidents');
+    expect(stdout).toContain(': 1 incident');
   });
 
   it('ends with 4 where there is no store', async () => {
