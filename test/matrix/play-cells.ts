@@ -99,10 +99,10 @@ async function playOn(
     const incidents = await stage.until('every plan has come to its end', () => ended(stage, story), within);
     await stage.pass(SETTLING);
     falls = await killer.end();
-    const complaints = [
-      ...(await wrongs(stage, story, incidents, promised)),
-      ...notReplaced(stage, [...falls.values()]),
-    ];
+    const killed = [...falls.values()];
+    // The last kill may have been a moment ago.
+    await stage.until('every worker is there again', () => notReplaced(stage, killed).length === 0 || undefined);
+    const complaints = await wrongs(stage, story, incidents, promised);
     return cells.map((cell) => {
       const fall = falls?.get(cellId(cell));
       const incident = incidents[story.plans.indexOf(cell.plan)];
