@@ -3,7 +3,7 @@ import type { Millis } from '../shared/core/time.ts';
 import { lengthOfTime } from './arguments.ts';
 import { run, type Shared, store, stored, verb } from './program.ts';
 
-// The verbs by which a team takes dr-autopilot into use (docs/deployment.md, "Adoption"). None of them changes anything in the cloud.
+// The verbs by which a team takes dr-autopilot into use (docs/deployment.md, "Adoption"). None but `conform --yes` changes anything in the cloud.
 
 /** Adds them to the program. */
 export function addAdoptionVerbs(): void {
@@ -46,4 +46,14 @@ export function addAdoptionVerbs(): void {
   ).action((options: Shared & { store?: string }) =>
     run(async () => (await import('./doctor.ts')).doctorHere({ ...options, store: options.store })),
   );
+
+  verb('conform', 'Prove what we assume of the cloud on throw-away instances; says first what that makes and costs')
+    .option('--yes', 'make them, prove, and delete them again', false)
+    .option('--clean', 'delete what an earlier run left behind', false)
+    .addOption(
+      new Option('--only <ids>', 'these assumptions alone, separated by commas').argParser((text) => text.split(',')),
+    )
+    .action((options: Shared & { yes: boolean; clean: boolean; only?: readonly string[] }) =>
+      run(async () => (await import('./conform.ts')).conformHere({ ...options, only: options.only })),
+    );
 }

@@ -11,6 +11,7 @@ import { makeServerCertificate } from '../http/kubernetes-certificate.ts';
 import { kubeconfig } from '../http/kubernetes-config.ts';
 import { kubernetesRefusal } from '../http/kubernetes-status.ts';
 import type { Route } from '../http/router.ts';
+import { runFrontRoutes } from '../http/run-front.ts';
 import { type RunningServer, startServer } from '../http/server.ts';
 import { issueToken, principalOf } from '../http/tokens.ts';
 import { Load } from '../load/load.ts';
@@ -225,6 +226,7 @@ async function start(
   const { ports: postgresPorts } = await databases.addresses();
   const front = async (service: string): Promise<string> =>
     base((await serve(applicationRoutes({ front: world.front, service, from: 'functions' }))).port);
+  const runFront = await serve(runFrontRoutes(world));
   const board = new NoticeBoard();
   const pager = await serve(board.routes());
 
@@ -246,6 +248,7 @@ async function start(
       'coditect-dms-api-east.coditect.ai': await front(SECONDARY_SERVICES.api),
       'prober-east.dms.internal': await front(SECONDARY_SERVICES.prober),
       'pager.dms.internal': base(pager.port),
+      '.run.app': base(runFront.port),
     },
     dataPlane,
     postgres: Object.fromEntries(Object.entries(postgresPorts).map(([name, port]) => [name, `127.0.0.1:${port}`])),

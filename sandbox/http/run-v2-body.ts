@@ -129,7 +129,8 @@ const serviceMembers = z.strictObject({
   traffic: z.array(trafficWire).default([]),
   scaling: scalingWire.optional(),
   etag: z.string().optional(),
-  ...unmodelled('binaryAuthorization', 'invokerIamDisabled', 'defaultUriDisabled', 'iapEnabled', 'multiRegionSettings'),
+  invokerIamDisabled: z.boolean().optional(),
+  ...unmodelled('binaryAuthorization', 'defaultUriDisabled', 'iapEnabled', 'multiRegionSettings'),
   ...unmodelled('customAudiences', 'buildConfig'),
 });
 
@@ -178,6 +179,7 @@ const EDITS: Readonly<Record<string, Edit>> = {
     ...spec,
     ingress: ingress === undefined || ingress === 'INGRESS_TRAFFIC_UNSPECIFIED' ? 'INGRESS_TRAFFIC_ALL' : ingress,
   }),
+  invokerIamDisabled: (spec, { invokerIamDisabled }) => ({ ...spec, open: invokerIamDisabled === true || undefined }),
   client: (spec) => spec,
   clientVersion: (spec) => spec,
   scaling: (spec, { scaling }) => ({ ...spec, scaling: scalingOf(scaling) }),
@@ -200,7 +202,27 @@ const EDITS: Readonly<Record<string, Edit>> = {
 };
 
 /** Without a mask everything that a user sets is replaced, what isn't sent included: the trap of a bare update. */
-const EVERYTHING = ['description', 'labels', 'annotations', 'ingress', 'scaling', 'template', 'traffic'];
+const EVERYTHING = [
+  'description',
+  'labels',
+  'annotations',
+  'ingress',
+  'scaling',
+  'template',
+  'traffic',
+  'invokerIamDisabled',
+];
+
+/** A service of which nothing was said. */
+export const BLANK: ServiceSpec = {
+  description: '',
+  labels: {},
+  annotations: {},
+  ingress: 'INGRESS_TRAFFIC_ALL',
+  scaling: { mode: 'AUTOMATIC', min: undefined, max: undefined, manual: undefined },
+  template: { ...TEMPLATE_DEFAULTS, image: '' },
+  traffic: [{ revision: undefined, percent: 100 }],
+};
 
 /** How an update changes a service. Throws 400 for a mask that names an unknown path. Paths may be in either case. */
 export function editOf(mask: string | undefined, sent: Sent): (spec: ServiceSpec) => ServiceSpec {

@@ -41,6 +41,7 @@ export function serviceJson(project: Project, view: RunServiceView): Record<stri
     createTime: toIso(view.createdAt),
     updateTime: toIso(view.updatedAt),
     ingress: spec.ingress,
+    ...(spec.open === true ? { invokerIamDisabled: true } : {}),
     launchStage: 'GA',
     template: templateJson(spec.template),
     traffic: spec.traffic.map(trafficJson),

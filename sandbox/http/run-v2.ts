@@ -3,7 +3,7 @@ import type { RunApi } from '../world/run-api.ts';
 import { answer, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
 import type { Route } from './router.ts';
-import { editOf, serviceWire } from './run-v2-body.ts';
+import { BLANK, editOf, serviceWire } from './run-v2-body.ts';
 import { operationJson, revisionJson, serviceJson } from './run-v2-json.ts';
 
 // Cloud Run Admin v2 as @google-cloud/run calls it. gcloud speaks v1: run-knative.ts.
@@ -44,6 +44,29 @@ function serviceRoutes(project: Project, api: RunApi): readonly Route[] {
         checkProject(project, named);
         queryOf(request, []);
         return answer(api.getService(callerOf(request), { location, service }), (view) => serviceJson(project, view));
+      },
+    },
+    {
+      method: 'POST',
+      pattern: new RegExp(`${LOCATION}/services`),
+      handle(request, { project: named, location = '' }) {
+        checkProject(project, named);
+        const { serviceId: service = '', validateOnly } = queryOf(request, ['serviceId', 'validateOnly']);
+        const spec = editOf(undefined, bodyOf(serviceWire, request))(BLANK);
+        const creation = { ref: { location, service }, spec, validateOnly: validateOnly === 'true' };
+        return answer(api.createService(callerOf(request), creation), (made) => operationJson(project, made));
+      },
+    },
+    {
+      method: 'DELETE',
+      pattern: new RegExp(SERVICE),
+      handle(request, { project: named, location = '', service = '' }) {
+        checkProject(project, named);
+        const { etag, validateOnly } = queryOf(request, ['etag', 'validateOnly']);
+        if (validateOnly === 'true')
+          throw invalidArgument('The sandbox deletes or does not: validateOnly must be false.');
+        const gone = api.deleteService(callerOf(request), { location, service }, etag === '' ? undefined : etag);
+        return answer(gone, (deleted) => operationJson(project, deleted));
       },
     },
     {

@@ -1,6 +1,6 @@
 import type { Caller } from './caller.ts';
 import { type ApiCall, type ApiDoor, ApiError, type ApiOutcome } from './kernel.ts';
-import type { Run, RunOperation, RunUpdate } from './run.ts';
+import type { Run, RunCreation, RunOperation, RunUpdate } from './run.ts';
 import type { RevisionView } from './run-revision.ts';
 import type { RunServiceView } from './run-view.ts';
 import type { RunServiceRef } from './run-spec.ts';
@@ -9,6 +9,8 @@ import type { RunServiceRef } from './run-spec.ts';
 export interface RunApi {
   getService(caller: Caller, ref: RunServiceRef): ApiOutcome<RunServiceView>;
   listServices(caller: Caller, location?: string): ApiOutcome<readonly RunServiceView[]>;
+  createService(caller: Caller, creation: RunCreation): ApiOutcome<RunUpdated>;
+  deleteService(caller: Caller, ref: RunServiceRef, etag: string | undefined): ApiOutcome<RunUpdated>;
   /** The operation, and the service as it is right after the update was accepted. */
   updateService(caller: Caller, update: RunUpdate): ApiOutcome<RunUpdated>;
   /** The v1 API names a revision without its service. */
@@ -45,7 +47,7 @@ export function createRunApi(door: ApiDoor, run: Run): RunApi {
     writes,
     ...caller,
   });
-  const withService = (operation: RunOperation): RunUpdated => ({ operation, service: run.service(operation.ref) });
+  const withService = (operation: RunOperation): RunUpdated => ({ operation, service: operation.view });
   const revisionsOf = ({ location, service: wanted }: RevisionsOf): readonly ServiceRevision[] => {
     const services = wanted === undefined ? run.services(location) : [run.service({ location, service: wanted })];
     const found = services.flatMap((service) => service.revisions.map((revision) => ({ service, revision })));
@@ -57,6 +59,14 @@ export function createRunApi(door: ApiDoor, run: Run): RunApi {
       door.call(call(caller, 'services.get', `services/${ref.service}`), () => run.service(ref)),
     listServices: (caller, location) =>
       door.call(call(caller, 'services.list', 'services'), () => run.services(location)),
+    createService: (caller, creation) =>
+      door.call(call(caller, 'services.create', `services/${creation.ref.service}`, true), () =>
+        withService(run.create(creation)),
+      ),
+    deleteService: (caller, ref, etag) =>
+      door.call(call(caller, 'services.delete', `services/${ref.service}`, true), () =>
+        withService(run.remove(ref, etag)),
+      ),
     updateService: (caller, update) =>
       door.call(call(caller, 'services.update', `services/${update.ref.service}`, true), () =>
         withService(run.update(update)),

@@ -53,6 +53,20 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** A container that is not the reference application, and greets whoever asks: it needs nothing and serves at once. */
+function createPlainInstance({ place }: Pick<RunInstancesOptions, 'place'>): ApplicationInstance {
+  let stopped = false;
+  return {
+    place,
+    state: () => (stopped ? 'crashed' : 'serving'),
+    ready: () => !stopped,
+    log: () => [],
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
 /** No instances yet. */
 export function createRunInstances(options: RunInstancesOptions): RunInstances {
   const { clock, chance, launcher, revision, secret } = options;
@@ -85,7 +99,8 @@ export function createRunInstances(options: RunInstancesOptions): RunInstances {
     running.push({
       id,
       startedAt: clock.now(),
-      application: launcher.launch({ id, place: options.place, secret: secret ?? '' }),
+      application:
+        secret === undefined ? createPlainInstance(options) : launcher.launch({ id, place: options.place, secret }),
     });
   };
 

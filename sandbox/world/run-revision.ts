@@ -28,6 +28,13 @@ export interface RevisionFailure {
   readonly message: string;
 }
 
+/** Why a revision fails that somebody made fail, unless told otherwise. */
+export const INJECTED: RevisionFailure = {
+  reason: 'HEALTH_CHECK_CONTAINER_ERROR',
+  message:
+    'The user-provided container failed to start and listen on the port defined provided by the PORT=8080 environment variable within the allocated timeout.',
+};
+
 /** A revision's life. */
 export type RevisionState =
   | { readonly kind: 'deploying' }

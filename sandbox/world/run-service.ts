@@ -8,6 +8,7 @@ import { type Allotted, allocation } from './run-allocation.ts';
 import type { LogLine, RunInstance } from './run-instances.ts';
 import {
   createRunRevision,
+  INJECTED,
   type RevisionFailure,
   type RevisionView,
   type RunOptions,
@@ -47,6 +48,8 @@ export interface RunService {
   apply(spec: ServiceSpec): void;
   /** 409 when the template's own name belongs to a revision that differs. */
   checkRevisionName(template: RevisionTemplate): void;
+  /** Its instances end, and none starts any more. */
+  retire(): void;
   /** Of the update that made this generation. */
   outcomeOf(generation: number): RunOutcome;
   route(): RunRoute;
@@ -71,15 +74,14 @@ export type RunParts = RunOptions & {
   readonly logs: Pick<Logs, 'write'>;
 };
 
-const INJECTED: RevisionFailure = {
-  reason: 'HEALTH_CHECK_CONTAINER_ERROR',
-  message:
-    'The user-provided container failed to start and listen on the port defined provided by the PORT=8080 environment variable within the allocated timeout.',
-};
-
-/** A service whose first revision serves. */
-export function createRunService(parts: RunParts, ref: RunServiceRef, first: ServiceSpec): RunService {
-  return new Service(parts, ref, first);
+/** A service whose first revision serves, or, when it was made `now`, is deployed first. */
+export function createRunService(
+  parts: RunParts,
+  ref: RunServiceRef,
+  first: ServiceSpec,
+  made: 'before' | 'now' = 'before',
+): RunService {
+  return new Service(parts, ref, first, made === 'before');
 }
 
 class Service implements RunService {
@@ -88,7 +90,7 @@ class Service implements RunService {
   readonly #uid: string;
   readonly #createdAt: Instant;
   readonly #revisions: RunRevision[] = [];
-  readonly #outcomes = new Map<number, RunOutcome>([[1, { kind: 'done' }]]);
+  readonly #outcomes = new Map<number, RunOutcome>();
   #spec: ServiceSpec;
   /** Of this the scaling and the traffic are in force. */
   #inForce: ServiceSpec;
@@ -102,12 +104,13 @@ class Service implements RunService {
   #lastRequest: Instant | undefined;
   #requests = 0;
   #watchingIdle = false;
+  #retired = false;
   #breakNext: RevisionFailure | undefined;
   #pressure: RunPressure | undefined;
   /** Says which requests are turned away; a stream of its own. */
   readonly #luck: Chance;
 
-  constructor(parts: RunParts, ref: RunServiceRef, first: ServiceSpec) {
+  constructor(parts: RunParts, ref: RunServiceRef, first: ServiceSpec, ready: boolean) {
     this.#parts = parts;
     this.#ref = ref;
     this.#uid = uuidOf(`run/${ref.location}/${ref.service}`);
@@ -116,7 +119,8 @@ class Service implements RunService {
     this.#luck = parts.chance.fork(`pressure/${ref.service}`);
     const now = parts.clock.now();
     [this.#createdAt, this.#updatedAt, this.#settledAt] = [now, now, now];
-    this.#deploy(true);
+    if (ready) this.#outcomes.set(1, { kind: 'done' });
+    this.#deploy(ready);
     this.#scale();
   }
 
@@ -168,6 +172,11 @@ class Service implements RunService {
       this.#scale();
       this.#settle();
     });
+  }
+
+  retire(): void {
+    this.#retired = true;
+    this.#scale();
   }
 
   checkRevisionName(template: RevisionTemplate): void {
@@ -301,7 +310,7 @@ class Service implements RunService {
     if (state.kind === 'ready') this.#servingGeneration = this.#generation;
     const outcome: RunOutcome =
       state.kind === 'failed' ? { kind: 'failed', message: state.failure.message } : { kind: 'done' };
-    for (let open = this.#generation; !this.#outcomes.has(open); open -= 1) this.#outcomes.set(open, outcome);
+    for (let at = this.#generation; at > 0 && !this.#outcomes.has(at); at -= 1) this.#outcomes.set(at, outcome);
   }
 
   #routes(): RunServiceView['routes'] {
@@ -329,7 +338,8 @@ class Service implements RunService {
     const counts = this.#allocation(this.#inForce.scaling, shares);
     for (const [index, { revision }] of shares.entries()) {
       const { kind } = revision.view().state;
-      if (kind !== 'deploying') revision.instances.want(kind === 'ready' ? (counts[index] ?? 0) : 0);
+      if (kind !== 'deploying' || this.#retired)
+        revision.instances.want(kind === 'ready' && !this.#retired ? (counts[index] ?? 0) : 0);
     }
   }
 

@@ -58,6 +58,8 @@ export interface ServiceSpec {
   readonly scaling: ServiceScaling;
   readonly template: RevisionTemplate;
   readonly traffic: readonly TrafficTarget[];
+  /** Whether it lets everybody call it (`invokerIamDisabled`). */
+  readonly open?: true | undefined;
 }
 
 /** Most instances that may be asked for (docs: 1,000 unless the quota says otherwise). */

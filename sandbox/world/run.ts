@@ -24,6 +24,8 @@ export interface RunOperation {
   readonly name: string;
   readonly ref: RunServiceRef;
   readonly state: RunOutcome;
+  /** The service as it is now, or was when it was deleted. */
+  readonly view: RunServiceView;
 }
 
 /** A change of a service. `etag` is what the caller read; absent means whatever it is now. */
@@ -36,11 +38,23 @@ export interface RunUpdate {
   readonly edit: (present: ServiceSpec) => ServiceSpec;
 }
 
+/** A new service. */
+export interface RunCreation {
+  readonly ref: RunServiceRef;
+  readonly spec: ServiceSpec;
+  /** Checks everything and makes nothing. */
+  readonly validateOnly: boolean;
+}
+
 /** The Cloud Run of a project. Methods throw `ApiError` as the API refuses. */
 export interface Run {
   services(location?: string): readonly RunServiceView[];
   service(ref: RunServiceRef): RunServiceView;
+  /** Its first revision is deployed like any other: it serves when that is ready. */
+  create(creation: RunCreation): RunOperation;
   update(update: RunUpdate): RunOperation;
+  /** With its revisions, and its instances end. */
+  remove(ref: RunServiceRef, etag: string | undefined): RunOperation;
   operation(name: string): RunOperation;
   /** Where a request to the service goes now; an idle service that scales from zero starts an instance for it. */
   route(ref: RunServiceRef): RunRoute;
@@ -61,6 +75,9 @@ export interface Run {
   limitInstances(most: number | undefined): void;
 }
 
+/** Names of services (docs: lower-case letters, digits and hyphens, fewer than 50 characters). */
+const SERVICE_NAME = /^[a-z]([-a-z0-9]{0,47}[a-z0-9])?$/;
+
 /** How a project's Cloud Run is made: services that serve from the start. */
 export type CreateRunOptions = RunOptions & {
   readonly project: Project;
@@ -80,7 +97,7 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
     ref,
     service: createRunService({ ...parts, place: placeOf(ref.location) }, ref, spec),
   }));
-  const operations: { readonly name: string; readonly ref: RunServiceRef; readonly generation: number }[] = [];
+  const operations: { readonly name: string; readonly service: RunService; readonly generation: number }[] = [];
 
   const find = (ref: RunServiceRef): RunService => {
     const found = all.find(({ ref: { location, service } }) => location === ref.location && service === ref.service);
@@ -92,21 +109,56 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
   const operation = (name: string): RunOperation => {
     const found = operations.find((each) => each.name === name);
     if (!found) throw new ApiError(404, 'notFound', `Operation '${name}' was not found`);
-    return { name, ref: found.ref, state: find(found.ref).outcomeOf(found.generation) };
+    const view = found.service.view();
+    return { name, ref: view.ref, state: found.service.outcomeOf(found.generation), view };
+  };
+  const begin = (service: RunService): RunOperation => {
+    const { ref, generation } = service.view();
+    const name = nameOfNext(ref);
+    operations.push({ name, service, generation });
+    return operation(name);
+  };
+  const nameOfNext = (ref: RunServiceRef): string =>
+    operationName(project, ref, `${operations.length}-${canonicalJson(ref)}`);
+  const checkEtag = ({ etag: current, ref }: RunServiceView, etag: string | undefined): void => {
+    if (etag === undefined || etag === current || !options.assumptions.runEtagChecked) return;
+    const was = `etag '${etag}' was specified but the current etag is '${current}'`;
+    throw new ApiError(409, 'aborted', `Conflict for resource '${ref.service}': ${was}.`);
   };
 
   return {
     services: (location) =>
       all.filter(({ ref }) => location === undefined || ref.location === location).map(({ service }) => service.view()),
     service: (ref) => find(ref).view(),
+    create({ ref, spec: asked, validateOnly }) {
+      if (!SERVICE_NAME.test(ref.service))
+        throw new ApiError(400, 'badRequest', `Violation in CreateServiceRequest.service_id: '${ref.service}'`);
+      if (all.some(({ ref: { location, service } }) => location === ref.location && service === ref.service))
+        throw new ApiError(409, 'alreadyExists', `Resource '${ref.service}' already exists.`);
+      const spec = { ...asked, scaling: normalScaling(asked.scaling, asked.scaling) };
+      checkSpec(ref.service, spec, []);
+      const service = createRunService({ ...parts, place: placeOf(ref.location) }, ref, spec, 'now');
+      if (validateOnly) {
+        service.retire();
+        return { name: nameOfNext(ref), ref, state: { kind: 'done' }, view: service.view() };
+      }
+      all.push({ ref, service });
+      return begin(service);
+    },
+    remove(ref, etag) {
+      const service = find(ref);
+      checkEtag(service.view(), etag);
+      service.retire();
+      all.splice(
+        all.findIndex((each) => each.service === service),
+        1,
+      );
+      return begin(service);
+    },
     update({ ref, etag, validateOnly, edit }) {
       const service = find(ref);
       const present = service.view();
-      const stale = etag !== undefined && etag !== present.etag;
-      if (stale && options.assumptions.runEtagChecked) {
-        const was = `etag '${etag}' was specified but the current etag is '${present.etag}'`;
-        throw new ApiError(409, 'aborted', `Conflict for resource '${ref.service}': ${was}.`);
-      }
+      checkEtag(present, etag);
       const edited = edit(present.spec);
       const spec = { ...edited, scaling: normalScaling(edited.scaling, present.spec.scaling) };
       checkSpec(
@@ -122,11 +174,9 @@ export function createRun({ project, services, placeOf = () => 'cloudRun', ...op
           'badRequest',
           `Max instances must be set to ${quota} or fewer (quota of ${ref.location}).`,
         );
-      const name = operationName(project, ref, `${operations.length}-${canonicalJson(ref)}`);
-      if (validateOnly) return { name, ref, state: { kind: 'done' } };
+      if (validateOnly) return { name: nameOfNext(ref), ref, state: { kind: 'done' }, view: present };
       service.apply(spec);
-      operations.push({ name, ref, generation: service.view().generation });
-      return operation(name);
+      return begin(service);
     },
     operation,
     route: (ref) => find(ref).route(),

@@ -4,11 +4,12 @@ import type { Endpoints } from '../system/system.ts';
 
 /**
  * The URL that is really called for a probe or webhook: `endpoints.hosts` may put another base in the place of its
- * host.
+ * host, or of every host below a domain (`.run.app`).
  */
 export function addressFor(wanted: string, hosts: Endpoints['hosts']): URL {
   const named = new URL(wanted);
-  const base = hosts[named.hostname];
+  const above = Object.keys(hosts).find((domain) => domain.startsWith('.') && named.hostname.endsWith(domain));
+  const base = hosts[named.hostname] ?? (above === undefined ? undefined : hosts[above]);
   if (base === undefined) return named;
   const url = below(base, named.pathname);
   url.search = named.search;

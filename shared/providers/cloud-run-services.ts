@@ -72,7 +72,10 @@ const operationWire = z.object({
 const started = z.object({ name: z.string().min(1) });
 
 /** The Cloud Run applications of the system, by their id. */
-export function createCloudRunServices(access: GoogleAccess, applications: readonly CloudRunApplication[]): Services {
+export function createCloudRunServices(
+  access: GoogleAccess,
+  applications: readonly Pick<CloudRunApplication, 'id' | 'region' | 'service'>[],
+): Services {
   const clients = lazyClient(
     access,
     'run',

@@ -18,11 +18,12 @@ export type RestApi =
   | 'run'
   | 'secretmanager'
   | 'serviceusage'
+  | 'sqladmin'
   | 'storage';
 
 /** What is asked. */
 export interface RestQuestion {
-  readonly method: 'GET' | 'PATCH' | 'POST';
+  readonly method: 'DELETE' | 'GET' | 'PATCH' | 'POST';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;

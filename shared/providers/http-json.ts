@@ -13,6 +13,8 @@ export interface JsonQuestion {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly body?: unknown;
+  /** The host that was asked for, where `url` is an address in its place that takes many hosts. */
+  readonly forwardedHost?: string;
   /** Bearer token, for what is ours behind it. */
   readonly token?: string;
 }
@@ -39,6 +41,7 @@ export function askJson(call: Call, question: JsonQuestion): Promise<JsonAnswer>
           // host now.
           connection: 'close',
           ...(question.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(question.forwardedHost === undefined ? {} : { 'x-forwarded-host': question.forwardedHost }),
           ...(question.token === undefined ? {} : { authorization: `Bearer ${question.token}` }),
         },
         ...(question.body === undefined ? {} : { body: JSON.stringify(question.body) }),

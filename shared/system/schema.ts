@@ -314,7 +314,7 @@ const endpoints = map({
   google: addresses('names of Google APIs, such as sqladmin', /^[a-z][a-z0-9]{0,62}$/).describe('API to base URL.'),
   kubernetes: addresses('names of clusters', /^[a-z0-9-]{1,63}$/).describe('Cluster to the URL of its API server.'),
   hosts: addresses('host names', /^[a-z0-9.-]{1,253}$/).describe(
-    'Host of a probe or webhook to what is called instead.',
+    'Host of a probe or webhook, or `.DOMAIN` for every host below it, to what is called instead.',
   ),
   dataPlane: addresses('Cloud SQL instances', /^[a-z][a-z0-9-]{0,97}$/).describe('Instance to its data plane.'),
   postgres: z

@@ -10,9 +10,11 @@ import { applicationServers } from '../../sandbox/http/application-port.ts';
 import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
 import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate.ts';
 import { kubernetesRefusal } from '../../sandbox/http/kubernetes-status.ts';
+import { runFrontRoutes } from '../../sandbox/http/run-front.ts';
 import { json, type Route } from '../../sandbox/http/router.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../sandbox/http/server.ts';
 import { issueToken, principalOf } from '../../sandbox/http/tokens.ts';
+import { type Assumptions, BELIEVED } from '../../sandbox/world/assumptions.ts';
 import type { AlertPolicyDocument } from '../../sandbox/world/monitoring-policy.ts';
 import { createScaledClock } from '../../sandbox/world/clock.ts';
 import { OPERATOR, REFERENCE } from '../../sandbox/world/reference-system.ts';
@@ -31,9 +33,15 @@ const RATE = 200;
  * The sandbox as `./dr sandbox --regions 2` has it, but for the processes of the functions: in their place two doors answer, to which
  * their subscriptions push. Its clock runs.
  */
-export async function startDoctorStage() {
+export async function startDoctorStage({
+  rate = RATE,
+  assumptions = BELIEVED,
+}: {
+  readonly rate?: number;
+  readonly assumptions?: Assumptions;
+} = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'dr-doctor-'));
-  const clock = createScaledClock(RATE, instant(Date.now()));
+  const clock = createScaledClock(rate, instant(Date.now()));
   const ends: (() => Promise<void>)[] = [];
   const principals = (token: string) => principalOf(KEY, token, clock.now());
   const serve = async (routes: readonly Route[], more: Partial<ServerOptions> = {}) => {
@@ -49,6 +57,7 @@ export async function startDoctorStage() {
   const world = createWorld({
     clock,
     seed: 7,
+    assumptions,
     secondary: true,
     publish: () => undefined,
     cluster: {
@@ -94,6 +103,7 @@ export async function startDoctorStage() {
       'prober-run.dms.internal': url(SERVICES.proberRun),
       'prober-east.dms.internal': url(SECONDARY_SERVICES.prober),
       'pager.dms.internal': approve[0] ?? '',
+      '.run.app': base(await serve(runFrontRoutes(world))),
     },
     dataPlane: {},
     postgres: {},
