@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ASSUMPTIONS } from '../sandbox/world/assumptions.ts';
 import { EXPERIMENTS, NOT_PROVABLE, type Provable, type Verdict, verdictOf } from '../shared/adoption/conform.ts';
 import { clean, type CleanPorts, type Left, ofRun } from '../shared/adoption/conform-clean.ts';
-import { type ConformPlan, namesOf, placeOf, planConform } from '../shared/adoption/conform-plan.ts';
+import { type ConformPlan, namesOf, placeOf, planConform, regionsOf } from '../shared/adoption/conform-plan.ts';
 import { conform, type Conformed, type ConformPorts } from '../shared/adoption/conform-run.ts';
 import { shortId } from '../shared/core/digest.ts';
 import type { Chance } from '../shared/ports/clock.ts';
@@ -83,7 +83,7 @@ export async function conformCommand(
   const named = namesOf(system);
   const asked = askedFor(options.only);
   const { access, clock } = accessOf(facts, system);
-  const throwaways = createGoogleThrowaways(access);
+  const throwaways = createGoogleThrowaways(access, regionsOf(system));
   const databases = createCloudSqlDatabases(access);
   const cleaning = { throwaways, databases, clock, tell: setting.tell };
   const there = await reached(throwaways.found());

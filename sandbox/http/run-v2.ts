@@ -80,7 +80,7 @@ function serviceRoutes(project: Project, api: RunApi): readonly Route[] {
           'allowMissing',
         ]);
         if (allowMissing === 'true')
-          throw invalidArgument('The sandbox creates no services: allowMissing must be false.');
+          throw invalidArgument('The sandbox creates services by POST alone: allowMissing must be false.');
         const sent = bodyOf(serviceWire, request);
         const update = {
           ref: { location, service },

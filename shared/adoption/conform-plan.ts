@@ -131,6 +131,11 @@ function costOf(
   return [...databases, line];
 }
 
+/** Where a run may have made anything. */
+export const regionsOf = (system: System): readonly string[] => [
+  ...new Set([...system.protectedRegions, ...system.controlRegions, placeOf(system, undefined).serviceRegion]),
+];
+
 /** Names that `dr.yaml` says anything about. */
 export function namesOf(system: System): ReadonlySet<string> {
   return new Set([

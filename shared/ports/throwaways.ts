@@ -47,7 +47,7 @@ export interface ServiceDraft {
  * read. Every method may reject with `PortError`; an `ambiguous` one of a change never says whether it happened: `found` does.
  */
 export interface Throwaways {
-  /** Every instance and every service of the project. */
+  /** Every instance of the project, and every service in the regions of the system. */
   found(): Promise<readonly FoundThing[]>;
   createInstance(draft: InstanceDraft): Promise<string>;
   /** Changes nothing but a label, and with it the version of the settings; refused with `conflict` when `version` is stale. */

@@ -37,8 +37,8 @@ const ANSWER_LIMIT = seconds(15);
 /** Disk of an instance, the least that Cloud SQL gives. */
 const DISK_GB = '10';
 
-/** The throw-away things of a project. */
-export function createGoogleThrowaways(access: GoogleAccess): Throwaways {
+/** The throw-away things of a project. Services are listed region by region: Cloud Run's v2 takes no wildcard (its `service.proto`). */
+export function createGoogleThrowaways(access: GoogleAccess, regions: readonly string[]): Throwaways {
   const { project } = access;
   const instances = `v1/projects/${project}/instances`;
   const services = (region: string): string => `v2/projects/${project}/locations/${region}/services`;
@@ -60,22 +60,22 @@ export function createGoogleThrowaways(access: GoogleAccess): Throwaways {
       }));
     });
   };
-  const allServices = (): Promise<readonly FoundThing[]> => {
-    const call = { doing: 'listing the services', effect: 'reads' } as const;
-    return askGoogle(access, 'run', call, { method: 'GET', path: services('-') }, (said) => {
+  const servicesIn = (region: string): Promise<readonly FoundThing[]> => {
+    const call = { doing: `listing the services of ${region}`, effect: 'reads' } as const;
+    return askGoogle(access, 'run', call, { method: 'GET', path: services(region) }, (said) => {
       const { services: all, nextPageToken } = servicesWire.parse(said);
       if (nextPageToken !== '') throw new PortError('permanent', 'tooMany', call.doing);
       return all.map(({ name, labels: own }) => ({
         kind: 'service',
         name: name.slice(name.lastIndexOf('/') + 1),
-        region: name.split('/')[3] ?? '',
+        region,
         run: own[THROWAWAY_LABEL],
       }));
     });
   };
 
   return {
-    found: async () => (await Promise.all([allInstances(), allServices()])).flat(),
+    found: async () => (await Promise.all([allInstances(), ...regions.map(servicesIn)])).flat(),
     createInstance: ({ name, region, databaseVersion, tier, availability, primary, run }) =>
       askGoogle(
         access,

@@ -203,6 +203,13 @@ describe('an address', () => {
     expect(below('http://127.0.0.1:9/db', '/dr/canary').href).toBe('http://127.0.0.1:9/db/dr/canary');
   });
 
+  it('is the configured one for its domain where none is for its host', () => {
+    const hosts = { '.run.app': 'http://127.0.0.1:9', 'a.run.app': 'http://127.0.0.1:8' };
+    expect(addressFor('https://b-1.us-central1.run.app/x', hosts).href).toBe('http://127.0.0.1:9/x');
+    expect(addressFor('https://a.run.app/x', hosts).href).toBe('http://127.0.0.1:8/x');
+    expect(addressFor('https://run.app/x', hosts).href).toBe('https://run.app/x');
+  });
+
   it('is this machine’s own only if its host says so', () => {
     expect(['http://127.0.0.1:1', 'http://localhost', 'https://[::1]:2'].every(isLoopback)).toBe(true);
     expect(
