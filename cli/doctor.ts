@@ -121,7 +121,7 @@ function show(path: string, findings: readonly Finding[]): string {
     '',
     ...lines,
     '',
-    'Assumed of the cloud, and not proved by this project:',
+    'Assumed of the cloud, and not known here to be proved (./dr conform proves what throw-away instances can show):',
     ...assumed,
     '',
   ].join('\n');

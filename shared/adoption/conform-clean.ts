@@ -1,8 +1,9 @@
-import { after, between, minutes, seconds } from '../core/time.ts';
+import { after, between, type Instant, minutes, seconds } from '../core/time.ts';
 import type { Clock } from '../ports/clock.ts';
-import { isPortError } from '../ports/port-error.ts';
+import { isPortError, type PortError } from '../ports/port-error.ts';
 import type { Databases } from '../ports/databases.ts';
 import type { FoundThing, Throwaways } from '../ports/throwaways.ts';
+import type { InstanceName } from '../system/names.ts';
 import { isOurs } from './conform-plan.ts';
 
 // Deleting what `./dr conform` made, until a list says that it is gone.
@@ -16,6 +17,9 @@ const LOOK_EVERY = seconds(10);
 
 /** An instance that is being created refuses to be deleted for as long as that takes. */
 const CLEAN_MOST = minutes(60);
+
+/** After so long an accepted deletion that is not to be seen is asked for again. */
+const DELETION_MOST = minutes(15);
 
 /** How long lists have to say that nothing is left: what was just accepted may be missing in one. */
 const QUIET = seconds(20);
@@ -55,35 +59,53 @@ export interface Cleaning {
   readonly mayArriveLate: boolean;
 }
 
+/** What came of asking for a deletion. */
+type Asked = { readonly kind: 'accepted' | 'refused' | 'again'; readonly at: Instant };
+
 /** Deletes everything of a run, or of all of them, and says what is left. Rejects for bugs only. */
 export async function clean(ports: CleanPorts, { named, run, mayArriveLate }: Cleaning): Promise<Left> {
   const { throwaways, clock, tell } = ports;
   const until = after(clock.now(), CLEAN_MOST);
-  const asked = new Map<string, 'accepted' | 'refused'>();
-  const keyOf = ({ kind, name }: FoundThing): string => `${kind}/${name}`;
+  const asked = new Map<string, Asked>();
+  const askedFor = ({ kind, name }: FoundThing): Asked | undefined => asked.get(`${kind}/${name}`);
   let left: Left = { kind: 'unknown', because: 'nobody could list anything' };
   let seen = clock.now();
   while (clock.now() <= until) {
-    try {
-      const things = ofRun(await throwaways.found(), named, run);
+    const found = await orError(throwaways.found());
+    if (isPortError(found)) {
+      left = { kind: 'unknown', because: found.code };
+      if (found.kind === 'permanent') return left;
+    } else {
+      const things = ofRun(found, named, run);
       left = { kind: 'known', things };
       if (things.length > 0) seen = clock.now();
       else if (between(seen, clock.now()) >= (mayArriveLate ? QUIET_AFTER_LOSS : QUIET)) return left;
       // Nobody deletes what is left while whoever runs this may not.
-      if (things.length > 0 && things.every((thing) => asked.get(keyOf(thing)) === 'refused')) return left;
-      for (const thing of deletable(things).filter((one) => !asked.has(keyOf(one)))) {
+      if (things.length > 0 && things.every((thing) => askedFor(thing)?.kind === 'refused')) return left;
+      for (const thing of deletable(things).filter((one) => isDue(askedFor(one), clock.now()))) {
         tell(`deleting ${thing.name}`);
-        const came = await remove(ports, named, thing);
-        if (came !== 'again') asked.set(keyOf(thing), came);
+        const kind = await remove(ports, named, thing);
+        asked.set(`${thing.kind}/${thing.name}`, { kind, at: clock.now() });
       }
-    } catch (error) {
-      if (!isPortError(error)) throw error;
-      left = { kind: 'unknown', because: error.code };
-      if (error.kind === 'permanent') return left;
     }
     await clock.sleep(LOOK_EVERY);
   }
   return left;
+}
+
+/** Whether something is asked for now: again where it was busy, or where what was accepted has come to nothing. */
+const isDue = (asked: Asked | undefined, now: Instant): boolean =>
+  asked === undefined ||
+  asked.kind === 'again' ||
+  (asked.kind === 'accepted' && between(asked.at, now) > DELETION_MOST);
+
+async function orError<T>(work: Promise<T>): Promise<T | PortError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isPortError(error)) return error;
+    throw error;
+  }
 }
 
 /** Those that can go now (Z3). */
@@ -97,24 +119,29 @@ function deletable(things: readonly FoundThing[]): readonly FoundThing[] {
 }
 
 /** Asks for it once. One that is busy is asked `again`; one that is not deleted while its primary is stopped needs the primary first. */
-async function remove(
-  { throwaways, databases, tell }: CleanPorts,
+async function remove(ports: CleanPorts, named: ReadonlySet<string>, thing: FoundThing): Promise<Asked['kind']> {
+  const { throwaways } = ports;
+  const asking =
+    thing.kind === 'service'
+      ? throwaways.deleteService(thing.region, thing.name)
+      : throwaways.deleteInstance(thing.name);
+  const answer = await orError(asking);
+  if (!isPortError(answer)) return 'accepted';
+  if (answer.kind !== 'permanent' || answer.code === 'notFound') return 'again';
+  if (thing.kind === 'service' || answer.code !== 'invalid') return 'refused';
+  const started = await orError(startPrimary(ports, named, thing.name));
+  return isPortError(started) && started.code === 'forbidden' ? 'refused' : 'again';
+}
+
+/** Starts the primary of an instance, itself where it is one, when it is ours and stopped. */
+async function startPrimary(
+  { databases, tell }: CleanPorts,
   named: ReadonlySet<string>,
-  thing: FoundThing,
-): Promise<'accepted' | 'refused' | 'again'> {
-  try {
-    if (thing.kind === 'service') await throwaways.deleteService(thing.region, thing.name);
-    else await throwaways.deleteInstance(thing.name);
-    return 'accepted';
-  } catch (error) {
-    if (!isPortError(error)) throw error;
-    if (error.kind !== 'permanent' || error.code === 'notFound') return 'again';
-    if (thing.kind === 'service' || error.code !== 'invalid') return 'refused';
-    const { upstream } = await databases.inspect(thing.name);
-    const primary = await databases.inspect(upstream ?? thing.name);
-    if (primary.activation !== 'never' || !isOurs(primary.instance, named)) return 'again';
-    tell(`starting ${primary.instance}, without which ${thing.name} can’t be deleted`);
-    await databases.setActivation(primary.instance, 'always', primary.version);
-    return 'again';
-  }
+  name: InstanceName,
+): Promise<void> {
+  const { upstream } = await databases.inspect(name);
+  const primary = await databases.inspect(upstream ?? name);
+  if (primary.activation !== 'never' || !isOurs(primary.instance, named)) return;
+  tell(`starting ${primary.instance}, without which ${name} can’t be deleted`);
+  await databases.setActivation(primary.instance, 'always', primary.version);
 }

@@ -136,8 +136,9 @@ async function create(ports: ConformPorts, draft: InstanceDraft): Promise<void> 
   const { throwaways, databases, tell } = ports;
   go(ports);
   tell(`creating ${draft.primary === undefined ? 'the instance' : 'the replica'} ${draft.name} in ${draft.region}`);
-  // A new primary takes a backup first, and is busy meanwhile.
-  await operated(ports, databases, await whenIdle(ports, () => throwaways.createInstance(draft)));
+  // A new primary takes a backup first, and lets no replica be made meanwhile. Where there is none, a 409 says that the name is taken.
+  const make = (): Promise<string> => throwaways.createInstance(draft);
+  await operated(ports, databases, draft.primary === undefined ? await make() : await whenIdle(ports, make));
 }
 
 async function version(
@@ -150,7 +151,7 @@ async function version(
   const kept = await databases.inspect(name);
   await operated(ports, databases, await whenIdle(ports, () => throwaways.touch(name, kept.version)));
   const now = await databases.inspect(name);
-  const stale = await outcomeOf(ports, databases, () => whenIdle(ports, () => throwaways.touch(name, kept.version)));
+  const stale = await outcomeOf(ports, databases, () => throwaways.touch(name, kept.version));
   return { hadChanged: now.version !== kept.version, stale };
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { clean, type CleanPorts } from '../../shared/adoption/conform-clean.ts';
 import { after, instant, type Millis, millis, minutes } from '../../shared/core/time.ts';
+import type { InstanceStatus } from '../../shared/ports/databases.ts';
 import { PortError } from '../../shared/ports/port-error.ts';
 import type { FoundThing } from '../../shared/ports/throwaways.ts';
-import { instanceName } from '../../shared/system/names.ts';
+import { type InstanceName, instanceName } from '../../shared/system/names.ts';
 
 const PRIMARY = instanceName('dr-conform-abcdefgh');
 const REPLICA = instanceName('dr-conform-abcdefgh-replica');
@@ -16,6 +17,24 @@ const instanceOf = (name: typeof PRIMARY, isReplica: boolean): FoundThing => ({
   isReplica,
   isStopped: false,
   isGoing: false,
+});
+
+const statusOf = (instance: InstanceName, isStopped: boolean): InstanceStatus => ({
+  instance,
+  role: instance === REPLICA ? 'replica' : 'primary',
+  upstream: instance === REPLICA ? PRIMARY : undefined,
+  replicas: instance === PRIMARY ? [REPLICA] : [],
+  state: 'runnable',
+  activation: isStopped ? 'never' : 'always',
+  availability: 'zonal',
+  region: 'us-central1',
+  databaseVersion: 'POSTGRES_15',
+  tier: 'db-custom-1-3840',
+  address: undefined,
+  version: '1',
+  backupsEnabled: true,
+  pointInTimeRecovery: false,
+  deletionProtection: false,
 });
 
 /** A cloud in which things appear and are deleted at once; `refuses` says why one is not. */
@@ -75,6 +94,24 @@ describe('deleting what a run has made', () => {
     const { ports, now } = cloud(() => [instanceOf(PRIMARY, false)], forbidden);
     expect(await clean(ports, OURS)).toMatchObject({ kind: 'known', things: [{ name: PRIMARY }] });
     expect(now()).toBeLessThan(minutes(1));
+  });
+
+  it('starts a stopped primary without which its replica is not deleted, and asks again', async () => {
+    const { ports, gone } = cloud(() => [instanceOf(PRIMARY, false), instanceOf(REPLICA, true)]);
+    let isStopped = true;
+    const deleteInstance: typeof ports.throwaways.deleteInstance = (name) =>
+      isStopped && name === REPLICA
+        ? Promise.reject(new PortError('permanent', 'invalid', 'deleting'))
+        : ports.throwaways.deleteInstance(name);
+    const databases: typeof ports.databases = {
+      inspect: (name) => Promise.resolve(statusOf(name, isStopped)),
+      setActivation: () => {
+        isStopped = false;
+        return Promise.resolve('operation');
+      },
+    };
+    await clean({ ...ports, databases, throwaways: { ...ports.throwaways, deleteInstance } }, OURS);
+    expect(gone).toEqual([REPLICA, PRIMARY]);
   });
 
   it('leaves alone what another run made, and what dr.yaml names', async () => {
