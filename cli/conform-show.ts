@@ -2,7 +2,7 @@ import { unreachable } from '../shared/core/assert.ts';
 import { ASSUMPTIONS } from '../sandbox/world/assumptions.ts';
 import { EXPERIMENTS, NOT_PROVABLE, type Provable, type Verdict } from '../shared/adoption/conform.ts';
 import type { Left } from '../shared/adoption/conform-clean.ts';
-import type { ConformPlan } from '../shared/adoption/conform-plan.ts';
+import { type ConformPlan, PRICES_FROM } from '../shared/adoption/conform-plan.ts';
 import type { FoundThing } from '../shared/ports/throwaways.ts';
 import type { AssumptionName, Judged } from './conform.ts';
 import { paint } from './paint.ts';
@@ -42,13 +42,13 @@ export function showPlan(
   const others = asked.filter(isNotProvable).map((id) => `  ${id}: ${NOT_PROVABLE[id]}`);
   const cost = plan.cost.map((line) => `  ${line.what}: ${line.arithmetic} = ${dollars(line.dollars)}`);
   return [
-    `Nothing was changed. With --yes ./dr conform makes in ${project}, labelled dr-conform=${plan.run}:`,
+    `Nothing was changed. With --yes ./dr conform makes in ${project}, labelled dr-conform=${plan.run} (another id in each run):`,
     ...indented(made(plan), 'nothing'),
     '',
     'It proves, by these calls in this order:',
     ...(proved.length === 0 ? ['  nothing'] : proved),
     '',
-    `Then it deletes all of it, whatever happened. Estimates: ${plan.minutes} minutes, ${dollars(total(plan))} US dollars (list prices of us-central1):`,
+    `Then it deletes all of it, whatever happened. Estimates: ${plan.minutes} minutes, ${dollars(total(plan))} US dollars (${PRICES_FROM}):`,
     ...indented([], cost.length === 0 ? 'nothing' : ''),
     ...cost,
     ...(others.length === 0 ? [] : ['', 'Not proved by this command:', ...others]),

@@ -32,6 +32,10 @@ const PRICES = {
   runSecond: 0.000024 + 0.5 * 0.0000025,
 } as const;
 
+/** Where they are from, in a few words. */
+export const PRICES_FROM =
+  'list prices of us-central1 as known in 2026; look them up at cloud.google.com/sql/pricing and cloud.google.com/run/pricing';
+
 const HOURS_OF_MONTH = 730;
 
 /** Everything that is decided before anything is made. */
