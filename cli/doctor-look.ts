@@ -32,13 +32,7 @@ export interface LookedAt extends Operator {
 /** Looks. */
 export async function lookAtInstallation(system: System, by: LookedAt): Promise<Facts> {
   const { world, lookout, inventory, clock } = by;
-  const turn = atMost(AT_ONCE);
-  const again = atMost(1);
-  // Whatever loads a client, or asks for much, may keep the others from their answers: silence is asked once more, by itself.
-  const ask = async <T>(question: () => Promise<T>): Promise<Reading<T>> => {
-    const first = await turn(() => readingOf(question));
-    return isSilence(first) ? await again(() => readingOf(question)) : first;
-  };
+  const ask = askInTurn();
   const each = async <T>(names: readonly string[], question: (name: string) => Promise<T>): Promise<Readings<T>> =>
     Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ask(() => question(name))] as const)));
   const ids = system.applications.map(({ id }) => id);
@@ -85,6 +79,19 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   return { ...facts, roles, needed: by.needed, now: clock.now() };
 }
 
+/**
+ * Asks side by side, within a bound. Whatever loads a client, or asks for much, may keep the others from their answers: silence is asked
+ * once more, by itself.
+ */
+export function askInTurn(): <T>(question: () => Promise<T>) => Promise<Reading<T>> {
+  const turn = atMost(AT_ONCE);
+  const again = atMost(1);
+  return async (question) => {
+    const first = await turn(() => readingOf(question));
+    return isSilence(first) ? await again(() => readingOf(question)) : first;
+  };
+}
+
 /** No answer came, which says nothing of what was asked. */
 function isSilence(reading: Reading<unknown>): boolean {
   if (reading.kind !== 'read') return reading.kind === 'unread' && reading.because === 'timeout';
@@ -97,7 +104,7 @@ const silentWire = z.object({ kind: z.literal('silent') });
 const nothingToAsk = <T>(value: T): Promise<Reading<T>> => Promise.resolve({ kind: 'read', value });
 
 /** What came of a question. Bugs pass. */
-export async function readingOf<T>(question: () => Promise<T>): Promise<Reading<T>> {
+async function readingOf<T>(question: () => Promise<T>): Promise<Reading<T>> {
   try {
     return { kind: 'read', value: await question() };
   } catch (error) {

@@ -9,7 +9,7 @@ import { createGoogleDiscovery } from '../shared/providers/google-discovery.ts';
 import { createGoogleLookout } from '../shared/providers/google-lookout.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
 import type { Ending } from './config.ts';
-import { readingOf } from './doctor-look.ts';
+import { askInTurn } from './doctor-look.ts';
 import { accessOf } from './operator.ts';
 import { type Facts, Refusal, runningFacts } from './sandbox-facts.ts';
 
@@ -75,15 +75,16 @@ async function discover(
   lookout: Pick<Lookout, 'caches'>,
 ): Promise<Discovery> {
   const listed = createGoogleDiscovery(access);
+  const ask = askInTurn();
   const [instances, deployments, services, secrets, buckets, urlMaps, records, caches] = await Promise.all([
-    readingOf(() => createCloudSqlDatabases(access).fleet()),
-    readingOf(listed.deployments),
-    readingOf(listed.services),
-    readingOf(listed.secrets),
-    readingOf(listed.buckets),
-    readingOf(listed.urlMaps),
-    readingOf(listed.records),
-    readingOf(() => lookout.caches()),
+    ask(() => createCloudSqlDatabases(access).fleet()),
+    ask(listed.deployments),
+    ask(listed.services),
+    ask(listed.secrets),
+    ask(listed.buckets),
+    ask(listed.urlMaps),
+    ask(listed.records),
+    ask(() => lookout.caches()),
   ]);
   return { project, instances, deployments, services, secrets, buckets, urlMaps, records, caches };
 }

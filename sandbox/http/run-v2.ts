@@ -20,7 +20,12 @@ export type RunFaceParts = { readonly project: Project; readonly api: RunApi };
 
 /** The routes of Cloud Run Admin v2. */
 export function runV2Routes({ project, api }: RunFaceParts): readonly Route[] {
-  return [...serviceRoutes(project, api), ...revisionRoutes(project, api), operationRoute(project, api)];
+  return [
+    locationsRoute(project, api),
+    ...serviceRoutes(project, api),
+    ...revisionRoutes(project, api),
+    operationRoute(project, api),
+  ];
 }
 
 function serviceRoutes(project: Project, api: RunApi): readonly Route[] {
@@ -31,7 +36,9 @@ function serviceRoutes(project: Project, api: RunApi): readonly Route[] {
       handle(request, { project: named, location = '' }) {
         checkProject(project, named);
         const { pageSize: size, pageToken: token } = queryOf(request, ['pageSize', 'pageToken', 'showDeleted']);
-        return answer(api.listServices(callerOf(request), location === '-' ? undefined : location), (all) => {
+        // service.proto: the parent "cannot be the "-" wildcard".
+        if (location === '-') throw invalidArgument('The location must be named.');
+        return answer(api.listServices(callerOf(request), location), (all) => {
           const { items, ...rest } = pageOf(all, { size, token }, PAGE_MAX);
           return { services: items.map((service) => serviceJson(project, service)), ...rest };
         });
@@ -120,6 +127,23 @@ function revisionRoutes(project: Project, api: RunApi): readonly Route[] {
       },
     },
   ];
+}
+
+/** v2 lists no locations; v1 does, at the same host. */
+function locationsRoute(project: Project, api: RunApi): Route {
+  return {
+    method: 'GET',
+    pattern: new RegExp(String.raw`/v1/projects/(?<project>[^/]+)/locations`),
+    handle(request, { project: named }) {
+      checkProject(project, named);
+      const { pageSize: size, pageToken: token } = queryOf(request, ['pageSize', 'pageToken', 'filter']);
+      return answer(api.listLocations(callerOf(request)), (all) => {
+        const { items, ...rest } = pageOf(all, { size, token }, PAGE_MAX);
+        const locations = items.map((id) => ({ name: `projects/${project.id}/locations/${id}`, locationId: id }));
+        return { locations, ...rest };
+      });
+    },
+  };
 }
 
 function operationRoute(project: Project, api: RunApi): Route {

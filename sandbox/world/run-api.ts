@@ -5,9 +5,15 @@ import type { RevisionView } from './run-revision.ts';
 import type { RunServiceView } from './run-view.ts';
 import type { RunServiceRef } from './run-spec.ts';
 
+/** Of the forty that Google has, those that the reference system and its control regions are in, and two more. */
+const LOCATIONS = ['us-central1', 'us-east1', 'us-east4', 'us-west1', 'europe-west1', 'europe-west4'] as const;
+
 /** Cloud Run as its callers reach it: every method passes the door. Permissions: cloud.google.com/run/docs/reference/iam/permissions. */
 export interface RunApi {
   getService(caller: Caller, ref: RunServiceRef): ApiOutcome<RunServiceView>;
+  /** Where services can be. */
+  listLocations(caller: Caller): ApiOutcome<readonly string[]>;
+  /** In every location unless one is named. */
   listServices(caller: Caller, location?: string): ApiOutcome<readonly RunServiceView[]>;
   createService(caller: Caller, creation: RunCreation): ApiOutcome<RunUpdated>;
   deleteService(caller: Caller, ref: RunServiceRef, etag: string | undefined): ApiOutcome<RunUpdated>;
@@ -57,6 +63,7 @@ export function createRunApi(door: ApiDoor, run: Run): RunApi {
   return {
     getService: (caller, ref) =>
       door.call(call(caller, 'services.get', `services/${ref.service}`), () => run.service(ref)),
+    listLocations: (caller) => door.call(call(caller, 'locations.list', 'locations'), () => LOCATIONS),
     listServices: (caller, location) =>
       door.call(call(caller, 'services.list', 'services'), () => run.services(location)),
     createService: (caller, creation) =>

@@ -39,6 +39,7 @@ const servicesWire = z.object({
     )
     .default([]),
 });
+const locationsWire = z.object({ locations: z.array(z.object({ locationId: z.string() })).default([]) });
 const namedWire = z.object({ name: z.string() });
 const secretsWire = z.object({ secrets: z.array(namedWire).default([]) });
 const bucketsWire = z.object({
@@ -89,6 +90,23 @@ const SYSTEM_NAMESPACE = /^(kube-|gke-|gmp-|istio-|config-management-|cert-manag
 
 /** Objects of one kind that are listed; a cluster with more is refused and not read in part. */
 const OBJECTS_MAX = 500;
+
+const servicesIn = (said: unknown) =>
+  servicesWire.parse(said).services.map(({ name, uri, scaling, template }) => ({
+    name: lastPart(name),
+    region: name.split('/')[3] ?? '',
+    url: uri,
+    most: template.scaling?.maxInstanceCount ?? scaling?.maxInstanceCount,
+    secrets: [
+      ...new Set(
+        template.containers.flatMap(({ env }) =>
+          env.flatMap(({ valueSource }) =>
+            valueSource?.secretKeyRef === undefined ? [] : [lastPart(valueSource.secretKeyRef.secret)],
+          ),
+        ),
+      ),
+    ],
+  }));
 
 /** Lists what a project has. Every method may reject with `PortError`; a list that has a further page does, as `tooMany`. */
 export function createGoogleDiscovery(access: GoogleAccess) {
@@ -149,24 +167,21 @@ export function createGoogleDiscovery(access: GoogleAccess) {
       );
       return (await Promise.all(each)).flat();
     },
-    services: () =>
-      list('run', 'Cloud Run services', `v2/projects/${project}/locations/-/services`, (said) =>
-        servicesWire.parse(said).services.map(({ name, uri, scaling, template }) => ({
-          name: lastPart(name),
-          region: name.split('/')[3] ?? '',
-          url: uri,
-          most: template.scaling?.maxInstanceCount ?? scaling?.maxInstanceCount,
-          secrets: [
-            ...new Set(
-              template.containers.flatMap(({ env }) =>
-                env.flatMap(({ valueSource }) =>
-                  valueSource?.secretKeyRef === undefined ? [] : [lastPart(valueSource.secretKeyRef.secret)],
-                ),
-              ),
-            ),
-          ],
-        })),
-      ),
+    services: async () => {
+      // Cloud Run takes no "-" for a location, and lists locations by v1 alone.
+      const places = await list('run', 'locations of Cloud Run', `v1/projects/${project}/locations`, (said) =>
+        locationsWire.parse(said).locations.map(({ locationId }) => locationId),
+      );
+      const each = places.map((region) =>
+        list(
+          'run',
+          `Cloud Run services in ${region}`,
+          `v2/projects/${project}/locations/${region}/services`,
+          servicesIn,
+        ),
+      );
+      return (await Promise.all(each)).flat();
+    },
     secrets: () =>
       list('secretmanager', 'secrets', `v1/projects/${project}/secrets`, (said) =>
         secretsWire.parse(said).secrets.map(({ name }) => lastPart(name)),
