@@ -278,6 +278,7 @@ describe('the npm clients', () => {
       'dr-pod-crashloop',
       'dr-cloudrun-no-instance',
       'dr-cloudrun-slow',
+      'dr-cloudsql-mass-change',
     ]);
     const [policy] = await as('operator').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
     expect(policy).toMatchObject({

@@ -3,6 +3,7 @@ import { begin, evolve } from '../../shared/incident/evolve.ts';
 import { hasEnded, type IncidentState } from '../../shared/incident/state.ts';
 import type { EventRecord, Store } from '../../shared/ports/store.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
+import { isAboutRows } from '../../shared/system/topology.ts';
 
 // Reads along: every event in the moment in which the store takes it. It tells the plot where a run stands, and the judges what
 // the world looked like then. Nothing of the product sees it.
@@ -12,6 +13,9 @@ export interface Chronicled {
   readonly event: IncidentEvent;
   readonly state: IncidentState;
 }
+
+/** An alert that many rows change, of which nobody has said yet that it is damage: it asks for nothing. */
+export const isUnclaimed = ({ target, requested }: IncidentState): boolean => isAboutRows(target) && requested === null;
 
 /** All logs of one run. */
 export class Chronicle {
@@ -62,9 +66,10 @@ export class Chronicle {
     return this.#events.get(incident) ?? [];
   }
 
-  /** The newest incident that is still open. */
+  /** The newest incident that is still open, which is what people talk of. */
   open(): IncidentState | undefined {
-    return this.states().findLast((state) => !hasEnded(state));
+    const open = this.states().filter((state) => !hasEnded(state));
+    return open.findLast((state) => !isUnclaimed(state)) ?? open.at(-1);
   }
 
   /**

@@ -11,7 +11,7 @@ import type { World } from '../../sandbox/world/world.ts';
 import { monitoringAgent } from '../../sandbox/world/service-agents.ts';
 import { after, instant, toIso } from '../../shared/core/time.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
-import type { Chronicled } from './chronicle.ts';
+import { type Chronicled, isUnclaimed } from './chronicle.ts';
 import { forge } from './forgery.ts';
 import type { People } from './people.ts';
 import { type Deed, type Handiwork, labelOf, type Trigger } from './plot.ts';
@@ -39,7 +39,7 @@ export function play(stage: Stage, people: People): void {
 
 /** Whether this event is what the trigger waits for. */
 function isMoment(trigger: Exclude<Trigger, { readonly kind: 'at' }>, { event, state }: Chronicled): boolean {
-  if (trigger.kind === 'event') return event.kind === trigger.event;
+  if (trigger.kind === 'event') return event.kind === trigger.event && !isUnclaimed(state);
   if (event.kind !== 'stepStarted') return false;
   const step = state.run?.plan.steps.find(({ id }) => id === event.data.step);
   const begun = event.data.direction === 'do' ? step?.action : step?.undo.kind === 'action' ? step.undo.action : '';
