@@ -146,8 +146,11 @@ stored(
   .option('--state <file>', 'what `terraform show -json` wrote of the state; without it names stand for addresses')
   .action((incident: string, options: Shared & { store?: string; state?: string }) =>
     run(async () => {
-      const { realityCommand } = await import('./reality.ts');
-      const running = await facts(options).catch(() => undefined);
+      const [{ realityCommand }, { runningFacts }] = await Promise.all([
+        import('./reality.ts'),
+        import('./sandbox-facts.ts'),
+      ]);
+      const running = await runningFacts(options.directory);
       const { json, state } = options;
       return await realityCommand(incident, {
         config: running?.config ?? options.config,

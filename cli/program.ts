@@ -101,7 +101,7 @@ export async function facts({ directory }: Shared) {
 export async function store(options: Shared & { store?: string }): Promise<string> {
   if (options.store !== undefined) return options.store;
   // The last sandbox's log can still be read when it has ended.
-  const running = await facts(options).catch(() => undefined);
+  const running = await (await import('./sandbox-facts.ts')).runningFacts(options.directory);
   return running?.store ?? join(options.directory, 'store.sqlite');
 }
 

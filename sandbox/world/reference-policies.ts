@@ -238,19 +238,14 @@ function slowService(project: Project): AlertPolicyDocument {
 
 function massChange(project: Project): AlertPolicyDocument {
   const [target, changed] = primaryOf(project, 'postgresql/tuples_processed_count');
-  const operation = (type: 'update' | 'delete'): Omit<ConditionDocument, 'name'> => ({
-    displayName: `Rows that are ${type}d, above 1.5 per second`,
-    conditionThreshold: {
-      filter: `${changed} AND metric.labels.operation_type = "${type}"`,
-      aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_RATE' }],
-      comparison: 'COMPARISON_GT',
-      // Our own watch beats about once a second from two regions, which are updates too.
-      thresholdValue: 1.5,
-      duration: '0s',
-      trigger: { count: 1 },
-      evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
-    },
-  });
+  // Our own watch beats about once a second from two regions, which are updates too.
+  const operation = (type: 'update' | 'delete') =>
+    rateAbove(
+      `Rows that are ${type}d, above 1.5 per second`,
+      `${changed} AND metric.labels.operation_type = "${type}"`,
+      1.5,
+      '0s',
+    );
   return policy(project, {
     number: 9,
     displayName: 'dr-cloudsql-mass-change',
@@ -292,14 +287,19 @@ function policy(project: Project, draft: PolicyDraft): AlertPolicyDocument {
   };
 }
 
-const rateAbove = (displayName: string, filter: string, thresholdValue = 0.5): Omit<ConditionDocument, 'name'> => ({
+const rateAbove = (
+  displayName: string,
+  filter: string,
+  thresholdValue = 0.5,
+  duration = '60s',
+): Omit<ConditionDocument, 'name'> => ({
   displayName,
   conditionThreshold: {
     filter,
     aggregations: [{ alignmentPeriod: '60s', perSeriesAligner: 'ALIGN_RATE' }],
     comparison: 'COMPARISON_GT',
     thresholdValue,
-    duration: '60s',
+    duration,
     trigger: { count: 1 },
     evaluationMissingData: 'EVALUATION_MISSING_DATA_INACTIVE',
   },

@@ -19,8 +19,14 @@ const SIGNALS: readonly Topic[] = ['dr-alerts', 'dr-commands'];
 
 const APPLY = 'terraform apply (modules/topic and modules/function)';
 
+/** What these checks rest on. */
+type MessageFacts = Pick<
+  Facts,
+  'topics' | 'subscriptions' | 'policies' | 'channels' | 'projectNumber' | 'topicPolicies'
+>;
+
 /** Alerts, topics and subscriptions. */
-export function checkMessages(system: System, facts: Facts): readonly Finding[] {
+export function checkMessages(system: System, facts: MessageFacts): readonly Finding[] {
   return [
     ...checkAlerts(system, facts),
     ...TOPICS.flatMap((topic) => checkTopic(system, topic, facts)),
@@ -28,7 +34,7 @@ export function checkMessages(system: System, facts: Facts): readonly Finding[] 
   ];
 }
 
-function checkAlerts(system: System, { policies, channels }: Facts): readonly Finding[] {
+function checkAlerts(system: System, { policies, channels }: MessageFacts): readonly Finding[] {
   const lists = judge('alerts', 'the list of alert policies', policies, {
     mend: 'gcloud alpha monitoring policies list',
     holds: (found) =>
@@ -91,7 +97,7 @@ function checkPolicy(
   ]);
 }
 
-function checkTopic(system: System, topic: Topic, { topics, subscriptions }: Facts): readonly Finding[] {
+function checkTopic(system: System, topic: Topic, { topics, subscriptions }: MessageFacts): readonly Finding[] {
   const check = `topic ${topic}`;
   const create = (name: string): string =>
     `gcloud pubsub topics create ${name} --project ${system.project}   # or ${APPLY}`;
@@ -164,7 +170,7 @@ function checkSubscription(system: System, topic: Topic, subscription: Subscript
 }
 
 /** Alerts come from Monitoring and ticks from Scheduler, and from nobody else: what they say is believed. */
-function checkPublishers({ topicPolicies, projectNumber }: Facts): readonly Finding[] {
+function checkPublishers({ topicPolicies, projectNumber }: MessageFacts): readonly Finding[] {
   return (
     [
       ['dr-alerts', 'gcp-sa-monitoring-notification', 'Monitoring'],

@@ -34,6 +34,9 @@ interface Site {
   readonly needed: readonly string[];
 }
 
+/** What these checks rest on. */
+type PermissionFacts = Pick<Facts, 'projectPolicy' | 'secretPolicies' | 'bucketPolicies' | 'roles' | 'needed'>;
+
 /** What a function needs in the modes of the file, by what it is given on. */
 export function neededBy(system: System, name: FunctionName, { look, runbooks }: Facts['needed']): ByScope {
   const parts = [
@@ -59,7 +62,7 @@ export function rolesOfFunctions(system: System, policies: readonly (readonly Bi
 }
 
 /** Function by function. */
-export function checkPermissions(system: System, facts: Facts): readonly Finding[] {
+export function checkPermissions(system: System, facts: PermissionFacts): readonly Finding[] {
   return FUNCTIONS.flatMap((name) =>
     judge(`permissions of ${name}`, 'the policy of the project', facts.projectPolicy, {
       mend: `gcloud projects get-iam-policy ${system.project}`,
@@ -72,7 +75,7 @@ function checkFunction(
   system: System,
   name: FunctionName,
   project: readonly Binding[],
-  facts: Facts,
+  facts: PermissionFacts,
 ): readonly Finding[] {
   const check = `permissions of ${name}`;
   const member = memberOf(name, system);
@@ -126,7 +129,7 @@ function checkFunction(
   return [fine(check, `exactly what its code needs of Google (${count} permissions)${rest}`)];
 }
 
-function sitesOf(system: System, needed: ByScope, facts: Facts): readonly Site[] {
+function sitesOf(system: System, needed: ByScope, facts: PermissionFacts): readonly Site[] {
   const onSecrets = (needed['secrets'] ?? []).length === 0 ? [] : systemSecrets(system);
   const buckets = bucketsOf(system);
   // One bucket may serve for more than one thing.
@@ -151,7 +154,7 @@ function sitesOf(system: System, needed: ByScope, facts: Facts): readonly Site[]
 function givenBy(
   bindings: readonly Binding[],
   member: string,
-  { roles }: Facts,
+  { roles }: PermissionFacts,
   { conditional }: { readonly conditional: boolean },
 ): { readonly permissions: ReadonlySet<string>; readonly unread: readonly string[] } {
   const permissions = new Set<string>();

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { checkMessages } from '../../shared/adoption/check-messages.ts';
-import type { Facts } from '../../shared/adoption/facts.ts';
 import type { Reading } from '../../shared/adoption/finding.ts';
 import { parseSystem } from '../../shared/system/parse-system.ts';
 
@@ -28,7 +27,7 @@ function saidOf(
     projectNumber: number,
     topicPolicies: { 'dr-alerts': read([{ role, members, condition: undefined }]) },
   };
-  const found = checkMessages(system, facts as unknown as Facts); // all of them that these checks read
+  const found = checkMessages(system, facts);
   return found.filter(({ check }) => check === 'publishers of dr-alerts');
 }
 

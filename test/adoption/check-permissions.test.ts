@@ -24,13 +24,13 @@ const bound = (name: string, role: string, condition?: string): Binding => ({
 /** What is said of notify, which needs nothing of the protected system, with such bindings. */
 function saidOfNotify(bindings: readonly Binding[], roles: Facts['roles'] = {}) {
   const facts = {
-    projectPolicy: { kind: 'read', value: bindings },
+    projectPolicy: { kind: 'read' as const, value: bindings },
     secretPolicies: {},
     bucketPolicies: {},
     roles,
     needed,
   };
-  const found = checkPermissions(observing, facts as unknown as Facts); // all of them that these checks read
+  const found = checkPermissions(observing, facts);
   return found.filter(({ check }) => check === 'permissions of notify');
 }
 
@@ -49,8 +49,14 @@ describe('what a function may do', () => {
 
   it('is said to be right for Google alone, where the cluster has roles of its own that nobody asked', () => {
     const look = { notify: { project: [], cluster: ['k8s.pods.list'] } };
-    const facts = { projectPolicy: { kind: 'read', value: [] }, roles: {}, needed: { look, runbooks: {} } };
-    const found = checkPermissions(observing, facts as unknown as Facts); // all of them that these checks read
+    const facts = {
+      projectPolicy: { kind: 'read' as const, value: [] },
+      secretPolicies: {},
+      bucketPolicies: {},
+      roles: {},
+      needed: { look, runbooks: {} },
+    };
+    const found = checkPermissions(observing, facts);
     expect(found.find(({ check }) => check === 'permissions of notify')?.says).toBe(
       'exactly what its code needs of Google (0 permissions); 1 of the cluster’s own were not asked for',
     );

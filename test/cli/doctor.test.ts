@@ -3,6 +3,7 @@ import { doctorCommand } from '../../cli/doctor.ts';
 import { ALERT_CHANNEL_ID } from '../../sandbox/world/reference-policies.ts';
 import { functionPrincipal, OPERATOR } from '../../sandbox/world/reference-system.ts';
 import type { Finding } from '../../shared/adoption/finding.ts';
+import { reference } from '../system/reference.ts';
 import { startDoctorStage } from './doctor-stage.ts';
 
 type Stage = Awaited<ReturnType<typeof startDoctorStage>>;
@@ -137,7 +138,7 @@ const PLANTED: readonly Planted[] = [
   {
     fault: 'a channel that publishes to another topic',
     plant: () => stage.world.monitoring.setChannel(CHANNEL, 'somewhere-else'),
-    named: stageAlerts().map((policy) => [
+    named: reference().alerts.map(({ policy }) => [
       `alert ${policy}`,
       /none of its channels publishes on dr-alerts/,
       /topics\/dr-alerts/,
@@ -237,21 +238,6 @@ const PLANTED: readonly Planted[] = [
     mend: () => stage.world.projectApi.enable('redis.googleapis.com'),
   },
 ];
-
-/** The policies of the reference `dr.yaml`, in its order. */
-function stageAlerts(): readonly string[] {
-  return [
-    'dr-cloudsql-primary-down',
-    'dr-app-5xx',
-    'dr-cloudrun-5xx',
-    'dr-uptime',
-    'dr-pod-not-ready',
-    'dr-pod-crashloop',
-    'dr-cloudrun-no-instance',
-    'dr-cloudrun-slow',
-    'dr-cloudsql-mass-change',
-  ];
-}
 
 describe('./dr doctor', () => {
   it('names nothing on a system that is whole', async () => {
