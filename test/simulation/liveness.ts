@@ -11,7 +11,7 @@ import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { BELIEVED } from '../../sandbox/world/assumptions.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { isBeside } from '../../shared/system/topology.ts';
-import { effectsBy, type Invariant, isForged, lastOf, ON_ITS_WAY, promotionsOf, when } from './judged.ts';
+import { effectsBy, type Invariant, isForged, lastOf, ON_ITS_WAY, plansOf, promotionsOf, when } from './judged.ts';
 import type { Plot } from './plot.ts';
 import { isHeldBeyond, isWithPeople, type Run, type RunIncident } from './run.ts';
 
@@ -84,6 +84,30 @@ function isTurningAway({ stage }: Run, service: string, at: number): boolean {
   const before = Array.from({ length: COUNTED_MINUTES }, (_, index) => at - index * minutes(1));
   return [[at, at + seconds(30)] as const, ...before.map((end) => [end - minutes(1), end] as const)].every(isIn);
 }
+
+/**
+ * Whether an isolation of ours, which is approved or judged elsewhere, keeps users away at a moment. The entrance leads to either
+ * application, and is cut off with the one that it led to.
+ */
+const isCutOffByUs = (run: Run, service: string, at: number): boolean => {
+  const lastStart = (action: string): number =>
+    Math.max(
+      -Infinity,
+      ...plansOf(run).flatMap(({ plan, incident }) => {
+        const steps = plan.steps.filter((step) => step.action === action && isReachedBy(service, step.input));
+        return incident.events.flatMap((event) =>
+          event.kind === 'stepStarted' && event.at < at && steps.some(({ id }) => id === event.data.step)
+            ? [event.at]
+            : [],
+        );
+      }),
+    );
+  return lastStart('isolate-application') > lastStart('lift-isolation');
+};
+
+const isReachedBy = (service: string, { application }: Plan['steps'][number]['input']): boolean =>
+  service === SERVICES.entrance ||
+  (typeof application === 'string' && service === SERVICE_OF[`application/${application}`]);
 
 /** What the reference system has on a calm day: the most instances of its service, and the floor of its autoscaler. */
 const FORMER_MAX = 4;
@@ -200,7 +224,7 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       if (how !== 'dismissed' || phase?.kind !== 'dismissed' || BY_PEOPLE.test(phase.because)) return [];
       if (found === undefined || isForged(run, found) || isBeside(found.state.target)) return [];
       return [SERVICES.entrance, SERVICES.apiRun]
-        .filter((service) => isTurningAway(run, service, at))
+        .filter((service) => !isCutOffByUs(run, service, at) && isTurningAway(run, service, at))
         .map((service) => `${incident} was dismissed ${when(run, at)} while ${service} had long turned users away`);
     }),
   'L4 what a scale-up raised is taken back, or somebody knows of it': (run) => {
