@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FUNCTIONS, type FunctionName } from '../shared/system/names.ts';
 import { configCheck } from '../cli/config.ts';
+import { compactOf } from '../shared/system/read-yaml.ts';
 import { archiveOf } from './bundle-archive.ts';
 import { BUDGETS, overBudget } from './bundle-budgets.ts';
 import { type Bundle, bundleFunctions } from './bundle-functions.ts';
@@ -11,7 +12,7 @@ import { type Bundle, bundleFunctions } from './bundle-functions.ts';
 //
 //   npm run bundle -- classify heal   some of them
 //   npm run bundle -- --out DIRECTORY
-//   npm run bundle -- --config dr.yaml   also `dist/NAME.zip`, with the configuration that it runs on
+//   npm run bundle -- --config dr.yaml   also `dist/NAME.zip`, with the configuration that it runs on as `dr.json`
 //   npm run bundle -- --json          NDJSON on stdout, one line for each
 
 const { values, positionals } = parseArgs({
@@ -45,7 +46,7 @@ for (const bundle of await bundleFunctions(top, chosen, resolve(values.out))) {
   if (config !== undefined)
     writeFileSync(
       join(resolve(values.out), `${bundle.name}.zip`),
-      archiveOf(bundle.directory, { 'dr.yaml': readFileSync(config) }),
+      archiveOf(bundle.directory, { 'dr.json': Buffer.from(compactOf(readFileSync(config, 'utf8'))) }),
     );
   const complaints = overBudget(bundle);
   if (values.json) console.log(JSON.stringify({ ...bundle, budget: BUDGETS[bundle.name] }));

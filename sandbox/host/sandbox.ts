@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, instant, minutes, toIso } from '../../shared/core/time.ts';
 import { FUNCTIONS, type FunctionName } from '../../shared/system/names.ts';
+import { compactOf } from '../../shared/system/read-yaml.ts';
 import { applicationRoutes } from '../http/application-port.ts';
 import { openDataPort } from '../http/data-port.ts';
 import { kubernetesRoutes } from '../http/kubernetes.ts';
@@ -255,7 +256,10 @@ async function start(
     approve: ports.map(({ approve }) => base(approve)),
   };
   const config = join(directory, 'dr.yaml');
-  writeFileSync(config, sandboxConfig(readFileSync(options.config, 'utf8'), endpoints));
+  const written = sandboxConfig(readFileSync(options.config, 'utf8'), endpoints);
+  writeFileSync(config, written);
+  const carried = join(directory, 'dr.json');
+  writeFileSync(carried, compactOf(written));
 
   const load = new Load({ clock, front: world.front, services: [SERVICES.entrance, SERVICES.apiRun] });
   stops.push(async () => load.stop());
@@ -266,7 +270,7 @@ async function start(
   const issuer = messaging.issuer;
   const operators = { DR_OPERATORS_ISSUER: issuer, DR_OPERATORS_AUDIENCE: base(home.approve) };
   const shared = {
-    DR_CONFIG: config,
+    DR_CONFIG: carried,
     ...engines.environment,
     DR_CLOCK_RATE: String(clock.rate),
     DR_CLOCK_START: `${Math.round(clock.wallStart)}:${clock.start}`,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { z } from 'zod';
+import { compactOf } from '../../shared/system/read-yaml.ts';
 import { archiveOf } from '../../scripts/bundle-archive.ts';
 import { BUDGETS, overBudget } from '../../scripts/bundle-budgets.ts';
 import { type Bundle, bundleFunctions } from '../../scripts/bundle-functions.ts';
@@ -57,13 +58,13 @@ describe('the bundle of a function', () => {
   });
 
   it('is archived with the configuration that it runs on, the same bytes each time', () => {
-    const config = { 'dr.yaml': new TextEncoder().encode('version: 1') };
+    const config = { 'dr.json': new TextEncoder().encode(compactOf('version: 1')) };
     const archive = archiveOf(join(out, 'status'), config);
     const later = new Date();
     for (const file of ['index.js', 'package.json']) utimesSync(join(out, 'status', file), later, later);
     expect(Buffer.from(archiveOf(join(out, 'status'), config)).equals(archive)).toBe(true);
     const inside = unzipSync(archive);
-    expect(Object.keys(inside)).toEqual(expect.arrayContaining(['dr.yaml', 'index.js', 'package-lock.json']));
+    expect(Object.keys(inside)).toEqual(expect.arrayContaining(['dr.json', 'index.js', 'package-lock.json']));
     expect(new TextDecoder().decode(inside['index.js'])).toBe(read('index.js'));
   });
 

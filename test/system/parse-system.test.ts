@@ -4,6 +4,7 @@ import { parseDocument, stringify } from 'yaml';
 import { minutes } from '../../shared/core/time.ts';
 import type { ConfigPath } from '../../shared/system/config-fault.ts';
 import { showPath, showValue } from '../../shared/system/config-fault.ts';
+import { compactOf } from '../../shared/system/read-yaml.ts';
 import { showFaults } from '../../shared/system/show-faults.ts';
 import { anyCharacter } from '../core/any-character.ts';
 import type { Change } from './reference.ts';
@@ -151,6 +152,28 @@ describe('a configuration with faults', () => {
 
     expect(faults).toEqual([expect.objectContaining({ value: '[withheld]' })]);
     expect(JSON.stringify(faults) + showFaults('dr.yaml', text, faults)).not.toContain('horse');
+  });
+});
+
+describe('the configuration as a function carries it', () => {
+  it('is the same system', () => {
+    expect(parsed(compactOf(REFERENCE))).toEqual(reference());
+  });
+
+  it('is judged as strictly', () => {
+    const places = everyPlace().filter((_, index) => index % 7 === 0);
+    const judged = (text: string) => faultsOf(text).map(({ path, problem, wanted }) => ({ path, problem, wanted }));
+    for (const path of places) {
+      const text = changed([path, [[1]]]);
+      expect(judged(compactOf(text))).toEqual(expect.arrayContaining(judged(text)));
+    }
+    expect(faultsOf('{"version":1,"version":2}').map(({ problem }) => problem)).toContain(
+      'is not YAML: Map keys must be unique',
+    );
+  });
+
+  it('can’t be written from what is no YAML', () => {
+    expect(() => compactOf('a: }')).toThrow(/is not YAML/);
   });
 });
 

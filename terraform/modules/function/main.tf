@@ -49,7 +49,9 @@ resource "google_cloudfunctions2_function" "copy" {
 
     environment_variables = merge(
       {
-        DR_STORE = "firestore:${var.database}"
+        # dr.yaml, as `npm run bundle` put it into the archive.
+        DR_CONFIG = "dr.json"
+        DR_STORE  = "firestore:${var.database}"
         # Names this copy among the others; holder of leases.
         DR_INSTANCE  = each.key
         NODE_ENV     = "production"
