@@ -21,6 +21,20 @@ describe('the cells of the matrix', () => {
     }
   });
 
+  it('that run side by side don’t die by turns in one run', () => {
+    const within = together(chosenCells({ story: 'point-in-time-recovery', quick: false }))
+      .filter((cells) => cells.some(({ point }) => point === 'intent-effect'))
+      .map((cells) => cells.map(({ row }) => row.step));
+    expect(within.length).toBeGreaterThan(1);
+    expect(within.filter((steps) => steps.length > 8)).toEqual([]);
+    const rows = [
+      ...new Set(all.filter(({ story }) => story.name === 'point-in-time-recovery').map(({ row }) => row.step)),
+    ];
+    for (const steps of within)
+      for (const [index, step] of steps.entries())
+        if (index > 0) expect(rows.indexOf(step) - rows.indexOf(steps[index - 1] ?? '')).toBeGreaterThan(1);
+  });
+
   it('are halved until one is alone', () => {
     const five = all.slice(0, 5);
     expect(halves(five).map((half) => half.length)).toEqual([3, 2]);

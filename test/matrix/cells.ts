@@ -52,21 +52,32 @@ const isIn = ({ story, plan }: Cell, name: string): boolean => story.name === na
 
 const isNamed = (cell: Cell, name: string): boolean => [cell.row.step, cellName(cell), cellId(cell)].includes(name);
 
-/** Cells of a story from which on its runs are three: beyond, a run takes longer than a sandbox's start is worth. */
-const CELLS_OF_TWO_RUNS_MAX = 28;
+/** Cells of a story from which on those within its steps have runs of their own: beyond, a run takes longer than a sandbox's start is worth. */
+const CELLS_OF_ONE_RUN_MAX = 28;
+
+/** Deaths within steps that one run takes: each costs what is under way beside it minutes of its time limit. */
+const WITHIN_MAX = 8;
 
 /**
  * Cells that are played on one sandbox, in an order of their own: those around the steps of a story, where the outcome of one is the moment
  * before the next, and those within them. A step's time limit allows for a successor, and not for many: within one run its worker
- * dies once while it is under way.
+ * dies once while it is under way, and what runs side by side, which stands side by side in a plan, is dealt to different runs.
  */
 export const together = (cells: readonly Cell[]): readonly (readonly Cell[])[] =>
-  [...Map.groupBy(cells, ({ story }) => story).values()].flatMap((own) => [
-    ...Map.groupBy(own, ({ point }) => {
+  [...Map.groupBy(cells, ({ story }) => story).values()].flatMap((own) => {
+    const isLarge = own.length > CELLS_OF_ONE_RUN_MAX;
+    const runs = Map.groupBy(own, ({ point }) => {
       if (point === 'effect-outcome') return point;
-      return point === 'intent-effect' && own.length > CELLS_OF_TWO_RUNS_MAX ? point : 'around';
-    }).values(),
-  ]);
+      return point === 'intent-effect' && isLarge ? point : 'around';
+    });
+    return [...runs].flatMap(([point, run]) => (point === 'around' ? [run] : dealt(run, WITHIN_MAX)));
+  });
+
+/** As few hands as have at most `most` cells each, neighbours in different ones. */
+function dealt(cells: readonly Cell[], most: number): readonly (readonly Cell[])[] {
+  const hands = Math.ceil(cells.length / most);
+  return [...Map.groupBy(cells, (_cell, index) => index % hands).values()];
+}
 
 /** What is played next where something was wrong with cells together: either half of them. A single cell is what it is. */
 export function halves(cells: readonly Cell[]): readonly (readonly Cell[])[] {
