@@ -9,13 +9,13 @@ export interface Budget {
 
 /** A tenth above what they had when it was written; raise one only with the reason in the commit. */
 export const BUDGETS: Readonly<Record<FunctionName, Budget>> = {
-  classify: { own: 1_550_000, whole: 14_900_000 },
-  heal: { own: 1_260_000, whole: 14_600_000 },
-  recover: { own: 1_260_000, whole: 14_600_000 },
-  notify: { own: 1_240_000, whole: 6_330_000 },
-  tick: { own: 1_560_000, whole: 14_900_000 },
-  approve: { own: 1_100_000, whole: 6_200_000 },
-  status: { own: 1_060_000, whole: 6_160_000 },
+  classify: { own: 1_550_000, whole: 10_950_000 },
+  heal: { own: 1_260_000, whole: 10_650_000 },
+  recover: { own: 1_260_000, whole: 10_650_000 },
+  notify: { own: 1_240_000, whole: 4_270_000 },
+  tick: { own: 1_560_000, whole: 10_970_000 },
+  approve: { own: 1_100_000, whole: 4_120_000 },
+  status: { own: 1_060_000, whole: 4_080_000 },
 };
 
 /** What is wrong with a bundle's size, in words; nothing when it is within its budget. */

@@ -4,8 +4,16 @@ import { build, type BuildResult, type Metafile } from 'esbuild';
 import { z } from 'zod';
 import type { FunctionName } from '../shared/system/names.ts';
 import { licenceText } from './bundle-licences.ts';
+import { spokenServicesOnly } from './bundle-descriptions.ts';
 import { lockOf } from './bundle-lock.ts';
-import { entries, entryOf, inEnglish, withoutMessageClasses, withoutSideEffects } from './bundle-plugins.ts';
+import {
+  entries,
+  entryOf,
+  inEnglish,
+  withoutMessageClasses,
+  withoutPreviews,
+  withoutSideEffects,
+} from './bundle-plugins.ts';
 
 // A function as it is deployed: JavaScript that holds only what that function uses, and the framework beside it, which Google's
 // buildpack starts and so has to find by itself.
@@ -85,7 +93,7 @@ const buildTogether = (top: string, names: readonly FunctionName[]): Promise<Bui
     sourcesContent: false,
     metafile: true,
     logLevel: 'silent',
-    plugins: [entries(top), withoutSideEffects, withoutMessageClasses, inEnglish],
+    plugins: [entries(top), withoutSideEffects, withoutMessageClasses, withoutPreviews, spokenServicesOnly, inEnglish],
   });
 
 function written(top: string, name: FunctionName, directory: string, { metafile, outputFiles }: Built): Bundle {

@@ -38,19 +38,31 @@ export const withoutSideEffects: Plugin = {
 };
 
 /**
- * In REST mode a client describes its messages by `protos.json` and never uses the classes of `protos.js`, which are most of its
- * size; ours use some of the enumerations, which are made from `protos.json` here. Left whole are Firestore's, which speaks gRPC with
- * them, and Cloud Run's, of which we make a request.
+ * A client describes its messages by `protos.json` and does without the classes of `protos.js`, which are most of its size: in REST mode,
+ * and Firestore's too, whose library has messages of its own. Ours use some of the enumerations, which are made from `protos.json`
+ * here. Left whole are the operations' of what clients share, which makes requests of them.
  */
 export const withoutMessageClasses: Plugin = {
   name: 'without-message-classes',
   setup: (building) => {
-    const packages = 'container|dns|monitoring|pubsub|pubsub-api|secret-manager|sql';
-    const filter = new RegExp(`/@google-cloud/(?:${packages})/build/protos/protos\\.js$`);
+    const packages = 'container|dns|firestore-api|monitoring|pubsub|pubsub-api|run|secret-manager|sql';
+    const shared = 'google-gax/build/protos/(?:iam_service|locations)';
+    const filter = new RegExp(`/(?:@google-cloud/(?:${packages})/build/protos/protos|${shared})\\.js$`);
     building.onLoad({ filter }, ({ path }) => {
       const described: unknown = JSON.parse(readFileSync(`${path}on`, 'utf8'));
       return { contents: `module.exports = ${JSON.stringify(enumerationsOf(described) ?? {})};`, loader: 'js' };
     });
+  },
+};
+
+/** Clients bring every preview of their API beside the version that we speak. */
+export const withoutPreviews: Plugin = {
+  name: 'without-previews',
+  setup: (building) => {
+    building.onLoad({ filter: /\/@google-cloud\/[^/]+\/build\/src\/v\d+(?:alpha|beta)\d*\/index\.js$/ }, () => ({
+      contents: 'module.exports = {};',
+      loader: 'js',
+    }));
   },
 };
 
