@@ -1,3 +1,4 @@
+import { REVIEW_GROUP, REVIEWS } from '../world/kubernetes-review.ts';
 import { RESOURCES, type Resource, apiVersionOf } from '../world/kubernetes-resources.ts';
 
 // What the API server says about itself: versions, groups, resources. kubectl asks this before everything else and keeps
@@ -24,7 +25,7 @@ export function versionInfo(gitVersion: string): Body {
 /** Groups in the order in which kubectl prefers them. `events.k8s.io` shows the same Events in their newer form. */
 const GROUPS: readonly (readonly [group: string, version: string])[] = [
   ['events.k8s.io', 'v1'],
-  ['authorization.k8s.io', 'v1'],
+  [REVIEW_GROUP, 'v1'],
   ['apps', 'v1'],
   ['autoscaling', 'v2'],
   ['networking.k8s.io', 'v1'],
@@ -75,15 +76,13 @@ const EXTRA: Readonly<Record<string, readonly Body[]>> = {
       shortNames: ['ev'],
     },
   ],
-  'authorization.k8s.io/v1': [
-    {
-      name: 'selfsubjectaccessreviews',
-      singularName: 'selfsubjectaccessreview',
-      namespaced: false,
-      kind: 'SelfSubjectAccessReview',
-      verbs: ['create'],
-    },
-  ],
+  [`${REVIEW_GROUP}/v1`]: REVIEWS.map(({ kind, plural, namespaced }) => ({
+    name: plural,
+    singularName: kind.toLowerCase(),
+    namespaced,
+    kind,
+    verbs: ['create'],
+  })),
 };
 
 function entriesOf(resource: Resource): readonly Body[] {

@@ -1,13 +1,16 @@
 import { assert } from '../../shared/core/assert.ts';
 import { parseInstant } from '../../shared/core/time.ts';
 import type { Caller } from '../world/caller.ts';
+import type { Principal } from '../world/kernel.ts';
 import type { FieldValidation } from '../world/kubernetes-admission.ts';
 import type { WriteOptions } from '../world/kubernetes-context.ts';
 import { isPlainObject } from '../world/kubernetes-decode.ts';
-import { badRequest, notAcceptable, unsupportedMediaType } from '../world/kubernetes-errors.ts';
+import { badRequest, KubernetesError, notAcceptable, unsupportedMediaType } from '../world/kubernetes-errors.ts';
 import type { LogOptions } from '../world/kubernetes-logs.ts';
 import { PATCH_TYPES, type Patch } from '../world/kubernetes-patch.ts';
 import { type DeleteOptions, readDeleteOptions, readPropagation } from '../world/kubernetes-writes.ts';
+import type { ReviewKind } from '../world/kubernetes-review.ts';
+import { PROTOBUF, readReview } from './kubernetes-protobuf.ts';
 import type { IncludeObject } from './kubernetes-table.ts';
 import type { HttpRequest } from './router.ts';
 
@@ -18,6 +21,18 @@ import type { HttpRequest } from './router.ts';
 export function callerOf({ principal, from }: HttpRequest): Caller {
   assert(principal !== undefined, 'no route of the Kubernetes face is anonymous');
   return { principal, from };
+}
+
+/** Whom the caller asks to be taken for. Throws 500, as the API server does, for groups of nobody. */
+export function impersonated({
+  headers,
+}: HttpRequest): { readonly user: Principal; readonly groups: readonly string[] } | undefined {
+  const groups = (headers['impersonate-group'] ?? '').split(', ').filter((group) => group !== '');
+  const user = headers['impersonate-user'] ?? '';
+  if (user !== '') return { user, groups };
+  if (groups.length === 0) return undefined;
+  const why = `Internal error occurred: requested [${groups.join(' ')}] without impersonating a user`;
+  throw new KubernetesError(500, 'InternalError', why, {});
 }
 
 /** The forms that an answer may take. */
@@ -63,6 +78,10 @@ export function bodyOf(request: HttpRequest): unknown {
   if (type !== '' && type !== 'application/json') throw unsupportedMediaType(['application/json']);
   return request.body;
 }
+
+/** The body of a POST of a review, which kubectl sends as protobuf. Throws 400 or 415. */
+export const reviewOf = (kind: ReviewKind, request: HttpRequest): unknown =>
+  contentType(request) === PROTOBUF ? readReview(kind, request.bytes) : bodyOf(request);
 
 /** The body of a PATCH. Throws 415 for a way of patching that this server hasn't. */
 export function patchOf(request: HttpRequest): Patch {

@@ -2,7 +2,8 @@ import type { WorldClock } from '../world/kernel.ts';
 import type { Kubernetes } from '../world/kubernetes.ts';
 import { noSuchPath } from '../world/kubernetes-errors.ts';
 import { coreVersions, groupList, groupOf, resourceList, versionInfo } from './kubernetes-discovery.ts';
-import { bodyOf, callerOf } from './kubernetes-request.ts';
+import { REVIEW_GROUP, REVIEWS } from '../world/kubernetes-review.ts';
+import { callerOf, impersonated, reviewOf } from './kubernetes-request.ts';
 import { type Face, readCollection, readObject, refuseMethod, remove, targetOf, write } from './kubernetes-resource.ts';
 import { replyOf } from './kubernetes-status.ts';
 import { subresource } from './kubernetes-subresource.ts';
@@ -20,7 +21,21 @@ export function kubernetesRoutes(parts: {
   readonly startTimer?: StartTimer;
 }): readonly Route[] {
   const face: Face = { startTimer: machineTimer, ...parts };
-  return [...discoveryRoutes(face), ...resourceRoutes(face)];
+  return [...discoveryRoutes(face), ...resourceRoutes(face)].map((route) => asWhomever(face, route));
+}
+
+/** Whoever asks to be taken for somebody else (`kubectl --as`) is, if he may. */
+function asWhomever(face: Face, route: Route): Route {
+  return {
+    ...route,
+    handle: (request, params) => {
+      const as = impersonated(request);
+      if (as === undefined) return route.handle(request, params);
+      const asked = face.cluster.api.impersonate(callerOf(request), as);
+      if (asked.kind !== 'answer') return replyOf(asked, () => json({}));
+      return route.handle({ ...request, principal: as.user }, params);
+    },
+  };
 }
 
 function discoveryRoutes(face: Face): readonly Route[] {
@@ -44,12 +59,18 @@ function discoveryRoutes(face: Face): readonly Route[] {
     get(/\/apis\/(?<group>[^/]+)\/(?<version>[^/]+)\/?/, ({ group = '', version = '' }) =>
       resourceList(group, version),
     ),
-    {
-      method: 'POST',
-      pattern: /\/apis\/authorization\.k8s\.io\/v1\/selfsubjectaccessreviews/,
-      handle: (request) =>
-        replyOf(face.cluster.api.reviewAccess(callerOf(request), bodyOf(request)), (review) => json(review, 201)),
-    },
+    ...REVIEWS.map(
+      ({ kind, plural, namespaced }): Route => ({
+        method: 'POST',
+        pattern: new RegExp(
+          `/apis/${REVIEW_GROUP.replaceAll('.', '\\.')}/v1${namespaced ? '/namespaces/(?<namespace>[^/]+)' : ''}/${plural}`,
+        ),
+        handle: (request, { namespace = '' }) =>
+          replyOf(face.cluster.api.review(callerOf(request), kind, namespace, reviewOf(kind, request)), (said) =>
+            json(said, 201),
+          ),
+      }),
+    ),
   ];
 }
 

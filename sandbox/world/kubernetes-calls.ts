@@ -5,10 +5,14 @@ import type { Kind } from './kubernetes-objects.ts';
 import { type Resource, resourceOf } from './kubernetes-resources.ts';
 
 /** What is asked of the API server, before it is known who may. */
-export interface Request {
+export interface Request extends Asked {
+  readonly kind: Kind;
+}
+
+/** What is asked, but for of what. */
+interface Asked {
   /** Kubernetes' verb: get, list, watch, create, update, patch, delete. */
   readonly verb: string;
-  readonly kind: Kind;
   /** `log`, `eviction`, `scale`, `exec`. */
   readonly subresource?: string;
   /** Empty for objects of the cluster, and for a list over all namespaces. */
@@ -18,11 +22,14 @@ export interface Request {
   readonly writes: boolean;
 }
 
+/** How a resource is named. */
+type Named = Pick<Resource, 'group' | 'plural'>;
+
 /**
  * The name of a permission: `k8s.pods.get`, `k8s.pods/eviction.create`, `k8s.apps.deployments/scale.patch`. The group is
  * its first part (`k8s.networking.networkpolicies.get`), the core group has none.
  */
-export function permissionOf(resource: Pick<Resource, 'group' | 'plural'>, verb: string, subresource = ''): string {
+export function permissionOf(resource: Named, verb: string, subresource = ''): string {
   const group = resource.group.split('.')[0] ?? '';
   const sub = subresource === '' ? '' : `/${subresource}`;
   return `k8s.${group === '' ? '' : `${group}.`}${resource.plural}${sub}.${verb}`;
@@ -33,19 +40,36 @@ export const DISCOVER = 'k8s.discovery.get';
 
 /** Asks through the door, as Kubernetes: what the door refuses is worded as the API server words it. */
 export function ask<T>(kernel: Pick<Kernel, 'door'>, caller: Caller, request: Request, effect: () => T): ApiOutcome<T> {
-  const { verb, kind, subresource = '', namespace, name = '', writes } = request;
-  const resource = resourceOf(kind);
-  const parts = [namespace === '' ? '' : `namespaces/${namespace}`, resource.plural, name, subresource];
+  return askFor(kernel, caller, { ...request, resource: resourceOf(request.kind) }, effect);
+}
+
+/** `ask` for a resource that holds no objects, such as a review. */
+export function askFor<T>(
+  kernel: Pick<Kernel, 'door'>,
+  caller: Caller,
+  request: Asked & { readonly resource: Named },
+  effect: () => T,
+): ApiOutcome<T> {
+  const { verb, resource, subresource = '', writes } = request;
   const call: ApiCall = {
     api: 'kubernetes',
     permission: permissionOf(resource, verb, subresource),
-    resource: parts.filter((part) => part !== '').join('/'),
+    resource: resourcePath(resource, request),
     writes,
     ...caller,
   };
   const outcome = kernel.door.call(call, effect);
   if (outcome.kind !== 'error') return outcome;
   return { ...outcome, error: worded(outcome.error, () => forbiddenCall(caller, request, resource)) };
+}
+
+/** What a role is narrowed to, such as `namespaces/coditect-dms/pods/NAME`. */
+export function resourcePath(
+  { plural }: Named,
+  { namespace, name = '', subresource = '' }: Pick<Asked, 'namespace' | 'name' | 'subresource'>,
+): string {
+  const parts = [namespace === '' ? '' : `namespaces/${namespace}`, plural, name, subresource];
+  return parts.filter((part) => part !== '').join('/');
 }
 
 /** Asks for something that is no resource: discovery, version, health. */
@@ -58,7 +82,7 @@ export function askPath<T>(kernel: Pick<Kernel, 'door'>, caller: Caller, path: s
   return { ...outcome, error: worded(outcome.error, refused) };
 }
 
-function forbiddenCall({ principal }: Caller, request: Request, resource: Resource): KubernetesError {
+function forbiddenCall({ principal }: Caller, request: Asked, resource: Named): KubernetesError {
   const { verb, subresource = '', namespace, name = '' } = request;
   const what = `${resource.plural}${subresource === '' ? '' : `/${subresource}`}`;
   const where = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`;

@@ -89,12 +89,23 @@ export interface FieldFault {
   readonly message: string;
 }
 
+/** Kinds that are sent and never stored, by their group. */
+const PASSING = {
+  Eviction: 'policy',
+  LocalSubjectAccessReview: 'authorization.k8s.io',
+  Scale: 'autoscaling',
+  SelfSubjectAccessReview: 'authorization.k8s.io',
+  SubjectAccessReview: 'authorization.k8s.io',
+} as const;
+
+const isPassing = (kind: string): kind is keyof typeof PASSING => Object.hasOwn(PASSING, kind);
+
 export function invalid(
-  kind: Kind | 'Scale' | 'Eviction',
+  kind: Kind | keyof typeof PASSING,
   name: string,
   faults: readonly FieldFault[],
 ): KubernetesError {
-  const group = kind === 'Scale' ? 'autoscaling' : kind === 'Eviction' ? 'policy' : resourceOf(kind).group;
+  const group = isPassing(kind) ? PASSING[kind] : resourceOf(kind).group;
   const subject = `${kind}${group === '' ? '' : `.${group}`} "${name}"`;
   const texts = faults.map(({ field, message }) => `${field}: ${message}`);
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;

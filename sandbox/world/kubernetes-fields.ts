@@ -85,6 +85,8 @@ Lifecycle postStart:LifecycleHandler preStop:LifecycleHandler stopSignal:s
 LifecycleHandler exec:ExecAction httpGet:HTTPGetAction sleep:SleepAction tcpSocket:TCPSocketAction
 LinuxContainerUser gid:n supplementalGroups:n[] uid:n
 LocalObjectReference name:s
+LocalSubjectAccessReview apiVersion:s kind:s metadata:ObjectMeta spec:SubjectAccessReviewSpec
+  status:SubjectAccessReviewStatus
 MetricIdentifier name:s selector:LabelSelector
 MetricSpec containerResource:ContainerResourceMetricSource external:ExternalMetricSource object:ObjectMetricSource
   pods:PodsMetricSource resource:ResourceMetricSource type:s
@@ -184,6 +186,8 @@ SecurityContext allowPrivilegeEscalation:b appArmorProfile:AppArmorProfile capab
 SelfSubjectAccessReview apiVersion:s kind:s metadata:ObjectMeta spec:SelfSubjectAccessReviewSpec
   status:SubjectAccessReviewStatus
 SelfSubjectAccessReviewSpec nonResourceAttributes:NonResourceAttributes resourceAttributes:ResourceAttributes
+SelfSubjectRulesReview apiVersion:s kind:s metadata:ObjectMeta spec:SelfSubjectRulesReviewSpec status:*
+SelfSubjectRulesReviewSpec namespace:s
 Service apiVersion:s kind:s metadata:ObjectMeta spec:ServiceSpec status:*
 ServicePort appProtocol:s name:s nodePort:n port:n protocol:s targetPort:q
 ServiceSpec allocateLoadBalancerNodePorts:b clusterIP:s clusterIPs:s[] externalIPs:s[] externalName:s
@@ -192,6 +196,10 @@ ServiceSpec allocateLoadBalancerNodePorts:b clusterIP:s clusterIPs:s[] externalI
   selector:s{} sessionAffinity:s sessionAffinityConfig:SessionAffinityConfig trafficDistribution:s type:s
 SessionAffinityConfig clientIP:ClientIPConfig
 SleepAction seconds:n
+SubjectAccessReview apiVersion:s kind:s metadata:ObjectMeta spec:SubjectAccessReviewSpec
+  status:SubjectAccessReviewStatus
+SubjectAccessReviewSpec extra:s[]{} groups:s[] nonResourceAttributes:NonResourceAttributes
+  resourceAttributes:ResourceAttributes uid:s user:s
 SubjectAccessReviewStatus allowed:b denied:b evaluationError:s reason:s
 Sysctl name:s value:s
 TCPSocketAction host:s port:q

@@ -1,7 +1,9 @@
 import type { Caller } from './caller.ts';
 import type { Iam } from './kernel.ts';
+import { resourcePath } from './kubernetes-calls.ts';
 import { forbidden } from './kubernetes-errors.ts';
 import type { Kinds, KubernetesObject } from './kubernetes-objects.ts';
+import { resourceOf } from './kubernetes-resources.ts';
 import type { Store } from './kubernetes-store.ts';
 
 // What RBAC can't say: a patch of `scale` may go either way. In a real cluster this is a ValidatingAdmissionPolicy with
@@ -23,7 +25,8 @@ export function checkScaling(
   before: KubernetesObject,
   after: KubernetesObject,
 ): void {
-  if (iam.allows(principal, SCALE_DOWN)) return;
+  const { namespace = '', name } = before.metadata;
+  if (iam.allows(principal, SCALE_DOWN, resourcePath(resourceOf(before.kind), { namespace, name }))) return;
   const why = refusal(store, before, after);
   if (why === undefined) return;
   const denied = `ValidatingAdmissionPolicy '${POLICY}' with binding '${POLICY}' denied request`;

@@ -1,6 +1,6 @@
 import { type Instant, instant } from '../../shared/core/time.ts';
 import type { Caller } from './caller.ts';
-import type { ApiOutcome, ApplicationInstance, Kernel } from './kernel.ts';
+import type { ApiOutcome, ApplicationInstance, Kernel, Principal } from './kernel.ts';
 import { admitNew } from './kubernetes-admission.ts';
 import { type CpuDemand, runAutoscaler } from './kubernetes-autoscaler.ts';
 import { askPath } from './kubernetes-calls.ts';
@@ -20,7 +20,7 @@ import type { ClusterParts } from './kubernetes-parts.ts';
 import type { PodRecord } from './kubernetes-pod-record.ts';
 import { type Reads, createReads } from './kubernetes-reads.ts';
 import { runReplicaSets } from './kubernetes-replicasets.ts';
-import { type AccessReview, reviewAccess } from './kubernetes-review.ts';
+import { impersonate, type Review, review, type ReviewKind } from './kubernetes-review.ts';
 import { type Scales, createScales } from './kubernetes-scale.ts';
 import { runScheduler, seedNode } from './kubernetes-scheduler.ts';
 import type { Workloads } from './kubernetes-start.ts';
@@ -55,7 +55,10 @@ export interface KubernetesOptions extends Workloads {
 export interface KubernetesApi extends Reads, Writes, Scales, Logs, Exec {
   /** Passes the door for a path that is no resource: discovery, version, health. */
   visit(caller: Caller, path: string): ApiOutcome<void>;
-  reviewAccess(caller: Caller, body: unknown): ApiOutcome<AccessReview>;
+  /** Who may do what. `namespace` is empty for a review of the whole cluster. */
+  review(caller: Caller, kind: ReviewKind, namespace: string, body: unknown): ApiOutcome<Review>;
+  /** Whether the caller may act as another user, who is then in those groups. */
+  impersonate(caller: Caller, as: { readonly user: Principal; readonly groups: readonly string[] }): ApiOutcome<void>;
 }
 
 /** One container as monitoring sees it (metrics `kubernetes.io/container/restart_count`, pod readiness). */
@@ -130,7 +133,8 @@ export function createKubernetes(kernel: Kernel, options: KubernetesOptions = {}
       ...createLogs(context, kubelets),
       ...createExec(context, kubelets),
       visit: (caller, path) => askPath(kernel, caller, path, () => undefined),
-      reviewAccess: (caller, body) => reviewAccess(kernel, caller, body),
+      review: (caller, kind, namespace, body) => review(kernel, caller, kind, namespace, body),
+      impersonate: (caller, as) => impersonate(kernel, caller, as),
     },
     faults: faults.bind(kubelets),
     store,

@@ -162,12 +162,18 @@ const COPIES = new RegExp(`^instances/(${[REFERENCE.restored, ...REFERENCE.clone
 const SYSTEM_SECRETS = /^secrets\/(?!dr-)/;
 const isOfSecrets = (permission: string): boolean => permission.startsWith('secretmanager.');
 
+/** A Role of a cluster holds in its namespace (terraform/kubernetes). */
+const NAMESPACE = new RegExp(`^namespaces/${REFERENCE.namespace}/`);
+const isOfCluster = (permission: string): boolean => permission.startsWith('k8s.');
+
 /** Gives the functions and the person on call what they have in the reference system; everybody else has nothing. */
 export function grantReferenceRoles(iam: Pick<Iam, 'grant'>, project: string = REFERENCE_PROJECT.id): void {
   for (const [name, permissions] of Object.entries(FUNCTION_GRANTS)) {
-    const [onSecrets, others] = [permissions.filter(isOfSecrets), permissions.filter((one) => !isOfSecrets(one))];
-    iam.grant(functionPrincipal(name, project), [...others, ...ASK]);
-    if (onSecrets.length > 0) iam.grant(functionPrincipal(name, project), onSecrets, SYSTEM_SECRETS);
+    const principal = functionPrincipal(name, project);
+    iam.grant(principal, [...permissions.filter((one) => !isOfSecrets(one) && !isOfCluster(one)), ...ASK]);
+    iam.grant(principal, permissions.filter(isOfCluster), NAMESPACE);
+    const onSecrets = permissions.filter(isOfSecrets);
+    if (onSecrets.length > 0) iam.grant(principal, onSecrets, SYSTEM_SECRETS);
   }
   iam.grant(functionPrincipal('recover', project), ['cloudsql.instances.delete'], COPIES);
   iam.grant(OPERATOR, OPERATE);

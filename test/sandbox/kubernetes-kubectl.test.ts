@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
+import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
 import { instant } from '../../shared/core/time.ts';
 import { type ClusterServer, startCluster } from './kubernetes-server.ts';
 
@@ -120,6 +121,29 @@ suite('kubectl', () => {
       const others = await kubectl(`get hpa,pdb,rs,svc,ep,nodes -n ${NAMESPACE}`);
       expect(others.out).toMatch(/Deployment\/coditect-dms-api +cpu: 53%\/70% +3 +10 +3/);
       expect(others.out).toMatch(/poddisruptionbudget.policy\/coditect-dms-api +N\/A +1 +1/);
+    },
+    COMMAND_MS_MAX,
+  );
+
+  it(
+    'asks what somebody may do: of itself, of others, and all that somebody may',
+    async () => {
+      const heal = `--as ${functionPrincipal('heal')} -n ${NAMESPACE}`;
+      const said = async (question: string): Promise<readonly [number, string]> => {
+        const { code, out } = await kubectl(`auth can-i ${question}`);
+        return [code, out.trim()];
+      };
+      expect(await said(`delete pods -n ${NAMESPACE}`)).toEqual([0, 'yes']);
+      expect(await said(`list pods ${heal}`)).toEqual([0, 'yes']);
+      expect(await said(`create pods --subresource eviction ${heal}`)).toEqual([0, 'yes']);
+      expect(await said(`patch deployments.apps ${heal}`)).toEqual([1, 'no']);
+      expect(await said(`list pods --as ${functionPrincipal('heal')} -n kube-system`)).toEqual([1, 'no']);
+      expect(await said(`* * ${heal}`)).toEqual([1, 'no']);
+      const list = (await kubectl(`auth can-i --list ${heal}`)).out;
+      expect(list).toMatch(/^pods +\[\] +\[\] +\[get list\]$/m);
+      expect(list).toMatch(/^deployments\.apps\/scale +\[\] +\[\] +\[patch\]$/m);
+      const { err } = await kubectl(`get secrets ${heal}`);
+      expect(err).toContain(`User "${functionPrincipal('heal')}" cannot list resource "secrets"`);
     },
     COMMAND_MS_MAX,
   );

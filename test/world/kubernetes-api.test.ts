@@ -43,11 +43,19 @@ describe('permissions', () => {
     expect(refused(cluster.api.list(heal, 'Secret', { namespace: NAMESPACE })).status).toBe(403);
   });
 
+  it('of our functions hold in the namespace of the application, and nowhere else', () => {
+    const { cluster } = runningReference();
+    expect(refused(cluster.api.list(heal, 'Pod', { namespace: 'kube-system' })).message).toContain(
+      'cannot list resource "pods" in API group "" in the namespace "kube-system"',
+    );
+    expect(refused(cluster.api.list(heal, 'Pod', { namespace: '' })).message).toContain('at the cluster scope');
+  });
+
   it('can be asked for beforehand', () => {
     const { cluster } = runningReference();
     const ask = (caller: Caller, verb: string, resource: string, group = '') => {
       const body = { spec: { resourceAttributes: { verb, resource, group, namespace: NAMESPACE } } };
-      return answered(cluster.api.reviewAccess(caller, body))['status'];
+      return answered(cluster.api.review(caller, 'SelfSubjectAccessReview', '', body))['status'];
     };
     expect(ask(heal, 'list', 'pods')).toEqual({ allowed: true });
     expect(ask(heal, 'delete', 'pods')).toEqual({ allowed: false });

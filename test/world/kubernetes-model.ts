@@ -22,6 +22,9 @@ const ROOTS = [
   'V1DeleteOptions',
   'V1Scale',
   'V1SelfSubjectAccessReview',
+  'V1SubjectAccessReview',
+  'V1LocalSubjectAccessReview',
+  'V1SelfSubjectRulesReview',
 ];
 
 /** Volumes of vendors and other corners that no object of ours uses: their inside is not described. */
