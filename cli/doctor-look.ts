@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Facts, NeededPermissions } from '../shared/adoption/facts.ts';
 import type { Reading, Readings } from '../shared/adoption/finding.ts';
+import { clusterQuestions } from '../shared/adoption/check-cluster.ts';
 import { rolesOfFunctions } from '../shared/adoption/check-permissions.ts';
 import { bucketsOf, clusterRegions, dumpPlaces, OWN_SECRETS, systemSecrets } from '../shared/adoption/wanted.ts';
 import { millis, parseInstant, type Millis } from '../shared/core/time.ts';
 import { overview, stopText } from '../shared/flows/status.ts';
+import type { ClusterAccess } from '../shared/ports/cluster-access.ts';
 import type { Binding, Inventory } from '../shared/ports/inventory.ts';
 import { isPortError, PortError } from '../shared/ports/port-error.ts';
 import { MODES, type Mode, RUNBOOKS } from '../shared/system/names.ts';
@@ -24,6 +26,7 @@ const DOOR_LIMIT = millis(20_000);
 /** By what everything is asked. */
 export interface LookedAt extends Operator {
   readonly inventory: Inventory;
+  readonly clusterAccess: ClusterAccess;
   /** Where logs, kill switch and modes are; a reason why they can't be asked. */
   readonly store: OpenedStore | string;
   readonly needed: NeededPermissions;
@@ -40,6 +43,10 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   const onRun = system.applications.filter(({ kind }) => kind === 'cloudRun').map(({ id }) => id);
   const own = systemSecrets(system);
   const buckets = bucketsOf(system);
+  const ofClusters = clusterQuestions(system, by.needed).map(
+    async ({ name, place, user, rules }) =>
+      [name, await ask(() => by.clusterAccess.allowed(place, user, rules))] as const,
+  );
   const asked = {
     fleet: ask(() => world.databases.fleet()),
     workloads: each(onGke, (id) => world.workloads.inspect(id)),
@@ -64,6 +71,7 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
     projectPolicy: ask(() => inventory.projectPolicy()),
     secretPolicies: each(own, (secret) => inventory.secretPolicy(secret)),
     bucketPolicies: each([...new Set(Object.values(buckets).flat())], (bucket) => inventory.bucketPolicy(bucket)),
+    clusterRules: Promise.all(ofClusters).then((read) => Object.fromEntries(read)),
     doors: each(system.endpoints.approve, knock),
     control: ask(() => controlOf(by.store)),
   };

@@ -4,6 +4,7 @@ import { ASSUMPTIONS } from '../sandbox/world/assumptions.ts';
 import { diagnoseInstallation, exitCodeOf } from '../shared/adoption/doctor.ts';
 import type { NeededPermissions } from '../shared/adoption/facts.ts';
 import type { Finding } from '../shared/adoption/finding.ts';
+import { createKubernetesAccess } from '../shared/providers/kubernetes-access.ts';
 import { createGoogleInventory } from '../shared/providers/google-inventory.ts';
 import { parseSystem } from '../shared/system/parse-system.ts';
 import { faultsAsJson, showFaults } from '../shared/system/show-faults.ts';
@@ -64,6 +65,7 @@ export async function findingsOf(
     const looked = await lookAtInstallation(system, {
       ...operatorWith(system, access, clock),
       inventory: createGoogleInventory(access),
+      clusterAccess: createKubernetesAccess(access),
       store: opened,
       needed: await neededPermissions(),
     });

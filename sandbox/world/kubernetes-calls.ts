@@ -72,10 +72,16 @@ export function resourcePath(
   return parts.filter((part) => part !== '').join('/');
 }
 
-/** Asks for something that is no resource: discovery, version, health. */
-export function askPath<T>(kernel: Pick<Kernel, 'door'>, caller: Caller, path: string, effect: () => T): ApiOutcome<T> {
+/** Asks for something that is no resource: discovery, version, health. `granted`: what everybody has, whom the server has let in. */
+export function askPath<T>(
+  kernel: Pick<Kernel, 'door'>,
+  caller: Caller,
+  path: string,
+  effect: () => T,
+  granted: readonly string[] = [],
+): ApiOutcome<T> {
   const call: ApiCall = { api: 'kubernetes', permission: DISCOVER, resource: path, writes: false, ...caller };
-  const outcome = kernel.door.call(call, effect);
+  const outcome = kernel.door.call(call, effect, granted);
   if (outcome.kind !== 'error') return outcome;
   const refused = (): KubernetesError =>
     new KubernetesError(403, 'Forbidden', `forbidden: User "${caller.principal}" cannot get path "${path}"`, {});

@@ -50,7 +50,8 @@ export function review(
   switch (kind) {
     case 'SelfSubjectAccessReview':
     case 'SelfSubjectRulesReview':
-      return askPath(kernel, caller, `/apis/${REVIEW_GROUP}/v1/${pluralOf(kind)}`, answer);
+      // The role `system:basic-user` of every cluster.
+      return askPath(kernel, caller, `/apis/${REVIEW_GROUP}/v1/${pluralOf(kind)}`, answer, [DISCOVER]);
     case 'LocalSubjectAccessReview':
     case 'SubjectAccessReview': {
       const resource = { group: REVIEW_GROUP, plural: pluralOf(kind) };

@@ -144,9 +144,9 @@ export class ProjectApi {
   /** What each principal has, by what it is given on. */
   #grants() {
     return [...this.#iam.granted()].flatMap(([principal, grants]) => {
-      if (grants.some(({ permission }) => permission.endsWith('.*')))
-        return [{ principal, kind: 'Project', role: EVERYTHING, on: undefined, permissions: [] }];
       const kept = grants.filter(({ permission }) => !/^(k8s\.|pubsub\.topics\.publish$)/.test(permission));
+      if (kept.some(({ permission }) => permission.endsWith('.*')))
+        return [{ principal, kind: 'Project', role: EVERYTHING, on: undefined, permissions: [] }];
       return [...new Set(kept.map(kindOf))].map((kind) => {
         const own = kept.filter((grant) => kindOf(grant) === kind);
         const role = `projects/${this.project.id}/roles/${accountOf(principal)}${kind}`;

@@ -9,8 +9,8 @@ import { accountOf, bucketsOf, systemSecrets } from './wanted.ts';
 // Whether each function may do what its steps need, and no more: the policies of the project, of secrets and of buckets against what the
 // code needs in the modes of `dr.yaml`.
 //
-// Not seen: what a folder or the organisation gives; that a permission which is needed on some buckets or secrets is given on the whole
-// project; and what the cluster's own roles give (`kubectl auth can-i`).
+// Not seen: what a folder or the organisation gives; and that a permission which is needed on some buckets or secrets is given on the
+// whole project. What the clusters' own roles give is check-cluster.ts's.
 
 /** What every function has of Google's own roles, for its logs and its part of the store. */
 const HOUSEHOLD: ReadonlySet<string> = new Set([
@@ -123,10 +123,9 @@ function checkFunction(
       ),
     );
   if (found.length > 0) return found;
-  const { cluster = [], ...ofGoogle } = needed;
+  const { cluster: _, ...ofGoogle } = needed;
   const count = new Set(Object.values(ofGoogle).flat()).size;
-  const rest = cluster.length === 0 ? '' : `; ${cluster.length} of the cluster’s own were not asked for`;
-  return [fine(check, `exactly what its code needs of Google (${count} permissions)${rest}`)];
+  return [fine(check, `exactly what its code needs of Google (${count} permissions)`)];
 }
 
 function sitesOf(system: System, needed: ByScope, facts: PermissionFacts): readonly Site[] {

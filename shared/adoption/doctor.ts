@@ -1,4 +1,5 @@
 import type { System } from '../system/system.ts';
+import { checkCluster } from './check-cluster.ts';
 import { checkDatabases } from './check-databases.ts';
 import { checkMessages } from './check-messages.ts';
 import { checkPermissions } from './check-permissions.ts';
@@ -14,6 +15,7 @@ export function diagnoseInstallation(system: System, facts: Facts): readonly Fin
     ...checkPlaces(system, facts),
     ...checkMessages(system, facts),
     ...checkPermissions(system, facts),
+    ...checkCluster(system, facts),
     ...checkProject(system, facts),
   ];
 }

@@ -3,6 +3,7 @@ import type { Dump } from '../ports/backups.ts';
 import type { InstanceStatus } from '../ports/databases.ts';
 import type { DeepHealth } from '../ports/applications.ts';
 import type { AlertPolicyStatus, Binding, ChannelStatus, QuotaStatus, SubscriptionStatus } from '../ports/inventory.ts';
+import type { ClusterRule } from '../ports/cluster-access.ts';
 import type { CacheInstance } from '../ports/lookout.ts';
 import type { SecretVersionStatus } from '../ports/secrets.ts';
 import type { ServiceStatus } from '../ports/services.ts';
@@ -63,6 +64,8 @@ export interface Facts {
   readonly bucketPolicies: Readings<readonly Binding[]>;
   /** What each role gives that a function of ours has. */
   readonly roles: Readings<readonly string[]>;
+  /** What each function has of the rules that its cluster was asked about, by `ClusterQuestion.name`. */
+  readonly clusterRules: Readings<readonly ClusterRule[]>;
   readonly needed: NeededPermissions;
   readonly doors: Readings<Door>;
   readonly control: Reading<Control>;

@@ -32,7 +32,12 @@ export function judge<T>(
   check: string,
   what: string,
   reading: Reading<T> | undefined,
-  how: { readonly mend: string; readonly holds: (value: T) => readonly Finding[] },
+  how: {
+    readonly mend: string;
+    readonly holds: (value: T) => readonly Finding[];
+    /** Who could read it, where whoever asked may not and Google's viewers may not either. */
+    readonly ask?: string;
+  },
 ): readonly Finding[] {
   if (reading === undefined) return [unread(check, what, 'nobody asked')];
   switch (reading.kind) {
@@ -41,7 +46,7 @@ export function judge<T>(
     case 'absent':
       return [wrong(check, `${what} is not there`, how.mend)];
     case 'unread':
-      return [unread(check, what, reading.because)];
+      return [unread(check, what, reading.because, how.ask)];
   }
 }
 
@@ -55,8 +60,9 @@ export function all(
   return found.length === 0 ? [fine(check, says)] : found;
 }
 
-function unread(check: string, what: string, because: string): Finding {
-  return { check, verdict: 'unknown', says: `${what} can’t be read (${because})`, mend: howToRead(because) };
+function unread(check: string, what: string, because: string, ask?: string): Finding {
+  const mend = because === 'forbidden' && ask !== undefined ? ask : howToRead(because);
+  return { check, verdict: 'unknown', says: `${what} can’t be read (${because})`, mend };
 }
 
 function howToRead(because: string): string {

@@ -1,4 +1,6 @@
 import type {
+  ApiConstructor,
+  ApiType,
   AppsV1Api,
   AutoscalingV2Api,
   ConfigurationOptions,
@@ -35,8 +37,14 @@ export interface ClusterApis {
   readonly autoscaling: AutoscalingV2Api;
   readonly policy: PolicyV1Api;
   readonly networking: NetworkingV1Api;
-  /** Options of one call: its signal, since the client has no time limit, and the content type of a patch. */
-  readonly options: (signal: AbortSignal, contentType?: PatchType) => ConfigurationOptions<ObservableMiddleware>;
+  /** An API of the cluster that few need. */
+  readonly make: <T extends ApiType>(api: ApiConstructor<T>) => T;
+  /** Options of one call: its signal, since the client has no time limit, the content type of a patch, and as whom it is made if not as us. */
+  readonly options: (
+    signal: AbortSignal,
+    contentType?: PatchType,
+    as?: string,
+  ) => ConfigurationOptions<ObservableMiddleware>;
   /**
    * Options of one call whose answer is wanted as it was sent too: the client's objects lack every field that is newer than the
    * client, and what is written back must lack none.
@@ -198,13 +206,15 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
         },
       ],
     }),
-    options: (signal, contentType) => ({
+    make: (api) => config.makeApiClient(api),
+    options: (signal, contentType, as) => ({
       middlewareMergeStrategy: 'append',
       middleware: [
         {
           pre: (request) => {
             request.setSignal(signal);
             if (contentType !== undefined) request.setHeaderParam('Content-Type', contentType);
+            if (as !== undefined) request.setHeaderParam('Impersonate-User', as);
             return now(request);
           },
           post: now,

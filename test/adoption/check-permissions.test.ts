@@ -47,21 +47,6 @@ describe('what a function may do', () => {
     );
   });
 
-  it('is said to be right for Google alone, where the cluster has roles of its own that nobody asked', () => {
-    const look = { notify: { project: [], cluster: ['k8s.pods.list'] } };
-    const facts = {
-      projectPolicy: { kind: 'read' as const, value: [] },
-      secretPolicies: {},
-      bucketPolicies: {},
-      roles: {},
-      needed: { look, runbooks: {} },
-    };
-    const found = checkPermissions(observing, facts);
-    expect(found.find(({ check }) => check === 'permissions of notify')?.says).toBe(
-      'exactly what its code needs of Google (0 permissions); 1 of the cluster’s own were not asked for',
-    );
-  });
-
   it('is named where a role gives everything', () => {
     expect(saidOfNotify([bound('notify', 'roles/editor')])).toEqual([
       expect.objectContaining({

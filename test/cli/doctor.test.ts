@@ -190,6 +190,48 @@ const PLANTED: readonly Planted[] = [
     },
   },
   {
+    fault: 'recover without the right to change a Deployment, and heal without two',
+    plant: () => {
+      stage.world.kernel.iam.revoke(functionPrincipal('recover'), ['k8s.apps.deployments.patch']);
+      stage.world.kernel.iam.revoke(functionPrincipal('heal'), ['k8s.pods/eviction.create', 'k8s.pods.list']);
+    },
+    named: [
+      [
+        'cluster roles of heal in us-central1-a/coditect-prod-cluster/coditect-dms',
+        /^it lacks: list pods, create pods\/eviction$/,
+        /^kubectl apply -f terraform\/kubernetes\/heal\.yaml .*kubectl auth can-i list pods -n coditect-dms --as dr-heal@coditect-prod\.iam/,
+      ],
+      [
+        'cluster roles of recover',
+        /^it lacks: patch deployments\.apps$/,
+        /recover\.yaml .*kubectl auth can-i patch deployments\.apps -n coditect-dms/,
+      ],
+    ],
+    mend: () => {
+      stage.world.kernel.iam.grant(functionPrincipal('recover'), ['k8s.apps.deployments.patch']);
+      stage.world.kernel.iam.grant(functionPrincipal('heal'), ['k8s.pods/eviction.create', 'k8s.pods.list']);
+    },
+  },
+  {
+    fault: 'classify with the right to delete pods, and status with every right there is in the cluster',
+    plant: () => {
+      stage.world.kernel.iam.grant(functionPrincipal('classify'), ['k8s.pods.delete']);
+      stage.world.kernel.iam.grant(functionPrincipal('status'), ['k8s.*']);
+    },
+    named: [
+      [
+        'cluster roles of classify',
+        /no step of it needs: delete pods$/,
+        /^kubectl get rolebindings.*grep dr-classify@/,
+      ],
+      ['cluster roles of status', /it may do anything/, /^kubectl get rolebindings.*grep dr-status@/],
+    ],
+    mend: () => {
+      stage.world.kernel.iam.revoke(functionPrincipal('classify'), ['k8s.pods.delete']);
+      stage.world.kernel.iam.revoke(functionPrincipal('status'), ['k8s.*']);
+    },
+  },
+  {
     fault: 'a region with hardly a processor left',
     plant: () => stage.world.balancers.quotas.set('us-central1', [{ metric: 'CPUS', limit: 72, usage: 70 }]),
     named: [['quota us-central1', /70 of 72 processors/, /iam-admin\/quotas/]],
@@ -277,6 +319,27 @@ describe('./dr doctor', () => {
       });
     } finally {
       stage.world.kernel.iam.grant(OPERATOR, ['serviceusage.*', 'pubsub.*']);
+    }
+  });
+
+  it('asks a cluster as the user in question where it may not ask about others, and says so where it may do neither', async () => {
+    const { iam } = stage.world.kernel;
+    iam.revoke(OPERATOR, ['k8s.authorization.*']);
+    try {
+      expect(await examine()).toEqual({ exitCode: 0, named: [] });
+      iam.revoke(OPERATOR, ['k8s.users.impersonate']);
+      const { exitCode, named } = await examine();
+      expect(exitCode).toBe(4);
+      expect(named).toEqual([
+        {
+          check: 'cluster roles in us-central1-a/coditect-prod-cluster/coditect-dms',
+          verdict: 'unknown',
+          says: expect.stringContaining('(forbidden)'),
+          mend: expect.stringMatching(/kubectl auth can-i --list -n coditect-dms --as dr-/),
+        },
+      ]);
+    } finally {
+      iam.grant(OPERATOR, ['k8s.*']);
     }
   });
 

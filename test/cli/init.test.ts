@@ -151,7 +151,12 @@ describe('./dr init', () => {
     const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
     const named = findings.filter(({ verdict }) => verdict !== 'fine');
     // In mode observe nothing may change anything, and the sandbox gives its functions what the reference's modes need.
-    expect(named.map(({ check }) => check)).toEqual(['permissions of heal', 'permissions of recover']);
+    expect(named.map(({ check }) => check)).toEqual([
+      'permissions of heal',
+      'permissions of recover',
+      'cluster roles of heal in us-central1-a/coditect-prod-cluster/coditect-dms',
+      'cluster roles of recover in us-central1-a/coditect-prod-cluster/coditect-dms',
+    ]);
     expect(named.every(({ says }) => says.includes('no step of it needs'))).toBe(true);
     expect(findings.map(({ check }) => check)).toEqual(
       expect.arrayContaining([

@@ -126,6 +126,11 @@ describe('impersonation', () => {
     expect(body.status).toEqual({ allowed: false });
   });
 
+  it('lets whom nothing was granted ask what he may', async () => {
+    const { status, body } = await send(path, self, { headers: { 'impersonate-user': 'nobody@example.com' } });
+    expect([status, body.status]).toEqual([201, { allowed: false }]);
+  });
+
   it('is refused to everybody else, in the words of Kubernetes', async () => {
     const { status, body } = await send(path, self, { ...heals(), headers: { 'impersonate-user': OPERATOR } });
     expect([status, body.message]).toEqual([
