@@ -4,10 +4,13 @@ import type { Reading, Readings } from '../shared/adoption/finding.ts';
 import { clusterQuestions } from '../shared/adoption/check-cluster.ts';
 import { rolesOfFunctions } from '../shared/adoption/check-permissions.ts';
 import { bucketsOf, clusterRegions, dumpPlaces, OWN_SECRETS, systemSecrets } from '../shared/adoption/wanted.ts';
+import type { SecretText } from '../shared/core/redact.ts';
 import { millis, parseInstant, type Millis } from '../shared/core/time.ts';
 import { overview, stopText } from '../shared/flows/status.ts';
 import type { ClusterAccess } from '../shared/ports/cluster-access.ts';
 import type { Binding, Inventory } from '../shared/ports/inventory.ts';
+import type { Secrets } from '../shared/ports/secrets.ts';
+import { publicHalfOf, readPublicKeys } from '../shared/providers/key-halves.ts';
 import { isPortError, PortError } from '../shared/ports/port-error.ts';
 import { MODES, type Mode, RUNBOOKS } from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
@@ -71,6 +74,11 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
     projectPolicy: ask(() => inventory.projectPolicy()),
     secretPolicies: each(own, (secret) => inventory.secretPolicy(secret)),
     bucketPolicies: each([...new Set(Object.values(buckets).flat())], (bucket) => inventory.bucketPolicy(bucket)),
+    keys: keyPair(ask, world.secrets),
+    signers: each(system.controlRegions, async (region) => {
+      const { env, secrets } = await inventory.deployedService(region, 'dr-notify');
+      return { keyId: env['DR_SIGNING_KEY_ID'], version: secrets['dr-signing-key'] ?? 'latest' };
+    }),
     clusterRules: Promise.all(ofClusters).then((read) => Object.fromEntries(read)),
     doors: each(system.endpoints.approve, knock),
     control: ask(() => controlOf(by.store)),
@@ -87,11 +95,23 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   return { ...facts, roles, needed: by.needed, now: clock.now() };
 }
 
+/** Of the private key no more than its public half comes out of the question. */
+async function keyPair(ask: Ask, secrets: Secrets): Promise<Facts['keys']> {
+  const read = async (name: string): Promise<SecretText> => secrets.read(name, (await secrets.latest(name)).version);
+  const [known, signing] = await Promise.all([
+    ask(async () => readPublicKeys((await read('dr-public-keys')).reveal())),
+    ask(async () => publicHalfOf(await read('dr-signing-key'))),
+  ]);
+  return { known, signing };
+}
+
+type Ask = <T>(question: () => Promise<T>) => Promise<Reading<T>>;
+
 /**
  * Asks side by side, within a bound. Whatever loads a client, or asks for much, may keep the others from their answers: silence is asked
  * once more, by itself.
  */
-export function askInTurn(): <T>(question: () => Promise<T>) => Promise<Reading<T>> {
+export function askInTurn(): Ask {
   const turn = atMost(AT_ONCE);
   const again = atMost(1);
   return async (question) => {

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportPKCS8, exportSPKI, generateKeyPair } from 'jose';
 import type { FunctionName } from '../../shared/system/names.ts';
+import type { DeployedFunction } from '../http/function-services.ts';
 import type { Secrets } from '../world/secrets.ts';
 
 // The keys of one sandbox, made anew at every start: kept in its Secret Manager, as in the cloud, and in its folder, which stands for what
@@ -42,18 +43,39 @@ export async function makeKeys(directory: string, outside: string): Promise<Sand
   };
 }
 
-/** Puts the keys where they lie in the cloud, by the names that Terraform gives them. */
+/** By the names that Terraform gives them. */
+const filesOf = (keys: SandboxKeys): Readonly<Record<string, string | undefined>> => ({
+  'dr-public-keys': keys.verifying['DR_PUBLIC_KEYS_FILE'],
+  'dr-signing-key': keys.signing['DR_SIGNING_KEY_FILE'],
+  'dr-form-key': keys.forms['DR_FORM_KEY_FILE'],
+  'dr-heartbeat-url': keys.heartbeat['DR_HEARTBEAT_URL_FILE'],
+});
+
+/** Puts the keys where they lie in the cloud. */
 export function keepKeys(secrets: Pick<Secrets, 'create' | 'addVersion'>, keys: SandboxKeys): void {
-  const files = {
-    'dr-public-keys': keys.verifying['DR_PUBLIC_KEYS_FILE'],
-    'dr-signing-key': keys.signing['DR_SIGNING_KEY_FILE'],
-    'dr-form-key': keys.forms['DR_FORM_KEY_FILE'],
-    'dr-heartbeat-url': keys.heartbeat['DR_HEARTBEAT_URL_FILE'],
-  };
-  for (const [name, path] of Object.entries(files)) {
+  for (const [name, path] of Object.entries(filesOf(keys))) {
     secrets.create(name);
     if (path !== undefined) secrets.addVersion(name, readFileSync(path));
   }
+}
+
+/** A function as Cloud Run would show it: what it is started with, and the secrets that are mounted into it. */
+export function deployedWith(
+  {
+    name,
+    region,
+    env,
+  }: { readonly name: FunctionName; readonly region: string; readonly env: DeployedFunction['env'] },
+  keys: SandboxKeys,
+): DeployedFunction {
+  const paths = new Set(Object.values(keysFor(name, keys)));
+  const mounted = Object.entries(filesOf(keys)).filter(([, path]) => path !== undefined && paths.has(path));
+  return {
+    service: `dr-${name}`,
+    region,
+    env,
+    secrets: Object.fromEntries(mounted.map(([secret]) => [secret, 'latest'])),
+  };
 }
 
 /** Which keys a function may have: only `notify` can sign, only `approve` makes forms, only `tick` tells that all is well. */

@@ -36,7 +36,7 @@ import type { RunningRedis } from './redis-server.ts';
 import { openSessions } from './session-keeper.ts';
 import { tellBug } from './tell-bug.ts';
 import { sandboxConfig } from './sandbox-config.ts';
-import { keepKeys, keysFor, makeKeys } from './sandbox-keys.ts';
+import { deployedWith, keepKeys, keysFor, makeKeys } from './sandbox-keys.ts';
 
 // The sandbox as a running thing: one simulated cloud on loopback, the real functions around it, users, and a door for `./dr`.
 //
@@ -213,7 +213,9 @@ async function start(
   };
 
   const base = (port: number): string => `http://127.0.0.1:${port}`;
-  const google = await serve(googleRoutes(world, messaging));
+  const google = await serve(
+    googleRoutes(world, messaging, () => copies.all().map((copy) => deployedWith(copy, keys))),
+  );
   const dataPlane: Record<string, string> = {};
   const later = [REFERENCE.restored, ...REFERENCE.clones, ...REFERENCE.spares];
   for (const name of [...REFERENCE_FLEET.map(({ name: own }) => own), ...later]) {

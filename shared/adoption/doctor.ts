@@ -1,6 +1,7 @@
 import type { System } from '../system/system.ts';
 import { checkCluster } from './check-cluster.ts';
 import { checkDatabases } from './check-databases.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkMessages } from './check-messages.ts';
 import { checkPermissions } from './check-permissions.ts';
 import { checkPlaces } from './check-places.ts';
@@ -17,6 +18,7 @@ export function diagnoseInstallation(system: System, facts: Facts): readonly Fin
     ...checkPermissions(system, facts),
     ...checkCluster(system, facts),
     ...checkProject(system, facts),
+    ...checkKeys(system, facts),
   ];
 }
 

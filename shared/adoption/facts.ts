@@ -30,6 +30,15 @@ export interface Door {
   readonly skew: Millis | undefined;
 }
 
+/** A public key as it is compared with another. */
+export type PublicHalf = string;
+
+/** Under which id a copy of `notify` signs, and which version of the key it has: a number or `latest`. */
+export interface Signer {
+  readonly keyId: string | undefined;
+  readonly version: string;
+}
+
 /** What holds everything back, as the store has it. */
 export interface Control {
   /** Why nothing may begin; `undefined` while the kill switch is off. */
@@ -66,6 +75,15 @@ export interface Facts {
   readonly roles: Readings<readonly string[]>;
   /** What each function has of the rules that its cluster was asked about, by `ClusterQuestion.name`. */
   readonly clusterRules: Readings<readonly ClusterRule[]>;
+  /** The pair with which decisions are signed and verified. */
+  readonly keys: {
+    /** Public keys by their id, `undefined` for one that is none; `undefined` for a secret that holds no keys at all. */
+    readonly known: Reading<Readonly<Record<string, PublicHalf | undefined>> | undefined>;
+    /** The public half of the key that signs; `undefined` for a secret that holds no such key. */
+    readonly signing: Reading<PublicHalf | undefined>;
+  };
+  /** How each copy of `notify` was deployed, by region. */
+  readonly signers: Readings<Signer>;
   readonly needed: NeededPermissions;
   readonly doors: Readings<Door>;
   readonly control: Reading<Control>;

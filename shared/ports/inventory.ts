@@ -46,6 +46,12 @@ export interface QuotaStatus {
   readonly usage: number;
 }
 
+/** How a service of Cloud Run was deployed. `secrets`: the version of each that is mounted into it, a number or `latest`. */
+export interface DeployedService {
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
 /** Reads only. Every method may reject with `PortError`; lists are whole. */
 export interface Inventory {
   projectNumber(): Promise<string>;
@@ -62,5 +68,6 @@ export interface Inventory {
   subscriptions(): Promise<readonly SubscriptionStatus[]>;
   alertPolicies(): Promise<readonly AlertPolicyStatus[]>;
   channels(): Promise<readonly ChannelStatus[]>;
+  deployedService(region: string, service: string): Promise<DeployedService>;
   quotas(region: string): Promise<readonly QuotaStatus[]>;
 }

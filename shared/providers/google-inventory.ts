@@ -4,7 +4,7 @@ import { PortError } from '../ports/port-error.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { askGoogle, type RestApi, type RestQuestion } from './google-rest.ts';
 
-// What is there, by REST: Resource Manager v1, Service Usage v1, IAM v1, Pub/Sub v1, Monitoring v3, Compute v1, and the policies of
+// What is there, by REST: Resource Manager v1, Cloud Run v2, Service Usage v1, IAM v1, Pub/Sub v1, Monitoring v3, Compute v1, and the policies of
 // secrets and buckets (cloud.google.com reference pages, read 2026-11-27). Reads only.
 
 const bindingWire = z.object({
@@ -61,6 +61,23 @@ const channelsWire = z.object({
 });
 const regionWire = z.object({
   quotas: z.array(z.object({ metric: z.string(), limit: z.number(), usage: z.number() })).default([]),
+});
+
+const deployedWire = z.object({
+  template: z.object({
+    containers: z
+      .array(z.object({ env: z.array(z.object({ name: z.string(), value: z.string().optional() })).default([]) }))
+      .default([]),
+    volumes: z
+      .array(
+        z.object({
+          secret: z
+            .object({ secret: z.string(), items: z.array(z.object({ version: z.string().optional() })).default([]) })
+            .optional(),
+        }),
+      )
+      .default([]),
+  }),
 });
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
@@ -182,6 +199,23 @@ export function createGoogleInventory(access: GoogleAccess): Inventory {
           enabled,
           topic: labels['topic'],
         })),
+      ),
+    deployedService: (region, service) =>
+      ask(
+        'run',
+        `reading how ${service} is deployed in ${region}`,
+        { method: 'GET', path: `v2/projects/${project}/locations/${region}/services/${service}` },
+        (said) => {
+          const { containers, volumes } = deployedWire.parse(said).template;
+          // A variable whose value is a secret's has none here.
+          const env = containers.flatMap((one) =>
+            one.env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])),
+          );
+          const secrets = volumes.flatMap(({ secret }) =>
+            secret === undefined ? [] : [[lastPart(secret.secret), secret.items[0]?.version ?? 'latest'] as const],
+          );
+          return { env: Object.fromEntries(env), secrets: Object.fromEntries(secrets) };
+        },
       ),
     quotas: (region) =>
       ask(

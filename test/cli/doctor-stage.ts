@@ -5,8 +5,9 @@ import type { Facts } from '../../cli/sandbox-facts.ts';
 import { googleRoutes } from '../../sandbox/host/google-routes.ts';
 import { startMessaging } from '../../sandbox/host/messaging.ts';
 import { sandboxConfig } from '../../sandbox/host/sandbox-config.ts';
-import { keepKeys, makeKeys } from '../../sandbox/host/sandbox-keys.ts';
+import { deployedWith, keepKeys, keysFor, makeKeys } from '../../sandbox/host/sandbox-keys.ts';
 import { applicationServers } from '../../sandbox/http/application-port.ts';
+import type { DeployedFunction } from '../../sandbox/http/function-services.ts';
 import { kubernetesRoutes } from '../../sandbox/http/kubernetes.ts';
 import { makeServerCertificate } from '../../sandbox/http/kubernetes-certificate.ts';
 import { kubernetesRefusal } from '../../sandbox/http/kubernetes-status.ts';
@@ -25,6 +26,9 @@ import { openSqliteStore } from '../../shared/store/sqlite-store.ts';
 import { FUNCTIONS } from '../../shared/system/names.ts';
 
 const KEY = 'a key of this test';
+
+/** Those of dr.yaml. */
+const CONTROL_REGIONS = ['us-east4', 'us-west1'];
 
 /** Far ahead of the wall: two minutes of a world are over before a client is loaded. */
 const RATE = 200;
@@ -75,7 +79,8 @@ export async function startDoctorStage({
     disorder,
   });
   ends.push(() => messaging.stop());
-  const google = base(await serve(googleRoutes(world, messaging)));
+  let deployed: readonly DeployedFunction[] = [];
+  const google = base(await serve(googleRoutes(world, messaging, () => deployed)));
   const services = await applicationServers({ world });
   ends.push(() => services.close());
 
@@ -87,7 +92,11 @@ export async function startDoctorStage({
   for (const name of FUNCTIONS)
     for (const [index, url] of approve.entries())
       await messaging.subscribe(name, `${url}/${name}`, index === 0 ? '' : '-us-west1');
-  keepKeys(world.secrets, await makeKeys(folder, approve[0] ?? ''));
+  const keys = await makeKeys(folder, approve[0] ?? '');
+  keepKeys(world.secrets, keys);
+  deployed = CONTROL_REGIONS.map((region) =>
+    deployedWith({ name: 'notify', region, env: keysFor('notify', keys) }, keys),
+  );
 
   const url = (service: string): string => services.urls[service] ?? '';
   const apis = 'sqladmin run secretmanager monitoring dns compute container pubsub redis logging storage'.split(' ');
@@ -110,7 +119,8 @@ export async function startDoctorStage({
     approve,
   };
   const config = join(folder, 'dr.yaml');
-  writeFileSync(config, sandboxConfig(readFileSync('dr.yaml', 'utf8'), endpoints));
+  const whole = sandboxConfig(readFileSync('dr.yaml', 'utf8'), endpoints);
+  writeFileSync(config, whole);
   const path = join(folder, 'store.sqlite');
   const store = openSqliteStore({ path, clock });
   await new Promise<void>((done) => {
@@ -140,9 +150,15 @@ export async function startDoctorStage({
     messaging,
     store,
     endpoints,
-    /** The configuration's text, and another in its place. */
-    configText: () => readFileSync(config, 'utf8'),
+    /** Another configuration in the place of the one that is whole, and that again. */
+    rewriteConfig: (from: string | RegExp, to: string) => writeFileSync(config, whole.replaceAll(from, to)),
+    restoreConfig: () => writeFileSync(config, whole),
     setConfig: (text: string) => writeFileSync(config, text),
+    /** Our functions as they are deployed, and otherwise. */
+    deployed: () => deployed,
+    deploy: (copies: readonly DeployedFunction[]) => {
+      deployed = copies;
+    },
     /** What a person does with gcloud. */
     asOperator,
     untilIdle: (instance: string) =>
