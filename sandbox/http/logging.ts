@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { toIso } from '../../shared/core/time.ts';
+import { logName, parseFilter } from '../world/logging-filter.ts';
 import type { LogEntry, LogsApi } from '../world/logs.ts';
 import type { Project } from '../world/project.ts';
 import { answer, invalidArgument } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
-import { logName, parseFilter } from './logging-filter.ts';
 import type { Route } from './router.ts';
 
 /** Entries in one page, unless fewer are asked for (reference: default 50, at most 1,000). */
@@ -46,7 +46,7 @@ export function loggingRoutes({ project, api }: { project: Project; api: LogsApi
 }
 
 function entryJson(project: Project, entry: LogEntry): unknown {
-  const { insertId, resource, at, severity, text } = entry;
+  const { insertId, resource, at, severity, text, protoPayload } = entry;
   const timestamp = toIso(at);
   return {
     logName: logName(project, entry),
@@ -55,6 +55,6 @@ function entryJson(project: Project, entry: LogEntry): unknown {
     receiveTimestamp: timestamp,
     severity,
     insertId,
-    textPayload: text,
+    ...(protoPayload === undefined ? { textPayload: text } : { protoPayload }),
   };
 }

@@ -3,6 +3,7 @@ import { after, type Instant, millis, minutes } from '../../shared/core/time.ts'
 import { type FaultName, FAULTS } from './fault-catalogue.ts';
 import { APIS, type ApiFaultKind, type Faults } from './faults.ts';
 import type { Intruder } from './intruder.ts';
+import { intrude, type IntrusionParts } from './intrusion.ts';
 import type { Network, Place, WorldClock } from './kernel.ts';
 import type { BadRevision, ClusterFaults } from './kubernetes-faults.ts';
 import type { RunningJob } from './kubernetes-reference.ts';
@@ -60,6 +61,7 @@ export interface DisasterParts {
   /** Deploys the job that writes what is wrong. */
   readonly deployBulkImport: () => RunningJob;
   readonly intruder: Pick<Intruder, 'breakIn' | 'leave'>;
+  readonly intrusion: IntrusionParts;
   readonly controlRegions: ControlRegions | undefined;
 }
 
@@ -197,6 +199,8 @@ export class Disasters {
         workload.press(variant === 'stuck' ? { kind: 'stuck' } : { kind: 'crowded', pods: BUSY_PODS });
         return { resolved: deployment, mend: () => workload.press(undefined) };
       }
+      case 'intrusion':
+        return intrude(variant === 'password' || variant === 'role' ? variant : 'secret', this.#parts.intrusion);
       case 'leaked-secret': {
         const { intruder } = this.#parts;
         intruder.breakIn();

@@ -112,6 +112,11 @@ export const FAULTS = {
     target: 'an instance; the primary in use by default',
     variants: [],
   },
+  intrusion: {
+    does: 'A stranger reads the key of the sessions through Secret Manager and uses it (`secret`), gives the user of the database another password (`password`), or gets a role in the project from a stolen session (`role`). Mending takes nothing back.',
+    target: 'none',
+    variants: ['secret', 'password', 'role'],
+  },
   'leaked-secret': {
     does: 'Somebody has copied the key of the sessions, and makes sessions with it.',
     target: 'none',

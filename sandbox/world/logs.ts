@@ -1,4 +1,5 @@
 import { sha256 } from '../../shared/core/digest.ts';
+import type { JsonObject } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import type { Caller } from './caller.ts';
 import type { ApiDoor, ApiOutcome, WorldClock } from './kernel.ts';
@@ -29,7 +30,10 @@ export interface LogEntry {
   readonly resource: { readonly type: string; readonly labels: Readonly<Record<string, string>> };
   readonly at: Instant;
   readonly severity: Severity;
+  /** Empty where there is a `protoPayload`. */
   readonly text: string;
+  /** What an audit log tells (google.cloud.audit.AuditLog), in place of a text. */
+  readonly protoPayload?: JsonObject;
 }
 
 /** An entry to write; it is written now unless it says when. */
@@ -41,6 +45,8 @@ const ENTRIES_MAX = 20_000;
 /** The logs of a project, and their API. */
 export interface Logs {
   write(draft: LogDraft): void;
+  /** Hears of every entry when it is written. */
+  listen(listener: (entry: LogEntry) => void): void;
   /** Oldest first. */
   entries(): readonly LogEntry[];
   readonly api: LogsApi;
@@ -54,13 +60,17 @@ export interface LogsApi {
 /** Empty logs. */
 export function createLogs({ clock, door }: { clock: WorldClock; door: ApiDoor }): Logs {
   const kept: LogEntry[] = [];
+  const listeners: ((entry: LogEntry) => void)[] = [];
   let written = 0;
   return {
     write(draft) {
       written += 1;
-      kept.push({ ...draft, at: draft.at ?? clock.now(), insertId: sha256(`log-entry-${written}`).slice(0, 20) });
+      const entry = { ...draft, at: draft.at ?? clock.now(), insertId: sha256(`log-entry-${written}`).slice(0, 20) };
+      kept.push(entry);
       if (kept.length > ENTRIES_MAX) kept.splice(0, kept.length - ENTRIES_MAX);
+      for (const listener of listeners) listener(entry);
     },
+    listen: (listener) => void listeners.push(listener),
     entries: () => [...kept],
     api: {
       list: (caller, keeps) =>

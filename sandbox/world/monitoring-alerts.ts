@@ -37,6 +37,8 @@ export interface IncidentChange {
   readonly endedAt: Instant | undefined;
   /** The value that opened or ended it; `undefined` for an absence, or when it closed without data. */
   readonly value: number | undefined;
+  /** What was taken out of the log entry that opened it. */
+  readonly extracted?: Readonly<Record<string, string>>;
 }
 
 interface OpenIncident {
@@ -100,7 +102,9 @@ export class Alerting {
     const enabled = policies.filter((policy) => policy.enabled);
     const watched = new Set(enabled.flatMap(({ conditions }) => conditions.map(({ name }) => name)));
     for (const [key, { condition }] of this.#open) if (!watched.has(condition.name)) this.#open.delete(key);
-    for (const policy of enabled) for (const condition of policy.conditions) this.#evaluateOne(policy, condition);
+    for (const policy of enabled)
+      for (const condition of policy.conditions)
+        if (condition.conditionMatchedLog === undefined) this.#evaluateOne(policy, condition);
   }
 
   /** Incidents that are open now, oldest first. */
@@ -179,9 +183,8 @@ export class Alerting {
     series: AlignedSeries,
     value: number | undefined,
   ): void {
-    const letters = Array.from({ length: 12 }, () => this.#chance.between(0, 35).toString(36)).join('');
     const startedAt = this.#clock.now();
-    const opened = { id: `0.${letters}`, policy, condition, series: identityOf(series), startedAt };
+    const opened = { id: incidentIdFrom(this.#chance), policy, condition, series: identityOf(series), startedAt };
     this.#open.set(key, { ...opened, seenAt: series.seenAt });
     this.#report({ ...opened, state: 'open', endedAt: undefined, value });
   }
@@ -200,6 +203,10 @@ export class Alerting {
     return condition;
   }
 }
+
+/** An incident's id, as Monitoring makes them. */
+export const incidentIdFrom = (chance: Chance): string =>
+  `0.${Array.from({ length: 12 }, () => chance.between(0, 35).toString(36)).join('')}`;
 
 const incidentKey = (condition: ConditionDocument, series: { readonly key: string }): string =>
   `${condition.name} ${series.key}`;

@@ -26,6 +26,8 @@ const RESOURCES: Readonly<Record<string, { readonly name: string; readonly displ
     https_lb_rule: { name: 'Google Cloud HTTP/S Load Balancing Rule', display: 'url_map_name' },
     k8s_container: { name: 'Kubernetes Container', display: 'container_name' },
     prometheus_target: { name: 'Prometheus Target', display: 'instance' },
+    audited_resource: { name: 'Audited Resource', display: '' },
+    project: { name: 'Google Project', display: '' },
   };
 
 const SEVERITIES = { CRITICAL: 'Critical', ERROR: 'Error', WARNING: 'Warning' } as const;
@@ -51,7 +53,8 @@ export function notificationOf(change: IncidentChange, project: Project): JsonOb
       summary: summaryOf(change),
       resource_id: '',
       resource_name: resourceName(change),
-      resource_display_name: displayName(change),
+      // Missing in notifications of log matches (facts.md 1.1).
+      ...(condition.conditionMatchedLog === undefined ? { resource_display_name: displayName(change) } : {}),
       resource_type_display_name: known?.name ?? resource.type,
       resource: { type: resource.type, labels: resource.labels },
       metric: { type: metric.type, displayName: metricName(change), labels: metric.labels },
@@ -61,14 +64,22 @@ export function notificationOf(change: IncidentChange, project: Project): JsonOb
       condition_name: condition.displayName,
       ...(threshold === undefined ? {} : { threshold_value: String(threshold.thresholdValue) }),
       ...(threshold === undefined || value === undefined ? {} : { observed_value: value.toFixed(3) }),
-      // A document is plain JSON; the interfaces that describe it have no index signature.
-      condition: condition as unknown as JsonObject,
+      condition: conditionOf(change, project),
       ...documentationOf(change, severity),
     },
   };
 }
 
-function documentationOf({ policy, state }: IncidentChange, severity: string): JsonObject {
+/** The condition's document; one about logs names whose logs. */
+function conditionOf({ condition }: IncidentChange, project: Project): JsonObject {
+  const match = condition.conditionMatchedLog;
+  const resourceContainers = [`projects/${project.id}`];
+  const told =
+    match === undefined ? condition : { ...condition, conditionMatchedLog: { ...match, resourceContainers } };
+  return told as unknown as JsonObject; // a document is plain JSON; the interfaces that describe it have no index signature
+}
+
+function documentationOf({ policy, state, extracted = {} }: IncidentChange, severity: string): JsonObject {
   const { documentation } = policy;
   if (documentation === undefined) return {};
   const { content, mimeType, links } = documentation;
@@ -76,7 +87,8 @@ function documentationOf({ policy, state }: IncidentChange, severity: string): J
   const subject = documentation.subject ?? `[${heading} - ${severity}] ${policy.displayName}`;
   return {
     documentation: {
-      content,
+      // Variables of documentation, of which log matches are the only users here.
+      content: content.replace(/\$\{log\.extracted_label\.(\w+)\}/g, (_, label: string) => extracted[label] ?? ''),
       mime_type: mimeType,
       subject,
       ...(links === undefined
@@ -87,7 +99,12 @@ function documentationOf({ policy, state }: IncidentChange, severity: string): J
 }
 
 function summaryOf(change: IncidentChange): string {
-  const { state, condition, value } = change;
+  const { state, condition, value, extracted } = change;
+  if (condition.conditionMatchedLog !== undefined) {
+    const { type, labels: about } = change.series.resource;
+    const taken = Object.keys(extracted ?? {}).length === 0 ? '' : ` with labels ${listed(extracted ?? {})}`;
+    return `Log match condition${taken} fired for ${RESOURCES[type]?.name ?? type} with ${listed(about)}.`;
+  }
   const what = `${metricName(change)} for ${resourceName(change)}`;
   const labels = `with metric labels ${listed(change.series.metric.labels)}`;
   if (state === 'closed') {

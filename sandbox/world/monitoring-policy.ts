@@ -13,7 +13,7 @@ export interface AggregationDocument {
   readonly groupByFields?: readonly string[];
 }
 
-/** A condition's document. Exactly one of the two kinds is there. */
+/** A condition's document. Exactly one of the three kinds is there. */
 export interface ConditionDocument {
   readonly name: string;
   readonly displayName: string;
@@ -31,6 +31,12 @@ export interface ConditionDocument {
     readonly aggregations: readonly AggregationDocument[];
     readonly duration: string;
     readonly trigger?: { readonly count: number };
+  };
+  /** The only condition of its policy, which has to limit its rate (alert.proto). */
+  readonly conditionMatchedLog?: {
+    readonly filter: string;
+    /** What is taken out of a matching entry, by name: `EXTRACT(field)`. */
+    readonly labelExtractors?: Readonly<Record<string, string>>;
   };
 }
 
@@ -61,6 +67,7 @@ export interface AlertPolicyDocument {
   readonly alertStrategy?: {
     readonly autoClose?: string;
     readonly notificationPrompts?: readonly ('OPENED' | 'CLOSED')[];
+    readonly notificationRateLimit?: { readonly period: string };
   };
 }
 
@@ -126,6 +133,14 @@ function readAggregation(document: ConditionDocument, aggregations: readonly Agg
   return { period: readDuration(document, only.alignmentPeriod), aligner, reducer, groupBy: groupByFields };
 }
 
+/** How long a log-match policy says nothing more about what it has told; throws for one that says no such time. */
+export function rateLimitOf(policy: AlertPolicyDocument, document: ConditionDocument): Millis {
+  const period = policy.alertStrategy?.notificationRateLimit?.period;
+  if (period === undefined) throw unsupported(document, 'a log match needs a notificationRateLimit');
+  if (policy.conditions.length !== 1) throw unsupported(document, 'a log match is the only condition of its policy');
+  return readDuration(document, period);
+}
+
 function readDuration(document: ConditionDocument, text: string): Millis {
   if (!/^\d+(\.\d+)?s$/.test(text)) throw unsupported(document, `${text} is no duration`);
   return secondsOf(text);
@@ -133,5 +148,6 @@ function readDuration(document: ConditionDocument, text: string): Millis {
 
 const secondsOf = (text: string): Millis => millis(Number.parseFloat(text) * 1_000);
 
-const unsupported = (document: ConditionDocument, why: string): Error =>
+/** What becomes of a condition that the sandbox can't evaluate. */
+export const unsupported = (document: ConditionDocument, why: string): Error =>
   new Error(`the condition "${document.displayName}" can't be evaluated: ${why}`);

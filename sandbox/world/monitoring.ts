@@ -3,15 +3,17 @@ import { after, type Instant, millis, seconds } from '../../shared/core/time.ts'
 import type { Caller } from './caller.ts';
 import { ApiError, type ApiOutcome, type Chance, type Kernel } from './kernel.ts';
 import { type Aggregation, aggregate, stepAt } from './monitoring-align.ts';
+import type { LogEntry } from './logs.ts';
 import { Alerting, type IncidentChange } from './monitoring-alerts.ts';
 import { type Filter, parseFilter } from './monitoring-filter.ts';
+import { LogMatching, readLogMatch } from './monitoring-log-match.ts';
 import { notificationOf } from './monitoring-notification.ts';
 import { type AlertPolicyDocument, readCondition } from './monitoring-policy.ts';
 import { type RecordedSeries, type Series, SeriesStore } from './monitoring-series.ts';
 import type { MetricSource } from './monitoring-sources.ts';
 import type { Project } from './project.ts';
 
-// Cloud Monitoring of one project: it samples, keeps series, evaluates the policies that its API returns, and notifies.
+// Cloud Monitoring of one project: it samples, keeps series, hears of log entries, evaluates the policies that its API returns, and notifies.
 
 /** From one sample of a source to the next. */
 const SAMPLE_EVERY = seconds(60);
@@ -64,6 +66,7 @@ export class Monitoring {
   readonly #chance: Chance;
   readonly #store = new SeriesStore();
   readonly #alerting: Alerting;
+  readonly #logMatching: LogMatching;
   readonly #sources: MetricSource[] = [];
   readonly #stops: (() => void)[] = [];
   #policies: readonly AlertPolicyDocument[] = [];
@@ -77,6 +80,12 @@ export class Monitoring {
     this.#chance = chance.fork('monitoring');
     const report = (change: IncidentChange): void => this.#notify(change);
     this.#alerting = new Alerting({ clock, chance: this.#chance.fork('alerting'), store: this.#store, report });
+    this.#logMatching = new LogMatching({
+      clock,
+      chance: this.#chance.fork('log matching'),
+      project: options.project,
+      report,
+    });
     this.#channels = options.channels;
     this.setPolicies(options.policies);
   }
@@ -87,8 +96,16 @@ export class Monitoring {
 
   /** Replaces all policies. Throws when one can't be evaluated. */
   setPolicies(policies: readonly AlertPolicyDocument[]): void {
-    for (const { conditions } of policies) for (const condition of conditions) readCondition(condition);
+    for (const policy of policies)
+      for (const condition of policy.conditions)
+        if (condition.conditionMatchedLog === undefined) readCondition(condition);
+        else readLogMatch(policy, condition, this.#options.project);
     this.#policies = policies;
+  }
+
+  /** Matches an entry of Cloud Logging with the policies that are about logs. */
+  hear(entry: LogEntry): void {
+    this.#logMatching.hear(entry, this.#policies);
   }
 
   policies(): readonly AlertPolicyDocument[] {

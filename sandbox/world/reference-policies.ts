@@ -1,11 +1,10 @@
+import { auditPolicies } from './audit-policies.ts';
 import type { AlertPolicyDocument, ConditionDocument } from './monitoring-policy.ts';
+import { channelName, policy } from './policy-document.ts';
 import type { Project } from './project.ts';
 import { REFERENCE, REFERENCE_FLEET } from './reference-system.ts';
 
 // The alert policies of the reference system (the same names stand in its `dr.yaml`), as a team would write them.
-
-/** The notification channel that publishes to our alerts topic. */
-export const ALERT_CHANNEL_ID = '7300000000000000001';
 
 /** The topic behind it. */
 export const ALERT_TOPIC = 'dr-alerts';
@@ -62,6 +61,7 @@ export function referencePolicies(project: Project): readonly AlertPolicyDocumen
     noInstanceLeft(project),
     slowService(project),
     massChange(project),
+    ...auditPolicies(project),
   ];
 }
 
@@ -257,36 +257,6 @@ function massChange(project: Project): AlertPolicyDocument {
   });
 }
 
-interface PolicyDraft {
-  readonly number: number;
-  readonly displayName: string;
-  readonly severity: NonNullable<AlertPolicyDocument['severity']>;
-  /** A hint for people (decisions.md 1); no diagnosis is taken from it. */
-  readonly scenario: string;
-  readonly target: string;
-  readonly about: string;
-  readonly conditions: readonly Omit<ConditionDocument, 'name'>[];
-}
-
-function policy(project: Project, draft: PolicyDraft): AlertPolicyDocument {
-  const name = `projects/${project.id}/alertPolicies/${String(1_110_000_000_000_000_000n + BigInt(draft.number))}`;
-  return {
-    name,
-    displayName: draft.displayName,
-    combiner: 'OR',
-    enabled: true,
-    severity: draft.severity,
-    conditions: draft.conditions.map((condition, index) => ({
-      name: `${name}/conditions/${String(2_220_000_000_000_000_000n + BigInt(10 * draft.number + index))}`,
-      ...condition,
-    })),
-    userLabels: { dr_scenario: draft.scenario, dr_target: draft.target },
-    notificationChannels: [channelName(project)],
-    documentation: { content: draft.about, mimeType: 'text/markdown' },
-    alertStrategy: { autoClose: '1800s', notificationPrompts: ['OPENED', 'CLOSED'] },
-  };
-}
-
 const rateAbove = (
   displayName: string,
   filter: string,
@@ -313,5 +283,3 @@ function primaryOf(project: Project, metric: string): readonly [string, string] 
     `resource.type = "cloudsql_database" AND resource.labels.database_id = "${project.id}:${primary}" AND metric.type = "cloudsql.googleapis.com/database/${metric}"`,
   ];
 }
-
-const channelName = (project: Project): string => `projects/${project.id}/notificationChannels/${ALERT_CHANNEL_ID}`;

@@ -4,6 +4,7 @@ import { Applications } from './application.ts';
 import { parseDatabaseUrl } from './application-database.ts';
 import { type ApplicationFront, wayName } from './application-front.ts';
 import { type Assumptions, BELIEVED } from './assumptions.ts';
+import { writeAuditLogs } from './audit-logs.ts';
 import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
 import { createKernel, type WorldKernel } from './create-kernel.ts';
 import { type ControlRegions, Disasters } from './disasters.ts';
@@ -180,6 +181,8 @@ export function createWorld(options: WorldOptions): World {
       load,
     }),
   );
+  logs.listen((entry) => monitoring.hear(entry));
+  writeAuditLogs(kernel, { logs, project, regionOf: (name) => regionOf(sql, name) });
   if (secondary) addSecondarySources(monitoring, { project, front, run });
   const primaryInUse = (): string => {
     const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
@@ -194,9 +197,11 @@ export function createWorld(options: WorldOptions): World {
     services: [SERVICES.apiGke, SERVICES.apiRun],
     stealKeys: () => enabledValues(secrets, REFERENCE.signingSecret),
   });
+  const secretsApi = createSecretsApi(kernel.door, secrets);
   const disasters = new Disasters({
     ...kernel,
     intruder,
+    intrusion: { ...kernel, secretsApi, sqlAdmin: sql.admin, intruder, primaryInUse },
     sql,
     applications,
     pods: kubernetes.faults,
@@ -225,7 +230,7 @@ export function createWorld(options: WorldOptions): World {
     run,
     runApi: createRunApi(kernel.door, run),
     secrets,
-    secretsApi: createSecretsApi(kernel.door, secrets),
+    secretsApi,
     storage,
     storageApi,
     dns,
@@ -246,6 +251,10 @@ export function createWorld(options: WorldOptions): World {
     startedAt,
   };
 }
+
+/** Where an instance is, as far as there is one. */
+const regionOf = (sql: Sql, instance: string): string =>
+  sql.fleet.all().find(({ name }) => name === instance)?.region ?? REFERENCE.region;
 
 /** What a thief finds in a secret: every version that can be read. */
 const enabledValues = (secrets: Secrets, name: string): readonly string[] =>

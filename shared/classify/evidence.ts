@@ -31,6 +31,8 @@ export interface Inquiry {
   readonly isTest?: boolean;
   /** The incident, where one is asked about: what we restarted for it is not restarted again. */
   readonly incident?: string;
+  /** What it began with, where an audit log told of something in it: people alone can say what that means. */
+  readonly alerted?: string | undefined;
   /** A run of this incident raised the service's limits, and it did not help. */
   readonly raisedInVain?: boolean;
   /** What its runs raised and have not taken back. */

@@ -1,6 +1,6 @@
 import { after, minutes, showDuration } from '../core/time.ts';
 import { APPLICATION_RULES } from './application-rules.ts';
-import { reportedBreach } from './breach-rules.ts';
+import { alertedBreach, reportedBreach } from './breach-rules.ts';
 import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
 import type { Evidence } from './evidence.ts';
@@ -167,6 +167,7 @@ const undecided: Rule = {
 export const RULES: readonly Rule[] = [
   testNotification,
   reportedBreach,
+  alertedBreach,
   noTarget,
   ...RESTORE_RULES,
   ...RECOVERY_RULES,

@@ -1,8 +1,8 @@
 import { digestOf } from '../core/digest.ts';
 import { after, type Instant, instant, type Millis, millis, seconds } from '../core/time.ts';
 import { decideCancel, decideResume, decideTakeover } from '../incident/decide.ts';
+import { alerted, alertedAgain, reported } from '../incident/breach-pages.ts';
 import { event, type NewEvent } from '../incident/events.ts';
-import { tell } from '../incident/telling.ts';
 import type { IncidentState } from '../incident/state.ts';
 import { beginJournal } from '../log/journal.ts';
 import { isPortError } from '../ports/port-error.ts';
@@ -11,7 +11,15 @@ import { beginningOf } from '../signals/alert.ts';
 import { type IncidentId, incidentId, incidentIdOf, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { partsOf, regionAround, regionIn } from '../system/regions.ts';
-import { dependenciesOf, dependentsOf, isBeside, type TargetRef, targetIdOf, targetOf } from '../system/topology.ts';
+import {
+  dependenciesOf,
+  dependentsOf,
+  isBeside,
+  isSystemTarget,
+  type TargetRef,
+  targetIdOf,
+  targetOf,
+} from '../system/topology.ts';
 import { afterAppend } from './after-append.ts';
 import { deskOf } from './desk.ts';
 import { type FlowHome, journalOf, summarise } from './flow-home.ts';
@@ -225,7 +233,7 @@ async function absorbNow(id: IncidentId, part: readonly Waiting[], home: FlowHom
     const state = await journal.append(
       (now) => [
         event('signalsAbsorbed', { signals: related(records, now) }),
-        ...part.flatMap(({ signal }) => wishes(signal, now, home)),
+        ...part.flatMap(({ signal }) => [...wishes(signal, now, home), ...pageOfBreach(signal, now)]),
       ],
       keys,
     );
@@ -236,7 +244,7 @@ async function absorbNow(id: IncidentId, part: readonly Waiting[], home: FlowHom
   if (first === undefined) return;
   const begun = await beginJournal(
     id,
-    openingOf(first.signal, records),
+    [...openingOf(first.signal, records), ...pagesOfOpening(part, id)],
     { store: home.store, clock: home.clock, chance: home.chance, summarise: summarise(home) },
     keys,
   );
@@ -272,19 +280,24 @@ function openingOf({ record, runbook, nature }: Signal, signals: Signal['record'
           }),
         ]
       : [];
-  return [opened, event('signalsAbsorbed', { signals }), ...said, ...tests, ...pageOfBreach(runbook, record.summary)];
+  return [opened, event('signalsAbsorbed', { signals }), ...said, ...tests];
 }
 
-/** A breach is told before anybody looks, let alone plans: what is done about it begins with people (runbook 7.1, corrected). */
-function pageOfBreach(runbook: Signal['runbook'], summary: string): readonly NewEvent[] {
-  if (runbook !== 'breach-response') return [];
-  const text = [
-    summary,
-    'Security lead: you are paged first. Nothing has been changed yet. A plan follows, which the approvers decide on.',
-    'Who reported it is a claim: a message proves nobody. Keep what you find, and tell whoever the law wants told.',
-  ].join('\n');
-  return [tell('breach', 'opened', 'SECURITY BREACH reported', text, { urgent: true })];
+/** A breach is told before anybody looks: what is done about it begins with people. */
+function pagesOfOpening(part: readonly Waiting[], incident: IncidentId): readonly NewEvent[] {
+  const report = part.find(({ signal }) => signal.runbook === 'breach-response');
+  const deeds = part.filter(({ signal }) => isDeed(signal)).map(({ signal }) => signal.record);
+  return [...(report === undefined ? [] : reported(report.signal.record.summary)), ...alerted(deeds, incident)];
 }
+
+function pageOfBreach(signal: Signal, state: IncidentState): readonly NewEvent[] {
+  if (signal.runbook === 'breach-response') return reported(signal.record.summary);
+  return isDeed(signal) ? alertedAgain(signal.record, state) : [];
+}
+
+/** Whether an audit log tells of something that only people can judge. */
+const isDeed = ({ nature, record: { target } }: Signal): boolean =>
+  nature === 'alert' && target !== null && isSystemTarget(targetId(target));
 
 /** The relation of a signal to an incident that is open already. */
 const related = (records: readonly Signal['record'][], state: IncidentState): Signal['record'][] =>

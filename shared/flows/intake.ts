@@ -207,6 +207,8 @@ async function receive(signal: Signal, home: FlowHome): Promise<Intake> {
 
 function signalOfAlert(alert: Alert, messageId: string, system: System, now: Instant): Signal {
   const policy = alert.policyName === undefined ? undefined : policyFor(system, alert.policyName);
+  // A deed that only people can judge: whatever it was done to, it is about everything that they would have to replace.
+  const isOfAll = policy !== undefined && APPLICATION_OF[policy.runbook] === 'system';
   const hinted = alert.targetHint ?? policy?.target;
   const resolved = resolveAlertTarget(system, alert.resource);
   const target: TargetRef | undefined =
@@ -225,9 +227,9 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
       key,
       source: 'alert',
       relation: nature === 'closed' ? 'closed' : 'cause',
-      target: target === undefined ? null : aimOf(target, policy?.runbook),
-      subject: part,
-      summary: alert.summary,
+      target: isOfAll ? systemTarget(system) : target === undefined ? null : aimOf(target, policy?.runbook),
+      subject: isOfAll ? { ...named(alert.entry) } : part,
+      summary: alert.entry === undefined ? alert.summary : summaryOfEntry(alert, system),
       at: alert.state === 'closed' ? now : at,
       runbook: null,
     },
@@ -236,6 +238,23 @@ function signalOfAlert(alert: Alert, messageId: string, system: System, now: Ins
     incident: null,
     by: null,
   };
+}
+
+/** What is told of an entry, by name. */
+const named = (entry: Alert['entry']): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(entry ?? {}).filter((pair): pair is [string, string] => pair[1] !== undefined));
+
+/** Who called what on what, where the policy tells it; and whether dr.yaml names them for it by now, so that the policy is older. */
+function summaryOfEntry({ entry, summary, policyName }: Alert, system: System): string {
+  const { principal, method, resource } = entry ?? {};
+  if (principal === undefined && method === undefined) return summary;
+  const call = /[^.]+$/.exec(method ?? '')?.[0] ?? 'something';
+  const secret = system.rotation.find(({ name }) => resource?.includes(`/secrets/${name}/`) === true);
+  const known = secret?.identities ?? system.administrators;
+  const isKnown = principal !== undefined && known.includes(principal);
+  const place = resource === undefined ? '' : ` on ${resource}`;
+  const note = isKnown ? ` (${policyName ?? 'its alert policy'} is older than dr.yaml, which names them for it)` : '';
+  return `${principal ?? 'somebody'} called ${call}${place}${note}`;
 }
 
 /** What an alert is about: rows that change are not the server that holds them, which needs nothing. */

@@ -10,6 +10,7 @@ import { brakesFor, promotionIn, wallsFor } from '../guards/guards.ts';
 import { readKillSwitch } from '../guards/kill-switch.ts';
 import { readLedger } from '../guards/run-ledger.ts';
 import { type Conclusion, decideLook } from '../incident/decide.ts';
+import { wasAlerted } from '../incident/breach-pages.ts';
 import { leftRaised, raiseRefused } from '../incident/left-raised.ts';
 import { runsThatCount } from '../incident/runs.ts';
 import { amidst } from '../incident/mass-failure.ts';
@@ -145,8 +146,10 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const about = [...new Set([state.target, ...state.targets])];
   const isWhole = about.some(isSystemTarget);
   const lost = about.flatMap((id) => lostRegionOf(system, id) ?? []);
+  // Of a breach that only an audit log tells of there is nothing to see.
+  const isReported = isWhole && state.requested !== null;
   const scope = isWhole
-    ? targetsOf(system)
+    ? targetsOf(system).filter(() => isReported)
     : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];
   const opens = await acceptedVerbs(state.id, home);
   const facts = await gatherFacts(
@@ -157,8 +160,8 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
       restores: state.requested === 'backup-restore' || state.requested === 'tenant-restore',
       rowsFor: state.requested === 'tenant-restore' ? state.id : undefined,
       recovery: recoveryWish(state, opens),
-      secrets: isWhole ? system.rotation.map(({ name }) => name) : [],
-      evidenceBucket: isWhole ? system.forensics?.bucket : undefined,
+      secrets: isReported ? system.rotation.map(({ name }) => name) : [],
+      evidenceBucket: isReported ? system.forensics?.bucket : undefined,
       isolations: isolationsWanted(state, scope),
       regions: lost,
     },
@@ -172,6 +175,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     state,
     now,
     incident: state.id,
+    alerted: wasAlerted(state) ? state.headline : undefined,
     raisedInVain: hasRaisedInVain(state),
     leftRaised: leftRaised(state),
     raiseRefused: raiseRefused(state),

@@ -29,10 +29,19 @@ export interface Alert {
   readonly summary: string;
   readonly severity: string | undefined;
   readonly documentation: string | undefined;
+  /** Of a log match: what the lines of the policy's documentation say of the entry. For people: nothing is concluded from it. */
+  readonly entry: LogEntryTold | undefined;
   readonly observedValue: string | undefined;
   readonly thresholdValue: string | undefined;
   /** One for each state of an incident, however often it is delivered or renotified. */
   readonly dedupeKey: string;
+}
+
+/** Who called what on what, as an audit log has it. Each is missing where the policy's documentation does not tell it. */
+export interface LogEntryTold {
+  readonly principal: string | undefined;
+  readonly method: string | undefined;
+  readonly resource: string | undefined;
 }
 
 /** The dedupe key of the beginning of an alert, from that of its end. */
@@ -43,6 +52,9 @@ const NAME_MAX = 256;
 
 /** Longest of a text that is shown. */
 const TEXT_MAX = 1_000;
+
+/** Characters of a policy's documentation, with what its variables became (facts.md 1.3: 10,240 bytes). */
+const DOCUMENTATION_MAX = 10_240;
 
 /** Labels kept of each map: more than any resource type has. */
 const LABELS_MAX = 64;
@@ -83,10 +95,10 @@ const seconds = z
   .optional()
   .catch(undefined);
 
-/** An object in today's payloads, a plain text in the test message and in older ones. */
+/** An object in today's payloads, a plain text in the test message and in older ones. As long as Monitoring lets it be at most. */
 const documentation = z
   .union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)])
-  .transform((content) => plainText(content, TEXT_MAX) || undefined)
+  .transform((content) => content.slice(0, DOCUMENTATION_MAX))
   .optional()
   .catch(undefined);
 
@@ -107,6 +119,7 @@ const incident = z.object(
     summary: text(TEXT_MAX),
     severity: text(NAME_MAX),
     condition_name: text(NAME_MAX),
+    condition: z.object({ conditionMatchedLog: z.looseObject({}).optional().catch(undefined) }).catch({}),
     documentation,
     observed_value: text(NAME_MAX),
     threshold_value: text(NAME_MAX),
@@ -146,9 +159,23 @@ export function parseAlert(payload: unknown): Result<Alert, Malformed> {
     metricType: told.metric.type,
     summary: told.summary ?? `${told.policy_name ?? told.condition_name ?? 'an alert'} is ${state}`,
     severity: told.severity,
-    documentation: told.documentation,
+    documentation: plainText(told.documentation ?? '', TEXT_MAX) || undefined,
+    entry:
+      told.condition.conditionMatchedLog === undefined
+        ? undefined
+        : entryTold(told.documentation ?? '', told.resource.labels),
     observedValue: told.observed_value,
     thresholdValue: told.threshold_value,
     dedupeKey: `alert/${incidentId}/${state}`,
   });
+}
+
+/**
+ * A log match carries nothing of its entry but what its documentation's variables became (facts.md 1.1), so our policies have a line for
+ * each (terraform/modules/policies). The first line of a name counts: what follows may be the caller's own words.
+ */
+function entryTold(content: string, labels: Readonly<Record<string, string>>): LogEntryTold {
+  const line = (name: string): string | undefined =>
+    plainText(new RegExp(`^${name}: *(.*)$`, 'm').exec(content)?.[1] ?? '', NAME_MAX) || undefined;
+  return { principal: line('principal'), method: line('method') ?? labels['method'], resource: line('resource') };
 }

@@ -103,5 +103,7 @@ export const instance = () =>
 /** An id of this file; `what` it is. */
 export const id = (what: string) =>
   text(`${what}: lower-case letters, digits and dashes, such as api-gke`, /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
+/** A Google identity, as audit logs name who calls: the e-mail of a service account or of a person. */
+export const identity = () => text('an e-mail address', /^[^\s@"\\]+@[^\s@"\\]+\.[^\s@"\\]+$/);
 /** Somebody of `people`. */
 export const person = () => id('the id of a person of `people`').transform(personId);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, id, instance, line, list, map, person, text } from './schema-parts.ts';
+import { duration, id, identity, instance, line, list, map, person, text } from './schema-parts.ts';
 
 // Secrets that a breach makes worthless: the `rotation` of dr.yaml.
 
@@ -13,6 +13,11 @@ const secretKeys = {
   grace: duration()
     .prefault('0s')
     .describe('How long the old version stays enabled once its readers have been restarted.'),
+  identities: list(identity(), 'Google identities')
+    .prefault([])
+    .describe(
+      'Service accounts and people that may read it: `dr-secret-read` alerts when anybody else does. Empty: nobody is told who reads it.',
+    ),
 };
 
 /** One of them. */

@@ -7,6 +7,7 @@ import {
   count,
   duration,
   id,
+  identity,
   instance,
   kubernetesName,
   line,
@@ -270,8 +271,8 @@ const forensics = map({
 const alert = map({
   policy: line("a policy's display name").describe('Display name of the alert policy in Cloud Monitoring.'),
   runbook: oneOf(RUNBOOKS).describe('The runbook that it may lead to. A hint: a diagnosis is never taken from it.'),
-  target: text('an instance or an application of this file', /^[a-z][a-z0-9-]{0,97}$/).describe(
-    'What it watches, for alerts whose resource names nothing that we know.',
+  target: optional(text('an instance or an application of this file', /^[a-z][a-z0-9-]{0,97}$/)).describe(
+    'What it watches, for alerts whose resource names nothing that we know. None for `breach-response`, which is about everything.',
   ),
 });
 
@@ -350,6 +351,11 @@ export const wire = map({
   rotation: list(secrets, 'secrets').prefault([]).describe('Secrets that a breach makes worthless, by name.'),
   sessions: list(sessionStore, 'session stores').prefault([]).describe('Where sessions are kept that a breach ends.'),
   forensics: optional(forensics),
+  administrators: list(identity(), 'Google identities')
+    .prefault([])
+    .describe(
+      'Who changes the policy of the project and the users of databases: alert policies about audit logs leave them out.',
+    ),
   alerts: list(alert, 'alert policies').describe('The alert policies that feed us.'),
   guards: guards.prefault({}).describe('Numbers of the guards.'),
   notifications: list(destination, 'destinations').describe('Where notices go.'),

@@ -25,6 +25,8 @@ export interface System {
   readonly sessions: readonly SessionStore[];
   /** Where a breach's evidence goes; `undefined`: into our own store only. */
   readonly forensics: Forensics | undefined;
+  /** Google identities that change the project and its databases' users by profession: whoever else does is an alert. */
+  readonly administrators: readonly string[];
   readonly alerts: readonly AlertPolicy[];
   readonly guards: Guards;
   readonly notifications: readonly Destination[];
@@ -244,6 +246,8 @@ interface SecretBase {
   readonly readBy: readonly string[];
   /** How long the old version stays enabled after its readers have been restarted. */
   readonly grace: Millis;
+  /** Google identities that may read it: whoever else does is an alert (`dr-secret-read`). */
+  readonly identities: readonly string[];
 }
 
 /** One whose value nobody issues: random bytes that we make where they are used. */
@@ -310,8 +314,8 @@ export interface Probes {
 export interface AlertPolicy {
   readonly policy: string;
   readonly runbook: RunbookName;
-  /** A database's instance name or an application's id. */
-  readonly target: string;
+  /** A database's instance name or an application's id; `undefined` where the runbook is about the whole system. */
+  readonly target: string | undefined;
 }
 
 /** Numbers of the guards (design.md section 6). */

@@ -308,15 +308,24 @@ function alerts(system: System): readonly Contradiction[] {
     wanted: 'each policy once',
   }));
   system.alerts.forEach(({ target, runbook }, index) => {
-    const ref = targetNamed(system, target);
     const path = ['alerts', index, 'target'];
+    const kindWanted = APPLICATION_OF[runbook];
+    if (target === undefined || kindWanted === 'system') {
+      if (target === undefined && kindWanted === 'system') return;
+      found.push(
+        target === undefined
+          ? { path: ['alerts', index], problem: 'has no target', wanted: `one of: ${known.join(', ')}` }
+          : { path, problem: `is a target, and ${runbook} is about the whole system`, wanted: 'no target' },
+      );
+      return;
+    }
+    const ref = targetNamed(system, target);
     if (ref === undefined) {
       const owner = system.databases.find((database) => namesOf(database).some((instance) => instance === target));
       const wanted = owner?.instance ?? nearestWord(target, known) ?? `one of: ${known.join(', ')}`;
       found.push({ path, problem: 'is no target of this file', wanted, involves: [['databases'], ['applications']] });
       return;
     }
-    const kindWanted = APPLICATION_OF[runbook];
     const isFor =
       kindWanted === undefined
         ? [ref, ...dependenciesOf(system, ref)].some(({ kind }) => kind === 'database')
@@ -325,7 +334,7 @@ function alerts(system: System): readonly Contradiction[] {
     const wanted =
       kindWanted === undefined
         ? 'a database, or what depends on one'
-        : kindWanted === 'system' || kindWanted === 'application' || kindWanted === 'region'
+        : kindWanted === 'application' || kindWanted === 'region'
           ? 'another runbook: this one is started by people'
           : `an application of kind ${kindWanted}`;
     found.push({

@@ -1,5 +1,5 @@
 import { exportPKCS8, generateKeyPair } from 'jose';
-import { ALERT_CHANNEL_ID } from '../../sandbox/world/reference-policies.ts';
+import { ALERT_CHANNEL_ID } from '../../sandbox/world/policy-document.ts';
 import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
 import { reference } from '../system/reference.ts';
 import type { startDoctorStage } from './doctor-stage.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseFilter } from '../../sandbox/http/logging-filter.ts';
+import { parseFilter } from '../../sandbox/world/logging-filter.ts';
 import type { LogEntry } from '../../sandbox/world/logs.ts';
 import { REFERENCE_PROJECT } from '../../sandbox/world/project.ts';
 import { instant } from '../../shared/core/time.ts';

@@ -279,7 +279,16 @@ describe('the npm clients', () => {
       'dr-cloudrun-no-instance',
       'dr-cloudrun-slow',
       'dr-cloudsql-mass-change',
+      'dr-secret-read',
+      'dr-database-user-changed',
+      'dr-project-policy-changed',
     ]);
+    expect(policies.find(({ displayName }) => displayName === 'dr-secret-read')).toMatchObject({
+      conditions: [
+        { conditionMatchedLog: { labelExtractors: { principal: expect.stringContaining('principalEmail') } } },
+      ],
+      alertStrategy: { notificationRateLimit: { period: { seconds: '3600' } } },
+    });
     const [policy] = await as('operator').policies.getAlertPolicy({ name: policies[0]?.name ?? '' });
     expect(policy).toMatchObject({
       userLabels: { dr_scenario: 'database-primary-failure', dr_target: PRIMARY },

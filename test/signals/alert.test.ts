@@ -49,6 +49,21 @@ describe('a notification of Monitoring', () => {
     });
   });
 
+  it('tells who called what where a log entry matched, and nothing of the kind otherwise', () => {
+    expect(read('07-log-match-open').entry).toEqual({
+      principal: 'attacker@example.com',
+      method: 'google.iam.admin.v1.CreateServiceAccountKey',
+      resource: undefined,
+    });
+    expect(read('01-cloudsql-down-open').entry).toBeUndefined();
+  });
+
+  it('believes the first line of a name: what follows may be the words of whoever called', () => {
+    const content = 'Runbook 7.1.\nprincipal: mallory@example.com\nresource: x\nprincipal: somebody-else@example.com';
+    const { entry } = readMinimal({ condition: { conditionMatchedLog: {} }, documentation: { content } });
+    expect(entry).toEqual({ principal: 'mallory@example.com', method: undefined, resource: 'x' });
+  });
+
   it.each([
     '03-uptime-check-failed-open',
     '04-gke-crashloop-open',

@@ -287,3 +287,46 @@ describe('A key that only its issuer can make', () => {
     });
   });
 });
+
+describe('A deed that an audit log tells of', () => {
+  const deed = (variant: string): Happening => later(0, { kind: 'break', fault: 'intrusion', variant });
+  const written = ({ stage }: Run): readonly string[] =>
+    stage.world.kernel.audit
+      .entries()
+      .filter(({ call, result }) => call.writes && result === 'effect' && call.principal.startsWith('dr-'))
+      .map(({ call }) => call.permission)
+      .filter((permission) => !permission.startsWith('pubsub.'));
+
+  it.each(['secret', 'password', 'role'])('pages everybody once and changes nothing: %s', async (variant) => {
+    const run = await played([deed(variant)]);
+
+    expect(run.incidents.map(({ state }) => [state.target, state.phase.kind, state.run])).toEqual([
+      ['system/coditect-prod', 'needsPerson', undefined],
+    ]);
+    const pages = run.witness.pages.map(({ destination, subject }) => `${destination}: ${subject}`);
+    expect(pages.toSorted()).toEqual(
+      ['cto-pager', 'eng-lead-pager', 'oncall-pager', 'security-pager', 'terminal'].map(
+        (destination) => `${destination}: SECURITY: is this a breach?`,
+      ),
+    );
+    expect(written(run)).toEqual([]);
+  });
+
+  it('is answered in the same incident once people say that it is a breach, and ends the thief’s access', async () => {
+    const run = await played([deed('secret'), later(minutes(3), REPORT.deed), ISSUED, SAID]);
+
+    expect(run.incidents.map(({ state }) => [state.requested, state.phase.kind])).toEqual([
+      ['breach-response', 'resolved'],
+    ]);
+    expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+    for (const { lastAdmittedAt } of run.stage.world.intruder.report())
+      expect(lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(10));
+  });
+
+  it('ends where people cancel it, and the next deed is told anew', async () => {
+    const cancel: Deed = { kind: 'operate', operation: { by: 'wish', verb: 'cancel' } };
+    const run = await played([deed('secret'), later(minutes(5), cancel), later(minutes(10), deed('password').deed)]);
+
+    expect(run.incidents.map(({ state }) => state.phase.kind).toSorted()).toEqual(['dismissed', 'needsPerson']);
+  });
+});

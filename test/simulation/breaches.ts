@@ -10,8 +10,10 @@ type Played = ReturnType<Scene['play']>;
 
 const deed = (ms: number, what: Deed) => ({ ms, deed: what });
 
-const reported = (chance: Chance, isolate: readonly string[]): Played => [
-  deed(0, { kind: 'break', fault: 'leaked-secret' }),
+const LEAK: Deed = { kind: 'break', fault: 'leaked-secret' };
+
+const reported = (chance: Chance, isolate: readonly string[], leak: Deed = LEAK): Played => [
+  deed(0, leak),
   deed(seconds(chance.between(5, 90)), {
     kind: 'operate',
     operation: { by: 'command', verb: 'start', runbook: 'breach-response', isolate },
@@ -44,6 +46,11 @@ const breach = (name: string, weight: number, play: Scene['play']): Scene => ({
 /** All of them. */
 export const BREACHES: readonly [Scene, ...Scene[]] = [
   breach('a stolen key', 3, (chance) => [...reported(chance, []), ...issued(chance)]),
+  // The alert comes before the report or after it: one incident in either case.
+  breach('a stolen key, an audit log tells of it', 2, (chance) => {
+    const variant = chance.pick(['secret', 'password', 'role'] as const);
+    return [...reported(chance, [], { kind: 'break', fault: 'intrusion', variant }), ...issued(chance)];
+  }),
   breach('a stolen key, no bucket for the evidence', 1, (chance) => [
     deed(0, { kind: 'hand', what: 'closeEvidence' }),
     ...reported(chance, []),

@@ -276,9 +276,14 @@ export const TARGETS: readonly Case[] = [
     'rotation[1].person: is nobody of `people`',
   ],
   [
-    'an alert that would begin a breach response',
+    'an alert about the whole system that has a target',
     [[['alerts', 0, 'runbook'], 'breach-response']],
-    'alerts[0].target: is nothing that breach-response could recover',
+    'alerts[0].target: is a target, and breach-response is about the whole system',
+  ],
+  [
+    'an alert without a target',
+    [[['alerts', 0], { policy: 'dr-other', runbook: 'pod-heal' }]],
+    'alerts[0]: has no target',
   ],
   [
     'nothing to protect',

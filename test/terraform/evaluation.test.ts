@@ -87,6 +87,7 @@ const policiesWire = z.record(
         aggregation: z.record(z.string(), z.unknown()),
       }),
     ),
+    match: z.object({ name: z.string(), filter: z.string(), extractors: z.record(z.string(), z.string()) }).nullable(),
   }),
 );
 
@@ -107,18 +108,26 @@ whereTerraformIs('the alert policies that Terraform renders', () => {
           scenario: userLabels?.['dr_scenario'],
           target: userLabels?.['dr_target'],
           about: documentation?.content,
-          conditions: conditions.map(({ displayName: name, conditionThreshold, conditionAbsent }) => {
+          conditions: conditions.flatMap(({ displayName: name, conditionThreshold, conditionAbsent }) => {
             const condition = conditionThreshold ?? conditionAbsent;
-            return {
-              name,
-              filter: condition?.filter,
-              duration: condition?.duration,
-              aggregation: condition?.aggregations?.[0],
-              comparison: conditionThreshold?.comparison ?? null,
-              threshold: conditionThreshold?.thresholdValue ?? null,
-              missing_data: conditionThreshold?.evaluationMissingData ?? null,
-            };
+            return condition === undefined
+              ? []
+              : [
+                  {
+                    name,
+                    filter: condition.filter,
+                    duration: condition.duration,
+                    aggregation: condition.aggregations[0],
+                    comparison: conditionThreshold?.comparison ?? null,
+                    threshold: conditionThreshold?.thresholdValue ?? null,
+                    missing_data: conditionThreshold?.evaluationMissingData ?? null,
+                  },
+                ];
           }),
+          match:
+            conditions.flatMap(({ displayName: name, conditionMatchedLog: match }) =>
+              match === undefined ? [] : [{ name, filter: match.filter, extractors: match.labelExtractors }],
+            )[0] ?? null,
         },
       ],
     );

@@ -93,10 +93,31 @@ resource "google_monitoring_alert_policy" "scenario" {
     mime_type = "text/markdown"
   }
 
-  # A closed alert makes us look and ends nothing.
+  # A closed alert makes us look and ends nothing. A log match has no end to be told of, and tells the same deed once an hour.
   alert_strategy {
-    auto_close           = "1800s"
-    notification_prompts = ["OPENED", "CLOSED"]
+    auto_close           = module.policies.policies[each.key].match == null ? "1800s" : "604800s"
+    notification_prompts = module.policies.policies[each.key].match == null ? ["OPENED", "CLOSED"] : ["OPENED"]
+
+    dynamic "notification_rate_limit" {
+      for_each = module.policies.policies[each.key].match == null ? [] : ["3600s"]
+
+      content {
+        period = notification_rate_limit.value
+      }
+    }
+  }
+
+  dynamic "conditions" {
+    for_each = module.policies.policies[each.key].match == null ? [] : [module.policies.policies[each.key].match]
+
+    content {
+      display_name = conditions.value.name
+
+      condition_matched_log {
+        filter           = conditions.value.filter
+        label_extractors = conditions.value.extractors
+      }
+    }
   }
 
   dynamic "conditions" {
@@ -146,5 +167,18 @@ resource "google_monitoring_alert_policy" "scenario" {
         }
       }
     }
+  }
+}
+
+# Who reads a secret is written down by nobody unless this is on. It is the project's only such setting for Secret Manager: one that was
+# made elsewhere, with exempted members or other types, is replaced by it.
+resource "google_project_iam_audit_config" "secrets" {
+  for_each = toset([for alert in var.system.alerts : "secretmanager.googleapis.com" if startswith(alert.policy, "dr-secret-read")])
+
+  project = var.project
+  service = each.key
+
+  audit_log_config {
+    log_type = "DATA_READ"
   }
 }

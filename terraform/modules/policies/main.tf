@@ -11,21 +11,56 @@ locals {
   inactive = "EVALUATION_MISSING_DATA_INACTIVE"
 
   templates = {
-    "dr-cloudsql-primary-down" = { severity = "CRITICAL", scenario = "database-primary-failure", about = "Runbook 3.1. Primary database failure." }
-    "dr-app-5xx"               = { severity = "ERROR", scenario = "database-primary-failure", about = "Runbook 3.1. The API in the cluster answers 500." }
-    "dr-cloudrun-5xx"          = { severity = "ERROR", scenario = "database-primary-failure", about = "Runbook 3.1. The API on Cloud Run answers 500." }
-    "dr-uptime"                = { severity = "CRITICAL", scenario = "application-cluster-failure", about = "Runbook 4.1. The public address fails its deep health check from more than one place." }
-    "dr-pod-not-ready"         = { severity = "WARNING", scenario = "single-pod-failure", about = "Runbook 4.2. A pod of the API is not ready." }
-    "dr-pod-crashloop"         = { severity = "ERROR", scenario = "single-pod-failure", about = "Runbook 4.2. A container of the API starts again and again." }
-    "dr-cloudrun-slow"         = { severity = "WARNING", scenario = "service-under-pressure", about = "The API on Cloud Run answers, and one request in twenty takes longer than 1.5 s." }
-    "dr-cloudsql-mass-change"  = { severity = "WARNING", scenario = "data-damage", about = "Runbook 3.2. More rows than ever are changed or deleted: a job that spoils them, or a deletion by mistake." }
-    "dr-cloudrun-no-instance"  = { severity = "ERROR", scenario = "service-under-pressure", about = "The API on Cloud Run has no instance left for further requests." }
+    "dr-cloudsql-primary-down"  = { severity = "CRITICAL", scenario = "database-primary-failure", about = "Runbook 3.1. Primary database failure." }
+    "dr-app-5xx"                = { severity = "ERROR", scenario = "database-primary-failure", about = "Runbook 3.1. The API in the cluster answers 500." }
+    "dr-cloudrun-5xx"           = { severity = "ERROR", scenario = "database-primary-failure", about = "Runbook 3.1. The API on Cloud Run answers 500." }
+    "dr-uptime"                 = { severity = "CRITICAL", scenario = "application-cluster-failure", about = "Runbook 4.1. The public address fails its deep health check from more than one place." }
+    "dr-pod-not-ready"          = { severity = "WARNING", scenario = "single-pod-failure", about = "Runbook 4.2. A pod of the API is not ready." }
+    "dr-pod-crashloop"          = { severity = "ERROR", scenario = "single-pod-failure", about = "Runbook 4.2. A container of the API starts again and again." }
+    "dr-cloudrun-slow"          = { severity = "WARNING", scenario = "service-under-pressure", about = "The API on Cloud Run answers, and one request in twenty takes longer than 1.5 s." }
+    "dr-cloudsql-mass-change"   = { severity = "WARNING", scenario = "data-damage", about = "Runbook 3.2. More rows than ever are changed or deleted: a job that spoils them, or a deletion by mistake." }
+    "dr-secret-read"            = { severity = "CRITICAL", scenario = "security-breach", about = "Runbook 7.1. A secret was read by somebody whom dr.yaml does not name for it.\n\n${local.entry}" }
+    "dr-database-user-changed"  = { severity = "CRITICAL", scenario = "security-breach", about = "Runbook 7.1. A user of the database or its password was changed by somebody who is no administrator of dr.yaml.\n\n${local.entry}" }
+    "dr-project-policy-changed" = { severity = "CRITICAL", scenario = "security-breach", about = "Runbook 7.1. Who may do what in the project was changed by somebody who is no administrator of dr.yaml.\n\n${local.entry}" }
+    "dr-cloudrun-no-instance"   = { severity = "ERROR", scenario = "service-under-pressure", about = "The API on Cloud Run has no instance left for further requests." }
   }
 
   named = {
     for alert in var.system.alerts : alert.policy => {
-      target = alert.target
+      # What is about the whole system has no target.
+      target = try(alert.target, local.project)
       kind   = one([for name in keys(local.templates) : name if alert.policy == name || startswith(alert.policy, "${name}-")])
+    }
+  }
+
+  # A log match tells nothing of its entry but what these variables of Monitoring's become; intake reads the lines.
+  entry = join("\n", [for label in ["principal", "method", "resource"] : "${label}: $${log.extracted_label.${label}}"])
+  extractors = {
+    principal = "EXTRACT(protoPayload.authenticationInfo.principalEmail)"
+    method    = "EXTRACT(protoPayload.methodName)"
+    resource  = "EXTRACT(protoPayload.resourceName)"
+  }
+
+  # Who does it by profession is left out, and so is a call that was refused (google.rpc.Code 7).
+  caller         = "protoPayload.authenticationInfo.principalEmail"
+  administrators = join("", [for identity in try(var.system.administrators, []) : " AND NOT ${local.caller} = \"${identity}\""])
+  done           = " AND NOT protoPayload.status.code = 7"
+  audit          = { for name in ["activity", "data_access"] : name => "logName = \"projects/${local.project}/logs/cloudaudit.googleapis.com%2F${name}\"" }
+  # A secret for which nobody is named is read by nobody that we could tell from a thief.
+  guarded = [for secret in try(var.system.rotation, []) : "(protoPayload.resourceName : \"/secrets/${secret.name}/\"${join("", [for identity in secret.identities : " AND NOT ${local.caller} = \"${identity}\""])})" if length(try(secret.identities, [])) > 0]
+  owned   = [for name in keys(local.databases) : "resource.labels.database_id = \"${local.project}:${name}\""]
+  matches = {
+    "dr-secret-read" = {
+      name   = "A secret is read by a stranger"
+      filter = "${local.audit.data_access} AND protoPayload.methodName = \"google.cloud.secretmanager.v1.SecretManagerService.AccessSecretVersion\" AND (${join(" OR ", local.guarded)})${local.done}"
+    }
+    "dr-database-user-changed" = {
+      name   = "A user of the database is changed by a stranger"
+      filter = "${local.audit.activity} AND (protoPayload.methodName = \"cloudsql.users.create\" OR protoPayload.methodName = \"cloudsql.users.update\") AND (${join(" OR ", local.owned)})${local.administrators}${local.done}"
+    }
+    "dr-project-policy-changed" = {
+      name   = "The policy of the project is changed by a stranger"
+      filter = "${local.audit.activity} AND resource.type = \"project\" AND protoPayload.methodName = \"SetIamPolicy\"${local.administrators}${local.done}"
     }
   }
 
@@ -36,7 +71,7 @@ locals {
   hosts    = { for id in keys(local.applications) : id => one([for entrance in try(var.system.entrances, []) : entrance.host if entrance.backends[0].application == id]) }
 
   conditions = {
-    for name, policy in local.named : name => {
+    for name, policy in local.named : name => contains(keys(local.matches), policy.kind) ? [] : {
       "dr-cloudsql-primary-down" = [
         {
           name         = "Cloud SQL primary is down"
@@ -158,19 +193,22 @@ locals {
   }
 
   policies = {
-    for name, policy in local.named : name => merge(local.templates[policy.kind], { target = policy.target, conditions = local.conditions[name] })
+    for name, policy in local.named : name => merge(local.templates[policy.kind], { target = policy.target, conditions = local.conditions[name], match = lookup(local.matches, policy.kind, null) == null ? null : merge(local.matches[policy.kind], { extractors = local.extractors }) })
     if policy.kind != null
   }
 
   unknown = [for name, policy in local.named : name if policy.kind == null]
   # A target of another kind than the policy is about would watch nothing, and be silent for ever.
   astray = [for name, policy in local.policies : "${name} (${policy.target})" if !lookup({
-    "dr-cloudsql-primary-down" = contains(keys(local.databases), policy.target)
-    "dr-app-5xx"               = try(local.gke[policy.target].urlMap, "") != ""
-    "dr-cloudrun-5xx"          = contains(keys(local.cloudrun), policy.target)
-    "dr-uptime"                = try(var.uptime_checks[local.hosts[policy.target]], "") != ""
-    "dr-cloudsql-mass-change"  = contains(keys(local.databases), policy.target)
-    "dr-cloudrun-slow"         = contains(keys(local.cloudrun), policy.target)
-    "dr-cloudrun-no-instance"  = contains(keys(local.cloudrun), policy.target) && contains(keys(var.service_maximum), policy.target)
+    "dr-cloudsql-primary-down"  = contains(keys(local.databases), policy.target)
+    "dr-app-5xx"                = try(local.gke[policy.target].urlMap, "") != ""
+    "dr-cloudrun-5xx"           = contains(keys(local.cloudrun), policy.target)
+    "dr-uptime"                 = try(var.uptime_checks[local.hosts[policy.target]], "") != ""
+    "dr-cloudsql-mass-change"   = contains(keys(local.databases), policy.target)
+    "dr-secret-read"            = length(local.guarded) > 0
+    "dr-database-user-changed"  = length(local.owned) > 0 && length(try(var.system.administrators, [])) > 0
+    "dr-project-policy-changed" = length(try(var.system.administrators, [])) > 0
+    "dr-cloudrun-slow"          = contains(keys(local.cloudrun), policy.target)
+    "dr-cloudrun-no-instance"   = contains(keys(local.cloudrun), policy.target) && contains(keys(var.service_maximum), policy.target)
   }, local.named[name].kind, contains(keys(local.gke), policy.target))]
 }

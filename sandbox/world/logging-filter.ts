@@ -1,10 +1,13 @@
+import type { Json } from '../../shared/core/json.ts';
 import { parseInstant } from '../../shared/core/time.ts';
-import { type LogEntry, SEVERITIES } from '../world/logs.ts';
-import type { Project } from '../world/project.ts';
-import { invalidArgument } from './google-error.ts';
+import { ApiError } from './kernel.ts';
+import { type LogEntry, SEVERITIES } from './logs.ts';
+import type { Project } from './project.ts';
 
 // The part of the Logging query language that people type: comparisons of known fields, bare texts, AND (also by juxtaposition),
 // OR, NOT or `-`, and parentheses; OR binds tighter than AND, as the reference says. What isn't known is refused with 400.
+
+const invalidArgument = (message: string): ApiError => new ApiError(400, 'badRequest', message);
 
 type Keeps = (entry: LogEntry) => boolean;
 
@@ -117,7 +120,7 @@ function comparison(field: string, operator: string, value: string, project: Pro
     if (wanted < 0) throw invalidArgument(`Unparseable filter: '${value}' is not a severity`);
     return ordered(operator, (entry) => SEVERITIES.indexOf(entry.severity) - wanted);
   }
-  const read = reading(field, project);
+  const read = readField(field, project);
   switch (operator) {
     case '=':
       return (entry) => read(entry)?.toLowerCase() === value.toLowerCase();
@@ -153,11 +156,14 @@ function ordered(operator: string, difference: (entry: LogEntry) => number): Kee
   }
 }
 
-function reading(field: string, project: Project): (entry: LogEntry) => string | undefined {
+/** What a field of an entry says, as text; `undefined` where the entry has none. Throws 400 for a field that is none. */
+export function readField(field: string, project: Project): (entry: LogEntry) => string | undefined {
   if (field === 'resource.type') return (entry) => entry.resource.type;
   if (field === 'textPayload') return (entry) => entry.text;
   if (field === 'insertId') return (entry) => entry.insertId;
   if (field === 'logName') return (entry) => logName(project, entry);
+  const path = /^protoPayload\.(?<path>\w+(\.\w+)*)$/.exec(field)?.groups?.['path']?.split('.');
+  if (path !== undefined) return (entry) => textAt(entry.protoPayload, path);
   const label = /^resource\.labels\.(?<label>[\w-]+)$/.exec(field)?.groups?.['label'];
   if (label === undefined) throw invalidArgument(`The sandbox has no log field '${field}'.`);
   return (entry) => entry.resource.labels[label];
@@ -166,4 +172,13 @@ function reading(field: string, project: Project): (entry: LogEntry) => string |
 /** The full name of an entry's log. */
 export function logName(project: Project, { log }: LogEntry): string {
   return `projects/${project.id}/logs/${encodeURIComponent(log)}`;
+}
+
+function textAt(payload: Json | undefined, path: readonly string[]): string | undefined {
+  let value = payload;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    value = (value as { readonly [name: string]: Json })[key]; // an object of JSON that is no array
+  }
+  return typeof value === 'object' || value === undefined ? undefined : String(value);
 }
