@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { between, type Instant, instant, minutes, seconds, showDuration } from '../core/time.ts';
+import { between, type Instant, instant, type Millis, millis, minutes, seconds, showDuration } from '../core/time.ts';
 import { failure, type Progress } from '../engine/action.ts';
 import type { DeepHealth } from '../ports/applications.ts';
 import {
@@ -21,7 +21,10 @@ const WATCH_EVERY = seconds(15);
 const RELIEF_WITHIN = minutes(7);
 
 /** How long what was raised is watched. While it lasts its target is locked, and its database's failover has to wait for it. */
-export const WATCH_MAX = minutes(20);
+const WATCH_MAX = minutes(20);
+
+/** Longest watch by the hold time: one that was begun anew once has room in it. */
+export const watchMax = (holdMs: number): Millis => millis(Math.max(WATCH_MAX, 2 * holdMs + minutes(10)));
 
 /** Where a watch stands. The two moments change only when what is seen does: a log is no chart. */
 export const watchHandle = z.strictObject({
@@ -89,7 +92,7 @@ export function awaitRelief(known: Watch, seen: Relief, now: Instant): Progress 
   if (refusingSinceMs !== null && now - refusingSinceMs >= RELIEF_WITHIN)
     return found(DID_NOT_HELP[what], `more ${what} did not help: ${text}`);
   const took = between(instant(known.sinceMs), now);
-  if (took >= WATCH_MAX) return found('stillNeeded', `after ${showDuration(took)} ${text}`);
+  if (took >= watchMax(seen.holdMs)) return found('stillNeeded', `after ${showDuration(took)} ${text}`);
   const handle = { sinceMs: known.sinceMs, refusingSinceMs, calmSinceMs };
   return { kind: 'running', handle, detail: text, again: WATCH_EVERY };
 }

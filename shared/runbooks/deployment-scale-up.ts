@@ -17,7 +17,7 @@
 // Data loss: none. Source: runbook 4.2, facts.md 6.3.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
-import { WATCH_MAX } from '../actions/await-relief.ts';
+import { watchMax } from '../actions/await-relief.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import type { WorkloadStatus } from '../ports/workloads.ts';
@@ -106,7 +106,7 @@ export function drawDeploymentScaleUp(
           needs: ['raise'],
           stage: 'verify',
           estimate: millis(RELIEF_SEEN_AFTER + hold),
-          limit: millis(WATCH_MAX + minutes(10)),
+          limit: millis(watchMax(hold) + minutes(10)),
         },
         ...(autoscaler === undefined ? [] : [back]),
         {

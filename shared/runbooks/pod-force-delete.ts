@@ -80,7 +80,7 @@ export function drawPodForceDelete(
           needs: ['delete'],
           stage: 'verify',
           estimate: millis(hold + seconds(30)),
-          limit: minutes(15),
+          limit: millis(hold + minutes(13)),
         },
       ],
       RECOVER_CATALOGUE,

@@ -206,7 +206,7 @@ function takeOverSteps(draft: TakeOver, between: readonly StepDraft[], after: st
         needs: verifyIds,
         stage: 'after',
         estimate: millis(holdTime + 5_000),
-        limit: minutes(20),
+        limit: millis(holdTime + minutes(18)),
       }),
     ),
     ...redundancySteps(draft, verifyIds),

@@ -142,7 +142,7 @@ function draftSteps(draft: TakeOver, facts: RegionFailbackFacts): readonly StepD
       needs: [...shifts, ...others].map(({ id }) => id),
       stage: 'after',
       estimate: millis(draft.holdTime + 5_000),
-      limit: minutes(20),
+      limit: millis(draft.holdTime + minutes(18)),
     }),
   );
   const rest = redundancySteps(

@@ -87,7 +87,7 @@ export function drawRolloutRestart(
           needs: ['restart'],
           stage: 'verify',
           estimate: millis(hold + seconds(30)),
-          limit: minutes(15),
+          limit: millis(hold + minutes(13)),
         },
       ],
       RECOVER_CATALOGUE,

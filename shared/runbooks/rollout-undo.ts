@@ -98,7 +98,7 @@ export function drawRolloutUndo(
           needs: ['undo'],
           stage: 'verify',
           estimate: millis(hold + seconds(30)),
-          limit: minutes(15),
+          limit: millis(hold + minutes(13)),
         },
       ],
       RECOVER_CATALOGUE,

@@ -16,7 +16,7 @@
 // Data loss: none. Source: issue 4, point 3; facts.md 4.
 
 import { RECOVER_CATALOGUE } from '../actions/catalogue.ts';
-import { WATCH_MAX } from '../actions/await-relief.ts';
+import { watchMax } from '../actions/await-relief.ts';
 import { type Instant, millis, minutes, seconds } from '../core/time.ts';
 import type { GuardBlock, Plan } from '../plan/plan.ts';
 import { targetId } from '../system/names.ts';
@@ -85,7 +85,7 @@ export function drawServiceScaleUp(
           stage: 'verify',
           // What it finds is told by the last step, after the limits have been taken back.
           estimate: millis(RELIEF_SEEN_AFTER + hold),
-          limit: millis(WATCH_MAX + minutes(10)),
+          limit: millis(watchMax(hold) + minutes(10)),
         },
         {
           id: 'restore',

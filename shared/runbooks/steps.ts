@@ -21,7 +21,10 @@ export interface StepDraft {
   readonly committed?: boolean;
   readonly optional?: boolean;
   readonly estimate: Millis;
-  /** From the first intent to the outcome, whoever works on it; the least that a successor needs when missing or shorter. */
+  /**
+   * From the first intent to the outcome, whoever works on it; when missing or shorter, the estimate and the least that a successor
+   * needs.
+   */
   readonly limit?: Millis;
   readonly undo?: Undo;
 }
@@ -57,7 +60,7 @@ export function planSteps(
       stage: draft.stage,
       optional: draft.optional ?? false,
       estimateMs: draft.estimate,
-      timeLimitMs: millis(Math.max(draft.limit ?? least, least)),
+      timeLimitMs: millis(Math.max(draft.limit ?? 0, draft.estimate + least)),
       undo: draft.undo ?? { kind: 'nothing' },
     };
   });

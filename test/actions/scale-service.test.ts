@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { confirmRelief, WATCH_MAX } from '../../shared/actions/await-relief.ts';
+import { confirmRelief, watchMax } from '../../shared/actions/await-relief.ts';
 import { raiseService, restoreService, watchRelief } from '../../shared/actions/scale-service.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
@@ -63,14 +63,15 @@ class Pressed {
   }
 
   /** Watches until it ends; `during` makes what happens meanwhile. */
-  async watched(during: (sinceMs: number) => void = () => undefined): Promise<Progress> {
+  async watched(during: (sinceMs: number) => void = () => undefined, holdMs = WATCH.holdMs): Promise<Progress> {
     const context = this.context();
     const began = this.clock.now();
-    let progress = await watchRelief.start(WATCH, null, context);
+    const watch = { ...WATCH, holdMs };
+    let progress = await watchRelief.start(watch, null, context);
     while (progress.kind === 'running') {
       await this.clock.sleep(progress.again ?? minutes(0.1));
       during(this.clock.now() - began);
-      progress = await watchRelief.poll(progress.handle, WATCH, context);
+      progress = await watchRelief.poll(progress.handle, watch, context);
     }
     return progress;
   }
@@ -110,6 +111,15 @@ describe('watching a service with raised limits', () => {
     expect(progress).not.toHaveProperty('output');
   });
 
+  it('holds as long as the team says, however long that is', async () => {
+    const service = new Pressed();
+    const relieved = (since: number): void => {
+      if (since > minutes(3)) [service.refused, service.active] = [0, 2];
+    };
+
+    expect(await service.watched(relieved, minutes(45))).not.toHaveProperty('output');
+  });
+
   it.each<[string, string, (service: Pressed, since: number) => void]>([
     ['that it does not help', 'moreInstancesDidNotHelp', () => undefined],
     [
@@ -128,7 +138,7 @@ describe('watching a service with raised limits', () => {
     const progress = await service.watched((since) => during(service, since));
 
     expect(progress).toMatchObject({ kind: 'done', output: { finding: { code } } });
-    expect(service.clock.now() - new JumpingClock().now()).toBeLessThanOrEqual(WATCH_MAX + minutes(1));
+    expect(service.clock.now() - new JumpingClock().now()).toBeLessThanOrEqual(watchMax(WATCH.holdMs) + minutes(1));
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { WATCH_MAX } from '../../shared/actions/await-relief.ts';
+import { watchMax } from '../../shared/actions/await-relief.ts';
 import { raiseWorkload, restoreFloor, watchCrowd } from '../../shared/actions/scale-workload.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { ActionContext, Progress } from '../../shared/engine/action.ts';
@@ -137,7 +137,7 @@ describe('watching a crowded Deployment', () => {
     const progress = await deployment.watched((since) => during(deployment, since));
 
     expect(progress).toMatchObject({ kind: 'done', output: { finding: { code } } });
-    expect(deployment.clock.now() - new JumpingClock().now()).toBeLessThanOrEqual(WATCH_MAX + minutes(1));
+    expect(deployment.clock.now() - new JumpingClock().now()).toBeLessThanOrEqual(watchMax(WATCH.holdMs) + minutes(1));
   });
 });
 

@@ -22,11 +22,18 @@ const limitOf = (limit: Millis, lease = seconds(60)) =>
 
 describe('the steps of a plan', () => {
   it('give a successor the time to arrive when a worker dies in a short one', () => {
-    expect(limitOf(seconds(10))).toBe(minutes(5));
+    expect(limitOf(seconds(10))).toBe(minutes(5) + seconds(1));
   });
 
   it('give it longer where a lease is longer', () => {
-    expect(limitOf(seconds(10), minutes(3))).toBe(minutes(9));
+    expect(limitOf(seconds(10), minutes(3))).toBe(minutes(9) + seconds(1));
+  });
+
+  it('have the time that they are estimated to take, such as a hold that the team has made long', () => {
+    const [hold] = planSteps([draft({ estimate: minutes(45), limit: minutes(15) })], RECOVER_CATALOGUE, {
+      lease: seconds(60),
+    });
+    expect(hold?.timeLimitMs).toBe(minutes(50));
   });
 
   it('keep a longer limit', () => {

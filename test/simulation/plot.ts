@@ -2,6 +2,7 @@ import type { Assumptions } from '../../sandbox/world/assumptions.ts';
 import type { FaultName } from '../../sandbox/world/fault-catalogue.ts';
 import type { ApiFaultKind } from '../../sandbox/world/faults.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
+import type { Millis } from '../../shared/core/time.ts';
 import type { FunctionName, Mode, RunbookName } from '../../shared/system/names.ts';
 import type { Database } from '../../shared/system/system.ts';
 import type { Blow } from './processes.ts';
@@ -144,6 +145,8 @@ export interface Plot {
   readonly isRegional: boolean;
   /** Whether users come by a record whose address is switched, and not by a load balancer's default. */
   readonly byRecord: boolean;
+  /** How long a target must stay well, where dr.yaml says it otherwise than the reference. */
+  readonly holdTime?: Millis;
   /** Whether the second region is there, and dr.yaml says so. */
   readonly secondary: boolean;
   /** Whether the run goes on until everything of a region that was lost is back home. */

@@ -175,7 +175,7 @@ function withoutSecondary(system: System): System {
 }
 
 /** The reference system with what the plot says of its database. */
-function systemOf({ remedies, byRecord, secondary }: Plot): System {
+function systemOf({ remedies, byRecord, secondary, holdTime }: Plot): System {
   twoRegions ??= reference();
   oneRegion ??= withoutSecondary(twoRegions);
   const known = secondary ? twoRegions : oneRegion;
@@ -186,6 +186,7 @@ function systemOf({ remedies, byRecord, secondary }: Plot): System {
   const breach = { approvers: [personId('security'), personId('cto')], quorum: 1, ...DECISION };
   return {
     ...known,
+    ...(holdTime === undefined ? {} : { guards: { ...known.guards, holdTime } }),
     databases,
     entrances,
     approvals: {
