@@ -7,6 +7,12 @@ import { facts, paced, program, run, type Running, running, type Shared, store, 
 
 // `./dr VERB [OBJECT] [--json] [--config dr.yaml]` (decisions.md 26). Each verb's code is loaded when it is asked for.
 
+// Whoever reads along may have seen enough: `./dr logs api-gke | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const WHICH_RUNBOOK = RUNBOOKS.join(', ');
 
 /** What a runbook is asked for. */

@@ -53,6 +53,15 @@ describe('the dr command', () => {
   });
 });
 
+describe('a reader who has seen enough', () => {
+  it('ends the command quietly', () => {
+    const { status, stderr } = spawnSync('sh', ['-c', `("$0" --help; echo "ended with $?" >&2) | true`, DR], {
+      encoding: 'utf8',
+    });
+    expect([status, stderr.trim()]).toEqual([0, 'ended with 0']);
+  });
+});
+
 describe('the check of the Node version', () => {
   it('names the version it found and what to run', () => {
     expect(complaintAbout('20.20.2')).toMatch(/needs Node 24 or newer, and this is Node 20\.20\.2\. Run "npm ci"/);
