@@ -100,6 +100,11 @@ export function inProcessPorts(world: World, name: FunctionName, clock: Clock, c
         return {
           restartedFor: view.spec.template.annotations[RESTARTED_FOR],
           complete: view.settled && view.failure === undefined,
+          pinnedTo: view.spec.traffic.flatMap(({ revision, percent }) =>
+            revision !== undefined && percent > 0 ? [revision] : [],
+          ),
+          // The sandbox has no service that reads anything but the latest.
+          fixedSecrets: [],
           etag: view.etag,
         };
       },

@@ -30,7 +30,11 @@ export const restartApplication = define({
   version: z.string(),
   handle: z.null(),
   observe: async ({ application, stamp, instead }, context) => {
-    const found = await copiesOf(application, context);
+    const found = await copiesOf(
+      application,
+      context,
+      instead.map(({ secret }) => secret),
+    );
     if (found.stamp === stamp) return { kind: 'inProgress', handle: null, detail: found.detail };
     for (const { secret, version } of instead) {
       const newest = await context.world.secrets.latest(secret);
@@ -84,8 +88,12 @@ export interface Copies {
   readonly obstacle: string | undefined;
 }
 
-/** Looks at the copies of an application, wherever they run. */
-export async function copiesOf(application: string, context: ActionContext): Promise<Copies> {
+/** Looks at the copies of an application, wherever they run. `anew`: the secrets that it has to read anew. */
+export async function copiesOf(
+  application: string,
+  context: ActionContext,
+  anew: readonly string[] = [],
+): Promise<Copies> {
   const { world } = context;
   if (isOnCluster(application, context)) {
     const rollout = await world.rollouts.inspect(application);
@@ -99,11 +107,19 @@ export async function copiesOf(application: string, context: ActionContext): Pro
     const detail = `${updated} of ${replicas} replicas of ${application} are new, ${available} are available`;
     return { stamp: restartedFor, complete: isRolledOut(rollout), detail, version, obstacle };
   }
-  const { restartedFor, complete, etag } = await world.serviceRestarts.inspect(application);
-  const detail = complete
-    ? `${application} serves from its newest revision`
-    : `the newest revision of ${application} is not ready yet`;
-  return { stamp: restartedFor, complete, detail, version: etag, obstacle: undefined };
+  const { restartedFor, complete, pinnedTo, fixedSecrets, etag } = await world.serviceRestarts.inspect(application);
+  const pinned = pinnedTo.length === 0 ? undefined : `its users are led to ${pinnedTo.join(', ')} by name`;
+  const fixed = fixedSecrets.find(({ secret }) => anew.includes(secret));
+  const obstacle =
+    pinned !== undefined
+      ? `${pinned}, and a new revision would get none of them: whoever did that has to lead them to the latest, or to restart that one`
+      : fixed === undefined
+        ? undefined
+        : `it reads version ${fixed.version} of ${fixed.secret} by number, and would read it again: it has to be told to read the latest`;
+  const detail = !complete
+    ? `the newest revision of ${application} is not ready yet`
+    : `${application} ${pinned === undefined ? 'serves from its newest revision' : `does not serve from its newest revision: ${pinned}`}`;
+  return { stamp: restartedFor, complete: complete && pinned === undefined, detail, version: etag, obstacle };
 }
 
 const isOnCluster = (application: string, { system }: ActionContext): boolean =>

@@ -76,7 +76,7 @@ async function confirm(
   const login = loginOf(await world.secrets.read(secret, before));
   if (login?.user !== user) return refused('otherUser', `version ${before} of ${secret} is no database URL of ${user}`);
   for (const reader of readers) {
-    const { obstacle } = await copiesOf(reader, context);
+    const { obstacle } = await copiesOf(reader, context, [secret]);
     if (obstacle !== undefined) return refused('readerNotRestartable', `${reader} would be locked out: ${obstacle}`);
   }
   try {

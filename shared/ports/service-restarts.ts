@@ -5,6 +5,10 @@ export interface ServiceRestart {
   /** What the newest revision was made for, if a restart of ours made it. */
   readonly restartedFor: string | undefined;
   readonly complete: boolean;
+  /** Revisions to which users are led by name: no newer revision gets them, however ready it is. */
+  readonly pinnedTo: readonly string[];
+  /** Secrets that its template reads at a version of its own, and not at the latest: a restart gives it no newer one. */
+  readonly fixedSecrets: readonly { readonly secret: string; readonly version: string }[];
   /** Goes with the change; stale is `conflict`. */
   readonly etag: string;
 }

@@ -10,6 +10,13 @@ import { callGoogle, type GoogleAccess, lazyClient } from './google-call.ts';
 // T2. Nothing but annotations of the template is sent, and a revision's chosen name is taken away: under the same name a changed
 //     template is refused.
 
+const list = <T extends z.ZodType>(of: T) =>
+  z
+    .array(of)
+    .nullish()
+    .transform((items) => items ?? []);
+const reference = z.object({ secret: z.string(), version: z.string().nullish() });
+
 const wire = z.object({
   etag: z.string().min(1),
   reconciling: z.boolean(),
@@ -18,7 +25,19 @@ const wire = z.object({
   latestReadyRevision: z.string().nullish(),
   latestCreatedRevision: z.string().nullish(),
   terminalCondition: z.object({ type: z.string(), state: z.string() }).nullish(),
-  template: z.object({ annotations: z.record(z.string(), z.string()).nullish() }),
+  // The latest revision is no name (run.googleapis.com v2, TrafficTarget).
+  traffic: list(z.object({ revision: z.string().nullish(), percent: z.number().nullish() })),
+  template: z.object({
+    annotations: z.record(z.string(), z.string()).nullish(),
+    containers: list(
+      z.object({ env: list(z.object({ valueSource: z.object({ secretKeyRef: reference.nullish() }).nullish() })) }),
+    ),
+    volumes: list(
+      z.object({
+        secret: z.object({ secret: z.string(), items: list(z.object({ version: z.string().nullish() })) }).nullish(),
+      }),
+    ),
+  }),
 });
 const started = z.object({ name: z.string().min(1) });
 
@@ -70,6 +89,25 @@ function restartOf(answer: unknown): ServiceRestart {
   return {
     restartedFor: service.template.annotations?.[RESTARTED_FOR],
     complete: settled && condition?.type === 'Ready' && condition.state === 'CONDITION_SUCCEEDED',
+    pinnedTo: service.traffic.flatMap(({ revision, percent }) =>
+      revision && (percent ?? 0) > 0 ? [lastOf(revision)] : [],
+    ),
+    fixedSecrets: fixedSecrets(service.template),
     etag: service.etag,
   };
 }
+
+function fixedSecrets({ containers, volumes }: z.output<typeof wire>['template']): ServiceRestart['fixedSecrets'] {
+  const references = [
+    ...containers.flatMap(({ env }) => env.flatMap(({ valueSource }) => valueSource?.secretKeyRef ?? [])),
+    ...volumes.flatMap(({ secret }) =>
+      (secret?.items ?? []).map(({ version }) => ({ secret: secret?.secret ?? '', version })),
+    ),
+  ];
+  return references.flatMap(({ secret, version }) =>
+    version && version !== 'latest' ? [{ secret: lastOf(secret), version }] : [],
+  );
+}
+
+/** A name without the path before it, which Google may write or not. */
+const lastOf = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
