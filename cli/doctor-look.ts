@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Facts, NeededPermissions } from '../shared/adoption/facts.ts';
+import type { Control, Facts, NeededPermissions } from '../shared/adoption/facts.ts';
 import type { Reading, Readings } from '../shared/adoption/finding.ts';
 import { clusterQuestions } from '../shared/adoption/check-cluster.ts';
 import { rolesOfFunctions } from '../shared/adoption/check-permissions.ts';
@@ -9,6 +9,8 @@ import { millis, parseInstant, type Millis } from '../shared/core/time.ts';
 import { overview, stopText } from '../shared/flows/status.ts';
 import type { ClusterAccess } from '../shared/ports/cluster-access.ts';
 import type { Binding, Inventory } from '../shared/ports/inventory.ts';
+import type { Clock } from '../shared/ports/clock.ts';
+import { watchKey, watchReadingWire } from '../shared/ports/watch-reading.ts';
 import type { Secrets } from '../shared/ports/secrets.ts';
 import { publicHalfOf, readPublicKeys } from '../shared/providers/key-halves.ts';
 import { isPortError, PortError } from '../shared/ports/port-error.ts';
@@ -46,10 +48,12 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   const onRun = system.applications.filter(({ kind }) => kind === 'cloudRun').map(({ id }) => id);
   const own = systemSecrets(system);
   const buckets = bucketsOf(system);
-  const ofClusters = clusterQuestions(system, by.needed).map(
-    async ({ name, place, user, rules }) =>
-      [name, await ask(() => by.clusterAccess.allowed(place, user, rules))] as const,
-  );
+  const ofClusters = clusterQuestions(system, by.needed).map(async ({ name, place, user, rules }) => {
+    const each = rules.map(
+      async (rule) => [rule, await ask(() => by.clusterAccess.allows(place, user, rule))] as const,
+    );
+    return [name, allOf(await Promise.all(each))] as const;
+  });
   const asked = {
     fleet: ask(() => world.databases.fleet()),
     workloads: each(onGke, (id) => world.workloads.inspect(id)),
@@ -81,7 +85,7 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
     }),
     clusterRules: Promise.all(ofClusters).then((read) => Object.fromEntries(read)),
     doors: each(system.endpoints.approve, knock),
-    control: ask(() => controlOf(by.store)),
+    control: ask(() => controlOf(by.store, system, clock)),
   };
   const facts = Object.fromEntries(
     await Promise.all(Object.entries(asked).map(async ([name, reading]) => [name, await reading] as const)),
@@ -93,6 +97,16 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
   ].flatMap((read): readonly (readonly Binding[])[] => (read.kind === 'read' ? [read.value] : []));
   const roles = await each(rolesOfFunctions(system, policies), (role) => inventory.rolePermissions(role));
   return { ...facts, roles, needed: by.needed, now: clock.now() };
+}
+
+/** What is allowed of several things; unknown where one of them is. */
+function allOf<T>(answers: readonly (readonly [of: T, answer: Reading<boolean>])[]): Reading<readonly T[]> {
+  const value: T[] = [];
+  for (const [of, answer] of answers) {
+    if (answer.kind !== 'read') return answer;
+    if (answer.value) value.push(of);
+  }
+  return { kind: 'read', value };
 }
 
 /** Of the private key no more than its public half comes out of the question. */
@@ -170,7 +184,7 @@ async function knock(url: string): Promise<{ readonly status: number; readonly s
   }
 }
 
-async function controlOf(store: OpenedStore | string) {
+async function controlOf(store: OpenedStore | string, { databases }: System, clock: Clock): Promise<Control> {
   if (typeof store === 'string') throw new PortError('permanent', store, 'reading the store');
   const { killSwitch, modes } = await overview(store);
   if (killSwitch.kind === 'unknown') throw new PortError('retryable', killSwitch.because, 'reading the kill switch');
@@ -181,5 +195,15 @@ async function controlOf(store: OpenedStore | string) {
     );
     return known === undefined || mode === undefined ? [] : [[known, mode]];
   });
-  return { stopped: stopText(killSwitch), modes: Object.fromEntries(changed) };
+  const watched = await Promise.all(databases.map(({ instance }) => store.documents.get(watchKey(instance))));
+  // One that another version wrote is not ours to understand.
+  const looks = watched.flatMap((found) => {
+    const read = watchReadingWire.safeParse(found?.value);
+    return read.success ? [read.data.lastLookAtMs] : [];
+  });
+  return {
+    stopped: stopText(killSwitch),
+    modes: Object.fromEntries(changed),
+    watchedAgo: looks.length === 0 ? undefined : millis(clock.now() - Math.max(...looks)),
+  };
 }

@@ -31,11 +31,14 @@ const IN_FIRESTORE = /^firestore:([^/]+)\/([^@/]+)(?:@(.+:\d+))?$/;
 
 /**
  * Opens a store for reading, by the path of its file or by its name in Firestore, there by Application Default Credentials. `patience` is
- * the wall time that a call to Firestore may take, where it is not what a function has. Throws `PortError` when there is none.
+ * the wall time that a call to Firestore may take, where it is not what a function has. Throws `PortError` when there is none, and refuses with 2
+ * what is no name.
  */
 export function openNamedStore(name: string, patience?: Millis): OpenedStore {
   // Only leases need the time, and reading takes none.
   const [, project, database, host] = IN_FIRESTORE.exec(name) ?? [];
+  if (project === undefined && name.startsWith('firestore:'))
+    throw new Refusal(2, `${name} is no name of a store: firestore:PROJECT/DATABASE`);
   if (project !== undefined && database !== undefined)
     return openFirestoreStore({
       project,
@@ -53,6 +56,7 @@ export function openForReading(name: string, patience?: Millis): OpenedStore {
   try {
     return openNamedStore(name, patience);
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw new Refusal(4, `the store ${name} can't be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

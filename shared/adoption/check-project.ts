@@ -1,4 +1,4 @@
-import { millis, seconds, showDuration } from '../core/time.ts';
+import { type Millis, millis, minutes, seconds, showDuration } from '../core/time.ts';
 import type { System } from '../system/system.ts';
 import { isLoopback } from '../core/loopback.ts';
 import type { Facts } from './facts.ts';
@@ -10,6 +10,9 @@ import { clusterRegions, OWN_SECRETS } from './wanted.ts';
 /** The share of a region's processors in use above which a scale-up may find none: Google answers requests for more quota in days. */
 const CPU_SHARE_MOST = 0.9;
 
+/** It looks every few seconds; one that is being deployed, and the next start after that, are over in less. */
+const TICK_QUIET_MOST = minutes(10);
+
 /** A `Date` header has whole seconds, and an answer takes its time. */
 const HEADER_SLACK = seconds(2);
 
@@ -20,7 +23,7 @@ export function checkProject(system: System, facts: Facts): readonly Finding[] {
     ...clusterRegions(system).flatMap((region) => checkQuota(system, region, facts)),
     ...OWN_SECRETS.flatMap((name) => checkKey(system, name, facts)),
     ...checkDoors(system, facts),
-    ...checkControl(facts),
+    ...checkControl(system, facts),
   ];
 }
 
@@ -154,10 +157,10 @@ function checkDoors(system: System, { doors }: Facts): readonly Finding[] {
   return [...count, ...each];
 }
 
-function checkControl({ control }: Facts): readonly Finding[] {
+function checkControl({ databases }: System, { control }: Facts): readonly Finding[] {
   return judge('kill switch', 'the store', control, {
     mend: 'DR_STORE of the functions (docs/deployment.md, "The store")',
-    holds: ({ stopped, modes }) => [
+    holds: ({ stopped, modes, watchedAgo }) => [
       ...all('kill switch', 'is off', [
         [stopped === undefined, `is on (${stopped ?? ''}): nothing would be done`, './dr release --reason WHY'],
       ]),
@@ -169,6 +172,24 @@ function checkControl({ control }: Facts): readonly Finding[] {
               .map(([runbook, mode]) => `${runbook} ${mode}`)
               .join(', ')}`,
       ),
+      ...(databases.length === 0 ? [] : checkTick(watchedAgo)),
     ],
   });
+}
+
+/** A store in which nothing of `tick` is says nothing of the kill switch either: it may be another's. */
+function checkTick(watchedAgo: Millis | undefined): readonly Finding[] {
+  const mend =
+    'the name in --store, against DR_STORE of the functions; then whether it runs: docs/deployment.md, "See it tick"';
+  if (watchedAgo === undefined)
+    return [
+      wrong('tick', 'it has written nothing into this store: it has not run, or the functions have another', mend),
+    ];
+  return all('tick', `looked at the databases ${showDuration(millis(Math.max(0, watchedAgo)))} ago`, [
+    [
+      watchedAgo <= TICK_QUIET_MOST,
+      `it last looked at a database ${showDuration(watchedAgo)} ago: what is due is not found, nor a failure that nobody alerted on`,
+      mend,
+    ],
+  ]);
 }

@@ -45,6 +45,8 @@ export interface Control {
   readonly stopped: string | undefined;
   /** Runbooks whose mode an operator has changed. */
   readonly modes: Readonly<Partial<Record<RunbookName, Mode>>>;
+  /** How long ago `tick` last looked at a database, as it wrote down; `undefined`: it has never. */
+  readonly watchedAgo: Millis | undefined;
 }
 
 /** All of it. Maps are by the names that `dr.yaml` has. */

@@ -18,6 +18,6 @@ export interface ClusterRule {
 
 /** Reads only. Rejects with `PortError`; `forbidden` where whoever asks may ask of nobody else. */
 export interface ClusterAccess {
-  /** Those of some rules that a user of the cluster has, in their order. */
-  allowed(place: ClusterPlace, user: string, rules: readonly ClusterRule[]): Promise<readonly ClusterRule[]>;
+  /** Whether a user of the cluster may do it there. */
+  allows(place: ClusterPlace, user: string, rule: ClusterRule): Promise<boolean>;
 }

@@ -24,35 +24,26 @@ export function createKubernetesAccess(access: GoogleAccess): ClusterAccess {
     clusters.call(place, { doing: `asking what ${user} may do in ${place.cluster}`, effect: 'reads' }, (apis, signal) =>
       askBy[way](apis, signal, { place, user, rule }),
     );
+  /** What was refused once for a place would be for every rule and user. */
+  const open = new Map<string, readonly Way[]>();
   return {
-    allowed: async (place, user, rules) => {
-      let ways: readonly Way[] = WAYS;
-      const found: ClusterRule[] = [];
-      for (const rule of rules) {
-        const answered = await firstAnswer(ways, (way) => ask(place, user, rule, way));
-        // What was refused once would be refused for every rule.
-        ways = [answered.way];
-        if (answered.allowed) found.push(rule);
+    allows: async (place, user, rule) => {
+      const key = `${place.location}/${place.cluster}/${place.namespace}`;
+      for (const way of WAYS) {
+        if (open.get(key)?.includes(way) === false) continue;
+        try {
+          return await ask(place, user, rule, way);
+        } catch (error) {
+          if (!isPortError(error) || error.code !== 'forbidden') throw error;
+          open.set(
+            key,
+            (open.get(key) ?? WAYS).filter((other) => other !== way),
+          );
+        }
       }
-      return found;
+      throw new PortError('permanent', 'forbidden', `asking what ${user} may do in ${place.cluster}`);
     },
   };
-}
-
-async function firstAnswer(
-  ways: readonly Way[],
-  ask: (way: Way) => Promise<boolean>,
-): Promise<{ readonly way: Way; readonly allowed: boolean }> {
-  let refused: PortError | undefined;
-  for (const way of ways) {
-    try {
-      return { way, allowed: await ask(way) };
-    } catch (error) {
-      if (!isPortError(error) || error.code !== 'forbidden') throw error;
-      refused = error;
-    }
-  }
-  throw refused ?? new PortError('permanent', 'forbidden', 'asking what a user of a cluster may do');
 }
 
 interface Question {

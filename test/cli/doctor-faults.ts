@@ -1,6 +1,7 @@
 import { exportPKCS8, generateKeyPair } from 'jose';
 import { ALERT_CHANNEL_ID } from '../../sandbox/world/policy-document.ts';
 import { functionPrincipal } from '../../sandbox/world/reference-system.ts';
+import { minutes } from '../../shared/core/time.ts';
 import { reference } from '../system/reference.ts';
 import type { startDoctorStage } from './doctor-stage.ts';
 
@@ -281,6 +282,12 @@ export function plantedFaults(stage: () => Stage): readonly Planted[] {
       plant: () => stage().store.documents.put('control/stop', { on: true, by: 'ann', reason: 'storm', atMs: 1 }, 0),
       named: [['kill switch', /is on \(ann: storm\)/, /\.\/dr release/]],
       mend: () => stage().store.documents.put('control/stop', { on: false, by: 'ann', reason: '', atMs: 2 }, 1),
+    },
+    {
+      fault: 'a tick that has stopped',
+      plant: () => stage().lookedAt(stage().now() - minutes(120)),
+      named: [['tick', /last looked at a database 2h.* ago: what is due is not found/, /DR_STORE of the functions/]],
+      mend: () => stage().lookedAt(),
     },
     {
       fault: 'a control region whose links lead nowhere',

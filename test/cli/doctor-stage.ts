@@ -23,12 +23,28 @@ import { SECONDARY_SERVICES, SERVICES } from '../../sandbox/world/reference-worl
 import { createWorld } from '../../sandbox/world/world.ts';
 import { after, instant, minutes } from '../../shared/core/time.ts';
 import { openSqliteStore } from '../../shared/store/sqlite-store.ts';
-import { FUNCTIONS } from '../../shared/system/names.ts';
+import { watchKey } from '../../shared/ports/watch-reading.ts';
+import { FUNCTIONS, instanceName } from '../../shared/system/names.ts';
 
 const KEY = 'a key of this test';
 
 /** Those of dr.yaml. */
 const CONTROL_REGIONS = ['us-east4', 'us-west1'];
+
+export const PRIMARY = instanceName('coditect-dms-db');
+const FOREVER = Number.MAX_SAFE_INTEGER;
+
+/** What `tick` writes down of a primary that is well. */
+export const watchedAt = (lastLookAtMs: number) => ({
+  version: 1,
+  instance: PRIMARY,
+  lastWrittenAtMs: lastLookAtMs,
+  lastSequence: 7,
+  notWrittenSinceMs: null,
+  refusedSinceMs: null,
+  lastLookAtMs,
+  vantages: {},
+});
 
 /** Far ahead of the wall: two minutes of a world are over before a client is loaded. */
 const RATE = 200;
@@ -123,6 +139,13 @@ export async function startDoctorStage({
   writeFileSync(config, whole);
   const path = join(folder, 'store.sqlite');
   const store = openSqliteStore({ path, clock });
+  // Of a tick that never grows old: none runs here.
+  const lookedAt = async (atMs: number): Promise<void> => {
+    const key = watchKey(PRIMARY);
+    const version = (await store.documents.get(key))?.version ?? 0;
+    await store.documents.put(key, watchedAt(atMs), version);
+  };
+  await lookedAt(FOREVER);
   await new Promise<void>((done) => {
     const look = (): void => void (world.ready() ? done() : clock.schedule(after(clock.now(), 1_000), look));
     look();
@@ -154,6 +177,9 @@ export async function startDoctorStage({
     rewriteConfig: (from: string | RegExp, to: string) => writeFileSync(config, whole.replaceAll(from, to)),
     restoreConfig: () => writeFileSync(config, whole),
     setConfig: (text: string) => writeFileSync(config, text),
+    /** When `tick` last looked at the primary; without a moment a tick that never grows old. */
+    lookedAt: (atMs = FOREVER) => lookedAt(atMs),
+    now: () => clock.now(),
     /** Our functions as they are deployed, and otherwise. */
     deployed: () => deployed,
     deploy: (copies: readonly DeployedFunction[]) => {
