@@ -45,7 +45,10 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
     Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ask(() => question(name))] as const)));
   const ids = system.applications.map(({ id }) => id);
   const onGke = system.applications.filter(({ kind }) => kind === 'gke').map(({ id }) => id);
-  const onRun = system.applications.filter(({ kind }) => kind === 'cloudRun').map(({ id }) => id);
+  const runPlaces = new Map(
+    system.applications.flatMap((one) => (one.kind === 'cloudRun' ? [[one.id, one] as const] : [])),
+  );
+  const onRun = [...runPlaces.keys()];
   const own = systemSecrets(system);
   const buckets = bucketsOf(system);
   const ofClusters = clusterQuestions(system, by.needed).map(async ({ name, place, user, rules }) => {
@@ -75,6 +78,11 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
     policies: ask(() => inventory.alertPolicies()),
     channels: ask(() => inventory.channels()),
     quotas: each(clusterRegions(system), (region) => inventory.quotas(region)),
+    runLimits: onRun.length === 0 ? nothingToAsk([]) : ask(() => inventory.processorLimits()),
+    runProcessors: each(onRun, async (id) => {
+      const { region = '', service = '' } = runPlaces.get(id) ?? {};
+      return (await inventory.deployedService(region, service)).processors;
+    }),
     projectPolicy: ask(() => inventory.projectPolicy()),
     secretPolicies: each(own, (secret) => inventory.secretPolicy(secret)),
     bucketPolicies: each([...new Set(Object.values(buckets).flat())], (bucket) => inventory.bucketPolicy(bucket)),

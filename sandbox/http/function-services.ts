@@ -62,6 +62,7 @@ function serviceJson(name: string, { env, secrets }: DeployedFunction): unknown 
     template: {
       containers: [
         {
+          resources: { limits: { cpu: '1', memory: '1Gi' } },
           env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
           volumeMounts: mounts.map(([secret]) => ({ name: secret, mountPath: `/keys/${secret}` })),
         },

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { ProjectApi, Role } from '../world/project-api.ts';
+import { EVERY_OTHER, type ProjectApi, type Role } from '../world/project-api.ts';
 import { answer } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
 import { json, type Route } from './router.ts';
 
 // A project's own APIs: Resource Manager v1 (get, getIamPolicy, testIamPermissions), IAM v1 (roles.get) and Service Usage v1
-// (services.list), as `gcloud projects`, `gcloud iam roles describe` and `gcloud services list` call them.
+// (services.list, and the quotas of Cloud Run in v1beta1), as `gcloud projects`, `gcloud iam roles describe` and `gcloud services list` call them.
 
 const PROJECT = String.raw`/v1/projects/(?<project>[^/:]+)`;
 
@@ -103,6 +103,17 @@ export function projectRoutes({ projectApi: api }: { readonly projectApi: Projec
     },
     {
       method: 'GET',
+      pattern: /\/v1beta1\/projects\/(?<project>[^/:]+)\/services\/run\.googleapis\.com\/consumerQuotaMetrics/,
+      handle(request, { project: named }) {
+        checkProject(project, named);
+        queryOf(request, ['pageSize', 'pageToken', 'view']);
+        return answer(api.runProcessors(callerOf(request)), (limits) => ({
+          metrics: [runQuotaJson(project.number, limits)],
+        }));
+      },
+    },
+    {
+      method: 'GET',
       pattern: new RegExp(`${PROJECT}/services`),
       handle(request, { project: named }) {
         checkProject(project, named);
@@ -127,6 +138,30 @@ export function projectRoutes({ projectApi: api }: { readonly projectApi: Projec
       },
     },
   ];
+}
+
+/** Of Cloud Run's quotas the one that instances take of; int64 as text. */
+function runQuotaJson(number: string, limits: ReadonlyMap<string, number>): unknown {
+  const metric = 'run.googleapis.com/cpu_allocation';
+  const name = `projects/${number}/services/run.googleapis.com/consumerQuotaMetrics/${encodeURIComponent(metric)}`;
+  return {
+    name,
+    metric,
+    displayName: 'Total CPU allocation, in milli vCPU',
+    unit: '1',
+    consumerQuotaLimits: [
+      {
+        name: `${name}/limits/%2Fproject%2Fregion`,
+        metric,
+        unit: '1/{project}/{region}',
+        quotaBuckets: [...limits].map(([region, milli]) => ({
+          effectiveLimit: String(milli),
+          defaultLimit: String(milli),
+          ...(region === EVERY_OTHER ? {} : { dimensions: { region } }),
+        })),
+      },
+    ],
+  };
 }
 
 const roleJson = ({ name, title, permissions }: Role): unknown => ({

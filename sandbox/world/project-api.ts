@@ -37,6 +37,12 @@ export interface Role {
 /** A person who may do everything is shown with the role that Google has for that. */
 const EVERYTHING = 'roles/owner';
 
+/** In the place of a region's name. */
+export const EVERY_OTHER = '';
+
+/** What a project of some age has (seen as 200,000 in projects' own notes; new ones have 20,000). */
+const RUN_PROCESSORS = 200_000;
+
 /** Services of the reference project. */
 export const REFERENCE_SERVICES: readonly string[] = [
   'cloudbuild',
@@ -66,6 +72,7 @@ export class ProjectApi {
   readonly #iam: Iam;
   readonly #secrets: Pick<Secrets, 'secret'>;
   readonly #enabled: Set<string>;
+  readonly #runProcessors = new Map([[EVERY_OTHER, RUN_PROCESSORS]]);
   readonly project: Project;
 
   constructor(parts: {
@@ -116,6 +123,16 @@ export class ProjectApi {
 
   enabled(caller: Caller): ApiOutcome<readonly string[]> {
     return this.#call(caller, 'serviceusage', 'serviceusage.services.list', () => [...this.#enabled].toSorted());
+  }
+
+  /** Thousandths of a processor that Cloud Run gives to each region, and to every other. */
+  runProcessors(caller: Caller): ApiOutcome<ReadonlyMap<string, number>> {
+    return this.#call(caller, 'serviceusage', 'serviceusage.quotas.get', () => this.#runProcessors);
+  }
+
+  /** What an increase of that quota does. */
+  giveProcessors(region: string, milli: number): void {
+    this.#runProcessors.set(region, milli);
   }
 
   /** What `gcloud services enable` and `disable` do here: the service is listed, or no longer is. */

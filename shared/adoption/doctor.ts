@@ -6,6 +6,7 @@ import { checkMessages } from './check-messages.ts';
 import { checkPermissions } from './check-permissions.ts';
 import { checkPlaces } from './check-places.ts';
 import { checkProject } from './check-project.ts';
+import { checkQuotas } from './check-quotas.ts';
 import type { Facts } from './facts.ts';
 import type { Finding } from './finding.ts';
 
@@ -18,6 +19,7 @@ export function diagnoseInstallation(system: System, facts: Facts): readonly Fin
     ...checkPermissions(system, facts),
     ...checkCluster(system, facts),
     ...checkProject(system, facts),
+    ...checkQuotas(system, facts),
     ...checkKeys(system, facts),
   ];
 }

@@ -2,7 +2,14 @@ import type { Retention } from '../ports/evidence-vault.ts';
 import type { Dump } from '../ports/backups.ts';
 import type { InstanceStatus } from '../ports/databases.ts';
 import type { DeepHealth } from '../ports/applications.ts';
-import type { AlertPolicyStatus, Binding, ChannelStatus, QuotaStatus, SubscriptionStatus } from '../ports/inventory.ts';
+import type {
+  AlertPolicyStatus,
+  Binding,
+  ChannelStatus,
+  ProcessorLimit,
+  QuotaStatus,
+  SubscriptionStatus,
+} from '../ports/inventory.ts';
 import type { ClusterRule } from '../ports/cluster-access.ts';
 import type { CacheInstance } from '../ports/lookout.ts';
 import type { SecretVersionStatus } from '../ports/secrets.ts';
@@ -70,6 +77,10 @@ export interface Facts {
   readonly policies: Reading<readonly AlertPolicyStatus[]>;
   readonly channels: Reading<readonly ChannelStatus[]>;
   readonly quotas: Readings<readonly QuotaStatus[]>;
+  /** What Cloud Run gives to regions. */
+  readonly runLimits: Reading<readonly ProcessorLimit[]>;
+  /** Thousandths of a processor that an instance of each Cloud Run application has. */
+  readonly runProcessors: Readings<number>;
   readonly projectPolicy: Reading<readonly Binding[]>;
   readonly secretPolicies: Readings<readonly Binding[]>;
   readonly bucketPolicies: Readings<readonly Binding[]>;

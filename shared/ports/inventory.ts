@@ -46,8 +46,18 @@ export interface QuotaStatus {
   readonly usage: number;
 }
 
+/** Processors, in thousandths, that Cloud Run gives to all instances of a region. */
+export interface ProcessorLimit {
+  /** `undefined`: every region that is not named. */
+  readonly region: string | undefined;
+  /** `undefined`: as many as are wanted. */
+  readonly milli: number | undefined;
+}
+
 /** How a service of Cloud Run was deployed. `secrets`: the version of each that is mounted into it, a number or `latest`. */
 export interface DeployedService {
+  /** Thousandths of a processor that one instance has. */
+  readonly processors: number;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
 }
@@ -69,5 +79,6 @@ export interface Inventory {
   alertPolicies(): Promise<readonly AlertPolicyStatus[]>;
   channels(): Promise<readonly ChannelStatus[]>;
   deployedService(region: string, service: string): Promise<DeployedService>;
+  processorLimits(): Promise<readonly ProcessorLimit[]>;
   quotas(region: string): Promise<readonly QuotaStatus[]>;
 }

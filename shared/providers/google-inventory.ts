@@ -4,7 +4,7 @@ import { PortError } from '../ports/port-error.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { askGoogle, type RestApi, type RestQuestion } from './google-rest.ts';
 
-// What is there, by REST: Resource Manager v1, Cloud Run v2, Service Usage v1, IAM v1, Pub/Sub v1, Monitoring v3, Compute v1, and the policies of
+// What is there, by REST: Resource Manager v1, Cloud Run v2, Service Usage v1 and v1beta1 (quotas), IAM v1, Pub/Sub v1, Monitoring v3, Compute v1, and the policies of
 // secrets and buckets (cloud.google.com reference pages, read 2026-11-27). Reads only.
 
 const bindingWire = z.object({
@@ -63,10 +63,51 @@ const regionWire = z.object({
   quotas: z.array(z.object({ metric: z.string(), limit: z.number(), usage: z.number() })).default([]),
 });
 
+/** Processors as Kubernetes writes them, `2` or `500m`, in thousandths. */
+const processors = z
+  .string()
+  .regex(/^\d+(\.\d+)?$|^\d+m$/)
+  .transform((text) => (text.endsWith('m') ? Number(text.slice(0, -1)) : Number(text) * 1_000));
+
+/** What Cloud Run gives an instance where nothing is said. */
+const PROCESSORS_DEFAULT = 1_000;
+
+const limitsWire = z.object({
+  metrics: z
+    .array(
+      z.object({
+        metric: z.string().default(''),
+        consumerQuotaLimits: z
+          .array(
+            z.object({
+              quotaBuckets: z
+                .array(
+                  z.object({
+                    effectiveLimit: z.coerce.number().default(0),
+                    dimensions: z.record(z.string(), z.string()).default({}),
+                  }),
+                )
+                .default([]),
+            }),
+          )
+          .default([]),
+      }),
+    )
+    .default([]),
+});
+
+/** In thousandths of a processor (cloud.google.com/run/docs/configuring/max-instances-limits, read 2026-11-27). */
+const PROCESSOR_METRIC = 'run.googleapis.com/cpu_allocation';
+
 const deployedWire = z.object({
   template: z.object({
     containers: z
-      .array(z.object({ env: z.array(z.object({ name: z.string(), value: z.string().optional() })).default([]) }))
+      .array(
+        z.object({
+          env: z.array(z.object({ name: z.string(), value: z.string().optional() })).default([]),
+          resources: z.object({ limits: z.object({ cpu: processors.optional() }).default({}) }).default({ limits: {} }),
+        }),
+      )
       .default([]),
     volumes: z
       .array(
@@ -214,8 +255,29 @@ export function createGoogleInventory(access: GoogleAccess): Inventory {
           const secrets = volumes.flatMap(({ secret }) =>
             secret === undefined ? [] : [[lastPart(secret.secret), secret.items[0]?.version ?? 'latest'] as const],
           );
-          return { env: Object.fromEntries(env), secrets: Object.fromEntries(secrets) };
+          return {
+            env: Object.fromEntries(env),
+            secrets: Object.fromEntries(secrets),
+            processors: containers.reduce((sum, one) => sum + (one.resources.limits.cpu ?? PROCESSORS_DEFAULT), 0),
+          };
         },
+      ),
+    processorLimits: () =>
+      list(
+        'serviceusage',
+        'reading the quotas of Cloud Run',
+        `v1beta1/projects/${project}/services/run.googleapis.com/consumerQuotaMetrics`,
+        (said) =>
+          limitsWire
+            .parse(said)
+            .metrics.filter(({ metric }) => metric === PROCESSOR_METRIC)
+            .flatMap(({ consumerQuotaLimits }) => consumerQuotaLimits.flatMap(({ quotaBuckets }) => quotaBuckets))
+            .map(({ effectiveLimit, dimensions }) => ({
+              region: dimensions['region'],
+              // -1: no limit.
+              milli: effectiveLimit < 0 ? undefined : effectiveLimit,
+            })),
+        { pageSize: '500' },
       ),
     quotas: (region) =>
       ask(

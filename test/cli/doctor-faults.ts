@@ -260,6 +260,18 @@ export function plantedFaults(stage: () => Stage): readonly Planted[] {
       mend: () => stage().world.balancers.quotas.set('us-central1', [{ metric: 'CPUS', limit: 72, usage: 16 }]),
     },
     {
+      fault: 'a region that gives Cloud Run fewer processors than heal may raise to',
+      plant: () => stage().world.projectApi.giveProcessors('us-central1', 8_000),
+      named: [
+        [
+          'quota of Cloud Run in us-central1',
+          /api-run may be raised to 10 processors, of 8 that the region gives/,
+          /cpu_allocation, us-central1\), or dr\.yaml, applications: maxInstances/,
+        ],
+      ],
+      mend: () => stage().world.projectApi.giveProcessors('us-central1', 200_000),
+    },
+    {
       fault: 'an entrance that leads away from home',
       plant: () => {
         const { fingerprint } = stage().world.balancers.urlMap('coditect-dms-ingress');
