@@ -94,7 +94,7 @@ module "evidence" {
   source = "./modules/evidence"
   count  = var.evidence == null ? 0 : 1
 
-  project        = local.project
+  project        = coalesce(var.evidence_project, local.project)
   name           = local.system.forensics.bucket
   location       = var.evidence.location
   retention_days = var.evidence.retention_days

@@ -20,6 +20,7 @@ module "power" {
   dump_buckets       = local.dump_buckets
   row_buckets        = local.row_buckets
   evidence_buckets   = local.evidence_buckets
+  evidence_project   = coalesce(var.evidence_project, local.project)
   service_identities = var.service_identities
 }
 

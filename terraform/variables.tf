@@ -60,6 +60,12 @@ variable "evidence" {
   default     = null
 }
 
+variable "evidence_project" {
+  type        = string
+  description = "The project of the bucket that dr.yaml names under forensics, where it is another than the protected one. Whoever applies needs roles/iam.roleAdmin and roles/storage.admin there."
+  default     = null
+}
+
 variable "heartbeat" {
   type        = bool
   description = "Whether tick tells a party outside Google that all is well. Its address is the value of the secret dr-heartbeat-url; add it before you apply."

@@ -28,10 +28,14 @@ const LATER = {
 interface Changes {
   readonly identity?: 'iap' | 'oidc';
   readonly controlRegions?: readonly string[];
+  readonly evidenceProject?: string;
 }
 
 /** The reference system for the cloud, as Terraform would make it in that mode. */
-function rehearse(mode: string, { identity = 'iap', controlRegions }: Changes = {}): Promise<readonly Rendered[]> {
+function rehearse(
+  mode: string,
+  { identity = 'iap', controlRegions, evidenceProject }: Changes = {},
+): Promise<readonly Rendered[]> {
   const regions = controlRegions ?? Object.keys(HOSTS);
   const hosts = Object.fromEntries(regions.map((region, index) => [region, Object.values(HOSTS)[index] ?? '']));
   const system = {
@@ -54,6 +58,7 @@ function rehearse(mode: string, { identity = 'iap', controlRegions }: Changes = 
       commanders: { oncall: 'group:oncall@example.com' },
       mode: { default: mode },
       ...(mode === 'observe' ? {} : LATER),
+      ...(evidenceProject === undefined ? {} : { evidence_project: evidenceProject }),
     },
     { ...bundles, 'dr.yaml': stringify(system) },
   );
@@ -111,6 +116,20 @@ whereTerraformIs('what Terraform would make of the reference system', () => {
       FUNCTIONS.flatMap((name) => Object.keys(HOSTS).map((region) => `dr-${name}/${region}`)).toSorted(),
     );
     expect(functions.filter(({ at, identity }) => at.split('/')[0] !== identity)).toEqual([]);
+  });
+
+  it('makes the bucket of evidence, and the roles that are given on it, in a project of its own where there is one', async () => {
+    const apart = await rehearse('approve', { evidenceProject: 'coditect-evidence' });
+    const elsewhere = apart
+      .filter(({ values }) => values['project'] === 'coditect-evidence')
+      .map(({ type, values }) => `${type} ${textOf(values, type.endsWith('_role') ? 'role_id' : 'name')}`);
+    expect(elsewhere.toSorted()).toEqual([
+      'google_project_iam_custom_role drClassifyEvidence',
+      'google_project_iam_custom_role drRecoverEvidence',
+      'google_project_iam_custom_role drTickEvidence',
+      'google_storage_bucket coditect-dms-evidence',
+    ]);
+    expect(acting.filter(({ values }) => values['project'] === 'coditect-evidence')).toEqual([]);
   });
 
   it('pushes every topic to its function in both regions, with an identity, and gives up into dead letters', () => {

@@ -7,10 +7,11 @@ locals {
   title = title(var.name)
 }
 
+# A role of a project can be given on what is in that project, and on nothing elsewhere.
 resource "google_project_iam_custom_role" "this" {
   for_each = local.given
 
-  project     = var.project
+  project     = each.key == "evidence" ? var.evidence_project : var.project
   role_id     = "dr${local.title}${title(each.key)}"
   title       = "dr-autopilot ${var.name}: ${each.key}"
   description = "Exactly what the code of ${var.name} needs there. Written by Terraform from permissions.json."

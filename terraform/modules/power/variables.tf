@@ -13,6 +13,11 @@ variable "evidence_buckets" {
   description = "Buckets to which evidence goes."
 }
 
+variable "evidence_project" {
+  type        = string
+  description = "The project in which those buckets are."
+}
+
 variable "granted" {
   type        = map(list(string))
   description = "Permissions by where they are given, from modules/permissions."
