@@ -167,7 +167,7 @@ export class Disasters {
       }
       case 'failed-backups': {
         const instance = this.#instance(target);
-        return { resolved: instance, mend: sql.disasters.failBackups(instance) };
+        return { resolved: instance, mend: sql.disasters.failBackups(instance, variant === 'next' ? 'next' : 'all') };
       }
       case 'policies-not-enforced':
         this.#parts.enforcePolicies(false);

@@ -108,9 +108,9 @@ export const FAULTS = {
     variants: ['crowded', 'stuck'],
   },
   'failed-backups': {
-    does: 'Every backup that Cloud SQL keeps of an instance turns out to have failed; dumps are as they were.',
+    does: 'Every backup that Cloud SQL keeps of an instance turns out to have failed (`all`), or its automated ones fail from now on (`next`); dumps are as they were.',
     target: 'an instance; the primary in use by default',
-    variants: [],
+    variants: ['all', 'next'],
   },
   intrusion: {
     does: 'A stranger reads the key of the sessions through Secret Manager and uses it (`secret`), gives the user of the database another password (`password`), or gets a role in the project from a stolen session (`role`). Mending takes nothing back.',

@@ -1,5 +1,6 @@
 import { after, type Millis, millis, seconds } from '../../shared/core/time.ts';
 import type { SqlChanges } from './sql-changes.ts';
+import { takeAutomated } from './sql-nightly.ts';
 import type { SqlFleet, StopFault } from './sql-fleet.ts';
 import type { OperationType, SqlOperation } from './sql-operations.ts';
 
@@ -151,8 +152,13 @@ export class SqlDisasters {
     if (busy?.type === 'UPDATE') this.#fleet.operations.release(busy.name);
   }
 
-  /** No backup of that instance is worth anything; returns what makes them what they were, but for those that went meanwhile. */
-  failBackups(name: string): () => void {
+  /** No backup of that instance is worth anything, or its automated ones are not from now on. Returns what ends that. */
+  failBackups(name: string, which: 'all' | 'next'): () => void {
+    return which === 'all' ? this.#failKept(name) : this.#failNext(name);
+  }
+
+  /** Those that went meanwhile do not come back. */
+  #failKept(name: string): () => void {
     const { backups } = this.#fleet;
     const former = backups.filter(({ instance, status }) => instance === name && status === 'SUCCESSFUL');
     const mark = (status: 'FAILED' | 'SUCCESSFUL'): void => {
@@ -164,6 +170,16 @@ export class SqlDisasters {
     };
     mark('FAILED');
     return () => mark('SUCCESSFUL');
+  }
+
+  /** The first one fails at once; once that is over, a good one is taken. */
+  #failNext(name: string): () => void {
+    this.#fleet.failingBackups.add(name);
+    takeAutomated(this.#fleet, name, false);
+    return () => {
+      this.#fleet.failingBackups.delete(name);
+      if (this.#fleet.find(name) !== undefined) takeAutomated(this.#fleet, name, true);
+    };
   }
 
   #failOverByItself(name: string): void {

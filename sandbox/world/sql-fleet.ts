@@ -41,6 +41,8 @@ export class SqlFleet {
   /** What files hold of the databases; a sandbox with real engines puts theirs here. */
   contents: SqlContents;
   readonly backups: BackupRun[] = [];
+  /** Instances whose automated backups fail. */
+  readonly failingBackups = new Set<string>();
   /** What successful backups hold, by `instance/id`. */
   readonly snapshots = new Map<string, History>();
   readonly stopFaults = new Map<string, StopFault>();

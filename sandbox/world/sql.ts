@@ -9,6 +9,7 @@ import { SqlInventory } from './sql-inventory.ts';
 import { SqlDataPlane } from './sql-data-plane.ts';
 import { SqlDisasters } from './sql-disasters.ts';
 import { SqlFleet } from './sql-fleet.ts';
+import { backUpNightly } from './sql-nightly.ts';
 import { SqlProvisioning } from './sql-provisioning.ts';
 import { SqlRestore } from './sql-restore.ts';
 import { type Buckets, SqlTransfers } from './sql-transfers.ts';
@@ -36,6 +37,7 @@ export function createSql(options: {
   readonly buckets: Buckets;
 }): Sql {
   const fleet = new SqlFleet(options);
+  backUpNightly(fleet);
   const changes = new SqlChanges(fleet);
   const admin = new SqlAdmin(options.kernel.door, fleet, {
     changes,

@@ -48,6 +48,8 @@ export interface Facts {
   readonly restores?: readonly RestoreFacts[];
   /** From where rows could be brought back; looked at only where a person asked for that. */
   readonly recoveries?: readonly RecoveryFacts[];
+  /** Backups of databases; looked at only where they are what an incident is about. */
+  readonly backups?: readonly BackupsFacts[];
   /** Versions of the secrets that a breach replaces; absent where nobody asked for them. */
   readonly secrets?: readonly SecretFacts[];
   /** How the bucket of evidence keeps what is in it; absent where nobody asked, or dr.yaml names none. */
@@ -70,6 +72,16 @@ export interface RegionFacts {
   readonly contact: Contact | undefined;
   /** What a failover of this region has written down. */
   readonly record: RegionRecord | Unreadable | undefined;
+}
+
+/** The backups that Cloud SQL keeps of a database. */
+export interface BackupsFacts {
+  /** By its name in dr.yaml. */
+  readonly database: InstanceName;
+  /** The primary in use, whose backups these are; the file's where that is not known. */
+  readonly source: InstanceName;
+  /** Newest first. */
+  readonly runs: readonly BackupRun[] | Unreadable;
 }
 
 /** What could be restored of a database, and what has been. */

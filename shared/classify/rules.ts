@@ -1,5 +1,6 @@
 import { after, minutes, showDuration } from '../core/time.ts';
 import { APPLICATION_RULES } from './application-rules.ts';
+import { backupsFailing } from './backup-rules.ts';
 import { alertedBreach, reportedBreach } from './breach-rules.ts';
 import { CLUSTER_RULES } from './cluster-rules.ts';
 import { DATABASE_RULES } from './database-rules.ts';
@@ -168,6 +169,7 @@ export const RULES: readonly Rule[] = [
   testNotification,
   reportedBreach,
   alertedBreach,
+  backupsFailing,
   noTarget,
   ...RESTORE_RULES,
   ...RECOVERY_RULES,

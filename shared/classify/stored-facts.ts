@@ -326,6 +326,9 @@ const wire: z.ZodType<Facts> = z.strictObject({
   entrances: z.array(entrance).exactOptional(),
   regions: z.array(region).exactOptional(),
   restores: restores.exactOptional(),
+  backups: z
+    .array(z.strictObject({ database: name, source: name, runs: z.union([unreadable, z.array(run)]) }))
+    .exactOptional(),
   recoveries: recoveries.exactOptional(),
   secrets: z
     .array(

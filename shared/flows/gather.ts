@@ -22,6 +22,7 @@ import { isolationKey, isolationRecordWire } from '../ports/isolation.ts';
 import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-reading.ts';
 import { attempt } from './attempt.ts';
+import { backupsFacts } from './gather-backups.ts';
 import { gatherRecovery, type RecoveryWish } from './gather-recovery.ts';
 import { previewOf } from '../signals/malformed.ts';
 import { findRowSet, rowPlaceOf } from '../rows/find-row-set.ts';
@@ -56,6 +57,8 @@ export interface LookWish {
   readonly rowsFor?: IncidentId | undefined;
   /** A person wants rows of a database brought back. */
   readonly recovery?: RecoveryWish | undefined;
+  /** Databases whose backups are what the incident is about. */
+  readonly backups?: readonly Database[];
   /** A person reports a breach: the secrets whose versions are looked at. */
   readonly secrets?: readonly string[];
   /** The bucket into which its evidence goes. */
@@ -90,6 +93,7 @@ export async function gatherFacts(
     Promise.all((wish.isolations ?? []).map((application) => isolationFacts(application, home))),
     applications,
   ]);
+  const backups = await Promise.all((wish.backups ?? []).map((database) => backupsFacts(database, home)));
   const waiting = await waitingConsumers(databases, scope, home);
   const inDoubt = wish.regions === undefined ? [] : regionsInDoubt(databases, wish.regions, home.system);
   const [regions, rest] = await Promise.all([
@@ -115,6 +119,7 @@ export async function gatherFacts(
     ...(wish.restores
       ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home, wish.rowsFor))) }
       : {}),
+    ...(backups.length === 0 ? {} : { backups }),
     ...(versions.length === 0 ? {} : { secrets: versions }),
     ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
     ...(isolations.length === 0 ? {} : { isolations }),

@@ -154,8 +154,8 @@ export async function receiveNotUnderstood(id: IncidentId, because: string, home
   return await receive({ record, nature: 'alert', runbook: null, incident: null, by: null }, home);
 }
 
-/** What our own watch says of an application that is well again while its standby is still more than it was. */
-export interface Return {
+/** What our own watch found that is no failure: an application that is well again beside a raised standby, backups that fail. */
+export interface Finding {
   readonly target: TargetId;
   readonly since: Instant;
   readonly summary: string;
@@ -163,7 +163,7 @@ export interface Return {
 }
 
 /** Receives it; the diagnosis looks for itself. */
-export async function receiveReturn(known: Return, home: FlowHome): Promise<Intake> {
+export async function receiveFinding(known: Finding, home: FlowHome): Promise<Intake> {
   const record = {
     key: known.dedupeKey,
     source: 'tick' as const,

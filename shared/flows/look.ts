@@ -18,9 +18,20 @@ import type { IncidentState } from '../incident/state.ts';
 import type { Journal } from '../log/journal.ts';
 import { momentNamed } from '../ports/recovery-words.ts';
 import { lostRegionOf, targetsIn } from '../system/regions.ts';
-import { approvalId, type IncidentId, MODES, type Mode, type RunbookName, targetId } from '../system/names.ts';
 import {
+  approvalId,
+  type IncidentId,
+  MODES,
+  type Mode,
+  type RunbookName,
+  type TargetId,
+  targetId,
+} from '../system/names.ts';
+import type { Database, System } from '../system/system.ts';
+import {
+  databaseWith,
   dependenciesOf,
+  isAboutBackups,
   isAboutRows,
   isSystemTarget,
   modeFor,
@@ -146,11 +157,15 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
   const about = [...new Set([state.target, ...state.targets])];
   const isWhole = about.some(isSystemTarget);
   const lost = about.flatMap((id) => lostRegionOf(system, id) ?? []);
+  const backups = about.filter(isAboutBackups).flatMap((id) => databaseAt(id, system));
   // Of a breach that only an audit log tells of there is nothing to see.
   const isReported = isWhole && state.requested !== null;
   const scope = isWhole
     ? targetsOf(system).filter(() => isReported)
-    : [...about.flatMap((id) => targetOf(system, id) ?? []), ...lost.flatMap((region) => targetsIn(system, region))];
+    : [
+        ...about.filter((id) => !isAboutBackups(id)).flatMap((id) => targetOf(system, id) ?? []),
+        ...lost.flatMap((region) => targetsIn(system, region)),
+      ];
   const opens = await acceptedVerbs(state.id, home);
   const facts = await gatherFacts(
     [...scope, ...scope.flatMap((ref) => dependenciesOf(system, ref))],
@@ -158,6 +173,7 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     round,
     {
       restores: state.requested === 'backup-restore' || state.requested === 'tenant-restore',
+      backups,
       rowsFor: state.requested === 'tenant-restore' ? state.id : undefined,
       recovery: recoveryWish(state, opens),
       secrets: isReported ? system.rotation.map(({ name }) => name) : [],
@@ -226,6 +242,13 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     };
     return amidst(together.mass, decideLook(current, conclusion, at), current);
   });
+}
+
+/** The database that a target is beside. */
+function databaseAt(id: TargetId, system: System): readonly Database[] {
+  const ref = targetOf(system, id);
+  const database = ref?.kind === 'database' ? databaseWith(system, ref.instance) : undefined;
+  return database === undefined ? [] : [database];
 }
 
 /** Applications that this incident is to cut off, or to let be reached again. */

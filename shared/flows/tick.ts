@@ -10,6 +10,7 @@ import { absorb } from './absorb.ts';
 import { type Intake, receiveNotUnderstood, receiveSuspicion } from './intake.ts';
 import { lookAt, withLooks } from './look.ts';
 import { watchDatabases } from './watch.ts';
+import { watchBackups } from './watch-backups.ts';
 import { watchRegions } from './watch-regions.ts';
 import { watchStandbys } from './watch-standbys.ts';
 
@@ -39,7 +40,7 @@ export interface TickReport {
  * on when another fails; the tick rejects at its end with the first failure, so that it is delivered again.
  */
 export async function tick(home: TickHome): Promise<TickReport> {
-  const [, swept] = await all([watch(home), sweep(home), anchorLogs(home), rememberLent(home)]);
+  const [, swept] = await all([watch(home), sweep(home), anchorLogs(home), lookBeside(home)]);
   await beat(home);
   return swept;
 }
@@ -88,8 +89,9 @@ async function anchorLogs({ store }: WorldHome): Promise<void> {
   );
 }
 
-async function rememberLent(home: WorldHome): Promise<void> {
-  const told = await all([watchStandbys(home), watchRegions(home)]);
+/** What nobody alerts of: what was lent, and what a restore rests on. */
+async function lookBeside(home: WorldHome): Promise<void> {
+  const told = await all([watchStandbys(home), watchRegions(home), watchBackups(home)]);
   if (told.includes(true)) await withLooks(home, async (look) => void (await absorb(home, look)));
 }
 

@@ -6,7 +6,7 @@ import { regionOf, regionTarget, returnTarget } from '../system/regions.ts';
 import type { RegionStandby } from '../system/system.ts';
 import { consumersOf } from '../system/topology.ts';
 import type { WorldHome } from './flow-home.ts';
-import { receiveReturn } from './intake.ts';
+import { receiveFinding } from './intake.ts';
 import { watchWayHome } from './watch-way-home.ts';
 
 // Remembers what a region failover left behind: an old primary that nobody has stopped, and that may take writes as soon as its region
@@ -35,7 +35,7 @@ async function watchRegion(standby: RegionStandby, home: WorldHome): Promise<boo
   if (seen === undefined) return await watchWayHome(standby, found.data, home);
   const isUnderWay = (await log.openAbout([regionTarget(region)], 1)).length > 0;
   if (isUnderWay && !seen.answers) return false;
-  await receiveReturn(
+  await receiveFinding(
     {
       target,
       since: home.clock.now(),

@@ -5,7 +5,7 @@ import { standbyKey, standbyRecordWire } from '../ports/standby-record.ts';
 import type { GkeApplication } from '../system/system.ts';
 import { targetIdOf } from '../system/topology.ts';
 import type { WorldHome } from './flow-home.ts';
-import { receiveReturn } from './intake.ts';
+import { receiveFinding } from './intake.ts';
 
 // Remembers what was lent: while a standby is more than it was, `tick` looks whether the cluster that it stands in for has been well
 // for its hold time, and then says so. What follows (the way back, or only the scaling) is for the diagnosis to say.
@@ -37,7 +37,7 @@ async function watchStandby(application: GkeApplication, home: WorldHome): Promi
   const target = targetIdOf({ kind: 'application', id: application.id });
   if ((await log.openAbout([target], 1)).length > 0) return false;
   const { incident, standby } = found.data;
-  await receiveReturn(
+  await receiveFinding(
     {
       target,
       since: wellSince,

@@ -8,7 +8,7 @@ import { databaseIn, rebuildTarget, regionOf, regionTarget } from '../system/reg
 import type { Application, RegionStandby } from '../system/system.ts';
 import { consumersOf, namesOf } from '../system/topology.ts';
 import type { WorldHome } from './flow-home.ts';
-import { receiveReturn } from './intake.ts';
+import { receiveFinding } from './intake.ts';
 
 // What a region failover left elsewhere is offered back, one step after the other, each once what it needs has held for the hold time:
 // the region gets a replica again, takes everything back, and then its secondary gets a replica again. What follows is for the
@@ -34,7 +34,7 @@ export async function watchWayHome(standby: RegionStandby, record: RegionRecord,
   if (home.clock.now() - since < home.system.guards.holdTime) return false;
   const about = [regionTarget(region), rebuildTarget(region), rebuildTarget(secondary)];
   if ((await home.store.log.openAbout(about, 1)).length > 0) return false;
-  await receiveReturn(
+  await receiveFinding(
     {
       target: stage.target,
       since,

@@ -1,5 +1,5 @@
 import { foldWatch, OWN_VANTAGE, suspicions, type WatchLook } from '../classify/fold-watch.ts';
-import { hostOf, topologyNow } from '../classify/topology-now.ts';
+import { topologyNow } from '../classify/topology-now.ts';
 import { after, type Instant, type Millis, millis, seconds } from '../core/time.ts';
 import type { Json } from '../core/json.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
@@ -12,6 +12,7 @@ import { parseWatchReading, type WatchReading, watchKey } from '../ports/watch-r
 import type { Suspicion } from '../signals/suspicion.ts';
 import type { InstanceName } from '../system/names.ts';
 import type { Application, Database, System } from '../system/system.ts';
+import { addressesInUse } from './addresses-in-use.ts';
 import { successorOf } from './successor.ts';
 import { consumersOf, instancesOf } from '../system/topology.ts';
 
@@ -105,7 +106,7 @@ function mayHaveChanged(roles: Roles, look: WatchLook): boolean {
 async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
   const [fleet, addresses] = await Promise.all([
     attempt<readonly InstanceStatus[]>(() => home.world.databases.fleet(), []),
-    addressesInUse(consumersOf(home.system, database.instance), home),
+    addressesInUse(consumersOf(home.system, database.instance), home.world),
   ]);
   const now = topologyNow(database, fleet, addresses, await successorOf(database, fleet, home.store.documents));
   const primary = now.primary?.instance ?? database.instance;
@@ -133,13 +134,6 @@ async function readRoles(database: Database, home: WatchHome): Promise<Roles> {
 
 /** A replica that was made again counts like one of the file once it is there. */
 const isSpare = ({ spares }: Database, name: InstanceName): boolean => spares.some(({ instance }) => instance === name);
-
-async function addressesInUse(consumers: readonly Application[], home: WatchHome): Promise<readonly string[]> {
-  const healths = await Promise.all(
-    consumers.map(({ id }) => attempt(() => home.world.applications.deepHealth(id), undefined)),
-  );
-  return healths.flatMap((health) => (health?.database === undefined ? [] : [hostOf(health.database.address)]));
-}
 
 async function lookAt(database: Database, roles: Roles, sequence: number, home: WatchHome): Promise<WatchLook> {
   const { dataPlane } = home.world;

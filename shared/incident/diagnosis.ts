@@ -3,6 +3,7 @@ import { RUNBOOKS } from '../system/names.ts';
 
 /** The scenarios that classification can name, besides those on which nothing is done. */
 export const SCENARIOS = [
+  'backups-failing',
   'data-damage',
   'data-loss',
   'database-primary-failure',
@@ -37,6 +38,7 @@ export const SCENARIOS = [
 export type Scenario = (typeof SCENARIOS)[number];
 
 const PLANNED: ReadonlySet<string> = new Set<Scenario>([
+  'backups-failing',
   'region-without-replica',
   'restart-requested',
   'running-in-secondary',

@@ -24,6 +24,12 @@ export const copyTargetOf = (instance: InstanceName): TargetId => targetId(`copy
 /** The recovery of a database's rows, by the database: a target of its own for the same reason. */
 export const recoveryTargetOf = (instance: InstanceName): TargetId => targetId(`recovery/${instance}`);
 
+/** The backups of a database, by the database: whether they are good says nothing about the server. */
+export const backupsTargetOf = (instance: InstanceName): TargetId => targetId(`backups/${instance}`);
+
+/** Whether a target is a database's backups. */
+export const isAboutBackups = (id: string): boolean => id.startsWith('backups/');
+
 /** Whether a target is the recovery of a database's rows. */
 export const isAboutRows = (id: string): boolean => id.startsWith('recovery/');
 
@@ -34,8 +40,8 @@ export const tenantTargetOf = (instance: InstanceName, tenant: string): TargetId
 /** The tenant of such a target; `undefined` for any other. */
 export const tenantOf = (id: string): string | undefined => /^tenant\/[^/]+\/(.+)$/.exec(id)?.[1];
 
-/** Whether a target is beside a database, a copy, a recovery or a tenant's rows, and fails together with nothing. */
-export const isBeside = (id: TargetId): boolean => /^(copy|recovery|tenant)\//.test(id);
+/** Whether a target is beside a database, its backups, a copy, a recovery or a tenant's rows, and fails together with nothing. */
+export const isBeside = (id: TargetId): boolean => /^(backups|copy|recovery|tenant)\//.test(id);
 
 /** The target that an id stands for, which for a copy or a recovery is its database; `undefined` when this system has none of that id. */
 export function targetOf(system: System, id: TargetId): TargetRef | undefined {
@@ -43,7 +49,7 @@ export function targetOf(system: System, id: TargetId): TargetRef | undefined {
     (ref) =>
       targetIdOf(ref) === id ||
       (ref.kind === 'database' &&
-        ([copyTargetOf(ref.instance), recoveryTargetOf(ref.instance)].includes(id) ||
+        ([backupsTargetOf, copyTargetOf, recoveryTargetOf].some((of) => of(ref.instance) === id) ||
           id.startsWith(`tenant/${ref.instance}/`))),
   );
 }

@@ -215,3 +215,19 @@ describe('a copy', () => {
     expect(await contents.ask(instanceName('nobody'), 'SELECT 1')).toMatchObject({ kind: 'unanswered' });
   });
 });
+
+// Last: what is taken here would be the newest for everything above.
+describe('backups that fail', () => {
+  it('show the automated one that failed, to the eyes of `tick` too, and the good one after it', async () => {
+    const look = async () =>
+      (await createCloudSqlBackups(await sandbox.as('tick')).runs(PRIMARY)).map(
+        ({ kind, state }) => `${kind} ${state}`,
+      );
+    sandbox.world.disasters.break('failed-backups', PRIMARY, 'next');
+    sandbox.clock.advanceBy(minutes(3));
+    expect(await look()).toEqual(['automated failed', 'automated successful']);
+    sandbox.world.disasters.mend('failed-backups');
+    sandbox.clock.advanceBy(minutes(3));
+    expect(await look()).toEqual(['automated successful', 'automated failed', 'automated successful']);
+  });
+});

@@ -3,7 +3,7 @@ import { begin, evolve } from '../../shared/incident/evolve.ts';
 import { hasEnded, type IncidentState } from '../../shared/incident/state.ts';
 import type { EventRecord, Store } from '../../shared/ports/store.ts';
 import type { IncidentId } from '../../shared/system/names.ts';
-import { isAboutRows } from '../../shared/system/topology.ts';
+import { isAboutBackups, isAboutRows, isSystemTarget } from '../../shared/system/topology.ts';
 
 // Reads along: every event in the moment in which the store takes it. It tells the plot where a run stands, and the judges what
 // the world looked like then. Nothing of the product sees it.
@@ -14,8 +14,9 @@ export interface Chronicled {
   readonly state: IncidentState;
 }
 
-/** An alert that many rows change, of which nobody has said yet that it is damage: it asks for nothing. */
-export const isUnclaimed = ({ target, requested }: IncidentState): boolean => isAboutRows(target) && requested === null;
+/** What asks people for nothing yet: an alert about rows or an audit log that nobody has called damage or a breach, and backups that fail. */
+export const isUnclaimed = ({ target, requested }: IncidentState): boolean =>
+  requested === null && (isAboutRows(target) || isAboutBackups(target) || isSystemTarget(target));
 
 /** All logs of one run. */
 export class Chronicle {

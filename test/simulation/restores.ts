@@ -59,6 +59,11 @@ export const RESTORES: readonly [Scene, ...Scene[]] = [
     breaks(seconds(chance.between(60, 2_400)), 'primary-database', 'refuses'),
   ]),
   restore('a copy of the backup is asked for', 2, () => asks(0, 'backup-restore')),
+  // The backup of before is still good: what is told of the one that failed holds nothing up.
+  restore('a copy of the backup is asked for, while the newest backup fails', 1, () => [
+    breaks(0, 'failed-backups', 'next'),
+    ...asks(seconds(10), 'backup-restore'),
+  ]),
   restore('a copy of the backup is asked for, and handed over', 2, (chance) => [
     ...asks(0, 'backup-restore'),
     ...says(chance, 'hand-over-restore'),

@@ -224,6 +224,32 @@ describe('new instances', () => {
   });
 });
 
+describe('automated backups', () => {
+  it('are taken every night while the server is up, seven of them kept', () => {
+    const world = createSqlWorld();
+    world.clock.advanceBy(minutes(10 * 24 * 60));
+    const runs = answered(world.admin.backups(RECOVER, PRIMARY));
+    expect(runs.map(({ type, status }) => `${type} ${status}`)).toEqual(Array(7).fill('AUTOMATED SUCCESSFUL'));
+    expect(world.clock.now() - (runs[0]?.startedAt ?? 0)).toBeLessThan(minutes(24 * 60));
+    expect([...world.fleet.snapshots.keys()]).toHaveLength(7);
+
+    world.disasters.breakZone(PRIMARY, 'refuses');
+    world.clock.advanceBy(minutes(24 * 60));
+    expect(answered(world.admin.backups(RECOVER, PRIMARY))[0]).toMatchObject({ status: 'FAILED', type: 'AUTOMATED' });
+  });
+
+  it('fail from now on where they are made to, and are good again after that', () => {
+    const world = createSqlWorld();
+    const end = world.disasters.failBackups(PRIMARY, 'next');
+    world.clock.advanceBy(minutes(24 * 60 + 10));
+    const states = () => answered(world.admin.backups(RECOVER, PRIMARY)).map(({ status }) => status);
+    expect(states().slice(0, 2)).toEqual(['FAILED', 'FAILED']);
+    end();
+    world.clock.advanceBy(minutes(3));
+    expect(states()[0]).toBe('SUCCESSFUL');
+  });
+});
+
 describe('operations', () => {
   it('are listed newest first, of one instance or of all', () => {
     const world = createSqlWorld();
