@@ -74,9 +74,7 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
       : [`${first.writers.join(' and ')} took writes ${when(run, first.at)}`];
   },
   'S2 nothing is promoted after somebody else promoted': (run) => {
-    const byHand = run.stage.world.sql.fleet.operations
-      .list()
-      .filter(({ type, user }) => type === 'PROMOTE_REPLICA' && user === OPERATOR);
+    const byHand = promotedByHand(run);
     return promotionsOf(run).flatMap((effect) => {
       // One that ended with an error promoted nothing.
       const before = byHand.find(
@@ -142,8 +140,11 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
     promotionsOf(run).flatMap((effect) =>
       waysBack(run, effect).flatMap(({ plan, incident }) => {
         const began = incident.events.find(({ kind }) => kind === 'runStarted')?.at ?? effect.at;
+        // A second one that a person makes of another replica is that person's.
+        const others = promotedByHand(run).map(({ target }) => target);
         return run.witness.splits
           .filter(({ at, writers }) => at > began && writers.some((name) => name === plan.bounds['replica']))
+          .filter(({ writers }) => writers.filter((name) => !others.includes(name)).length > 1)
           .map(({ at, writers }) => `${writers.join(' and ')} took writes ${when(run, at)}`);
       }),
     ),
@@ -164,6 +165,12 @@ export const FENCING: Readonly<Record<string, Invariant>> = {
       .map(([name, limit]) => `lost ${lost} writes over ${span} ms, ${name} ${limit} ms`);
   },
 };
+
+/** Promotions that a person asked Cloud SQL for. */
+const promotedByHand = (run: Run) =>
+  run.stage.world.sql.fleet.operations
+    .list()
+    .filter(({ type, user }) => type === 'PROMOTE_REPLICA' && user === OPERATOR);
 
 /** Longest from the last look before a run's first effect to that effect, over a worker that dies and a lease that ends. */
 const SERVES_FOR_SURE = minutes(3);
