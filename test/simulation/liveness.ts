@@ -128,6 +128,9 @@ function shouldRecover({ stage: { plot } }: Run): boolean {
 const deedsOf = ({ steps }: Plan): string =>
   JSON.stringify(steps.filter(({ risk }) => risk !== 'observe').map(({ action, input }) => [action, input]));
 
+const changes = ({ steps }: Plan, step: string): boolean =>
+  steps.some(({ id, risk }) => id === step && risk !== 'observe');
+
 /** Whether something that the plot lists ends its disaster. A standby that takes over by itself leaves nothing to do. */
 function isCurable({ title, remedies, isRegional }: Plot): boolean {
   const promotes = remedies === undefined || remedies.includes('promote');
@@ -294,7 +297,15 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
       events.flatMap((event, index) => {
         const [asked, next] = [events[index - 1], event];
         if (asked?.kind !== 'approvalVoided' || next.kind !== 'planDrawn') return [];
-        const before = events.slice(0, index).findLast(({ kind }) => kind === 'planDrawn');
+        const drawnAt = events.slice(0, index).findLastIndex(({ kind }) => kind === 'planDrawn');
+        const before = events[drawnAt];
+        // What a person stopped in its middle is not what was approved any more: a part of it is done.
+        const isBegun = events
+          .slice(drawnAt, index)
+          .some(
+            (done) =>
+              done.kind === 'stepStarted' && before?.kind === 'planDrawn' && changes(before.data.plan, done.data.step),
+          );
         // Whose answer could not be taken, for as long as the store did not answer, was told so.
         const isTaken = events.some(
           ({ kind, data }) =>
@@ -306,7 +317,10 @@ export const LIVENESS: Readonly<Record<string, Invariant>> = {
             ({ approval, decision, isGenuine, at }) =>
               approval === asked.data.approval && decision === 'approve' && isGenuine && at < asked.at - ON_ITS_WAY,
           );
-        return wasApproved && before?.kind === 'planDrawn' && deedsOf(before.data.plan) === deedsOf(next.data.plan)
+        return wasApproved &&
+          !isBegun &&
+          before?.kind === 'planDrawn' &&
+          deedsOf(before.data.plan) === deedsOf(next.data.plan)
           ? [`${state.id}: ${asked.data.approval} was approved, void ${when(run, asked.at)}, and asked for again`]
           : [];
       }),
