@@ -5,10 +5,18 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openForReading, type OpenedStore } from '../cli/read-incidents.ts';
 import { ORDERLY } from '../sandbox/world/broker-delivery.ts';
+import { dataOf } from '../sandbox/world/broker-message.ts';
+import { monitoringAgent } from '../sandbox/world/service-agents.ts';
 import { commitNow, measuredAt, writeSection } from '../scripts/benchmarks-page.ts';
 import { bundleFunctions } from '../scripts/bundle-functions.ts';
 import type { EventRecord } from '../shared/ports/store.ts';
-import { FUNCTIONS, type FunctionName, type IncidentId, incidentIdOf } from '../shared/system/names.ts';
+import {
+  FUNCTIONS,
+  type FunctionName,
+  type IncidentId,
+  incidentIdOf,
+  type RunbookName,
+} from '../shared/system/names.ts';
 import { notificationOf, serveHealth, withTargets } from '../test/stories/mass-storm.ts';
 import { onStage, type Stage } from '../test/stories/story.ts';
 import { type ColdFunction, type ColdStart, coldStart, type FirstRequest } from './cold-process.ts';
@@ -17,8 +25,9 @@ import { quantile } from './quantile.ts';
 // From the start of a function's process, out of its bundle and by the framework's own main, until
 //
 //   (a) it has answered a request that needs no client library, with its state in a file;
-//   (b) its first real message or page is dealt with, with Google's emulators and a sandbox around it: of those that don't go on with
-//       an incident, which takes one for each start.
+//   (b) its first real message or page is dealt with, with Google's emulators and a sandbox around it: of `heal` and `recover`, until
+//       the first thing that it does is in an incident's log. Each start takes the incident over from the one before, which was killed
+//       there.
 //
 // Beside each start the framework's bare hello world, started the same way. The figure is the ratio of the two.
 //
@@ -130,6 +139,46 @@ const alert: Ask = async (around, round) => {
   );
 };
 
+/** Numbers from here on are no target. */
+const UNKNOWN_FROM = 900;
+
+/** (b) for `notify`: that it has told of an incident that the sandbox's `classify` has opened, about what dr.yaml does not know. */
+const notice: Ask = async (around, round) => {
+  const incident = incidentIdOf(`alert/0.unknown${round}/open`);
+  const { messaging, world } = around.stage.sandbox;
+  const data = dataOf(notificationOf(around.stage.sandbox, `0.unknown${round}`, UNKNOWN_FROM + round));
+  messaging.courier.publish({ principal: monitoringAgent(world.project), from: 'google' }, 'dr-alerts', [
+    { data, attributes: {} },
+  ]);
+  await untilEvent(around, incident, 0, ({ kind }) => kind === 'noticeDue');
+  return pushed('dr-notices', { incident }, () =>
+    untilEvent(around, incident, 0, ({ kind }) => kind === 'noticeDelivered'),
+  );
+};
+
+/** Events that only whoever performs a run writes. */
+const isWork = ({ kind }: EventRecord): boolean => kind === 'runStarted' || kind.startsWith('step');
+
+/** How often a step's time limit lets its worker be killed. */
+const TAKE_OVERS_MAX = 5;
+
+/** (b) for who performs steps: that it has done anything in an incident, whose lease nobody holds any more. */
+const stepsOf =
+  (topic: string, runbook: RunbookName): Ask =>
+  async (around) => {
+    const { stage, store } = around;
+    const found = await stage.until('there is a plan', async () =>
+      (await stage.incidents()).find(({ state }) => state.run?.plan.runbook === runbook),
+    );
+    const incident = found.state.id;
+    await stage.until('nobody works on it', async () => {
+      const lease = await store.leases.read(`incident/${incident}`);
+      return lease === undefined || lease.expiresAt < stage.now() ? true : undefined;
+    });
+    const { sequence } = (await stage.incident(incident)).head;
+    return pushed(topic, { incident }, () => untilEvent(around, incident, sequence, isWork));
+  };
+
 async function around(stage: Stage, bundles: string, play: (around: Around) => Promise<void>): Promise<void> {
   const copies = stage.sandbox.copies.all();
   const of = (name: FunctionName) => {
@@ -171,8 +220,8 @@ async function measure(measured: Measured, rounds: number, bundles: string): Pro
   };
   await onStage(opening, (stage) =>
     around(stage, bundles, async (here) => {
-      const each = async (name: FunctionName, ask: Ask): Promise<void> => {
-        for (let round = 0; round < rounds; round += 1)
+      const each = async (name: FunctionName, ask: Ask, most = rounds): Promise<void> => {
+        for (let round = 0; round < Math.min(most, rounds); round += 1)
           await measured.pair('b', here.cold(name), await ask(here, round));
       };
       for (let round = 0; round < rounds; round += 1)
@@ -185,13 +234,25 @@ async function measure(measured: Measured, rounds: number, bundles: string): Pro
       await here.stop('classify', 'tick');
       await each('tick', () => Promise.resolve(pushed('dr-ticks', {})));
       await each('classify', alert);
-      await here.start('classify', 'tick');
+      await here.start('classify');
+      await here.stop('notify');
+      await each('notify', notice);
+      await here.start('notify', 'tick');
+
+      await here.stop('heal');
+      stage.break('pod');
+      await each('heal', stepsOf('dr-heal', 'pod-heal'), TAKE_OVERS_MAX);
+      await here.start('heal');
 
       stage.break('primary-database');
       const { links } = await stage.asked();
       await each('status', () => Promise.resolve({ method: 'GET', path: '/', statuses: [200] }));
       const page = new URL(links[0] ?? '').pathname;
       await each('approve', () => Promise.resolve({ method: 'GET', path: page, statuses: [200] }));
+
+      await here.stop('recover');
+      await stage.decide(links, 'approve');
+      await each('recover', stepsOf('dr-recover', 'database-failover'), TAKE_OVERS_MAX);
     }),
   ).finally(() => {
     health.close();
