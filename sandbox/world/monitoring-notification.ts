@@ -1,4 +1,5 @@
-import type { JsonObject } from '../../shared/core/json.ts';
+import { assert } from '../../shared/core/assert.ts';
+import { isJsonObject, type JsonObject } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import type { IncidentChange } from './monitoring-alerts.ts';
 import type { Labels } from './monitoring-series.ts';
@@ -74,9 +75,10 @@ export function notificationOf(change: IncidentChange, project: Project): JsonOb
 function conditionOf({ condition }: IncidentChange, project: Project): JsonObject {
   const match = condition.conditionMatchedLog;
   const resourceContainers = [`projects/${project.id}`];
-  const told =
+  const told: unknown =
     match === undefined ? condition : { ...condition, conditionMatchedLog: { ...match, resourceContainers } };
-  return told as unknown as JsonObject; // a document is plain JSON; the interfaces that describe it have no index signature
+  assert(isJsonObject(told), `${condition.name} is plain JSON`);
+  return told;
 }
 
 function documentationOf({ policy, state, extracted = {} }: IncidentChange, severity: string): JsonObject {
