@@ -10,6 +10,9 @@ import type { EngineImage } from './engine.ts';
 
 const PACKAGES = new URL('../../node_modules/', import.meta.url);
 
+/** PostgreSQL itself, as PGlite's package brings it. */
+export const PROGRAM = new URL('@electric-sql/pglite/dist/pglite.wasm', PACKAGES);
+
 const wire = z.object({ version: z.string() });
 
 /** The image that a version of PGlite and these statements lead to: the one that is kept, or else what `make` makes, which is kept. */

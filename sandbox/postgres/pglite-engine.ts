@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import type { DumpRequest } from '../world/sql-contents.ts';
@@ -12,7 +13,7 @@ import {
   type SessionIdentity,
   SqlError,
 } from './engine.ts';
-import { blankImage } from './blank-image.ts';
+import { blankImage, PROGRAM } from './blank-image.ts';
 import { writePlainDump } from './plain-dump.ts';
 import { isIdle } from './wire.ts';
 
@@ -31,6 +32,15 @@ const bytes = z.instanceof(Uint8Array);
 const rowsWire = z.array(z.record(z.string(), z.unknown()));
 const settingsWire = z.array(z.object({ name: z.string(), setting: z.string() }));
 
+/** What a thread begins with. */
+interface ThreadStart {
+  readonly database: string;
+  /** `undefined`: it makes a database. */
+  readonly image: EngineImage | undefined;
+  /** PostgreSQL itself. */
+  readonly program: WebAssembly.Module;
+}
+
 /** A thread that answers one request after the other. */
 class Thread {
   readonly #worker: Worker;
@@ -38,9 +48,9 @@ class Thread {
   #ended: Error | undefined;
   readonly ready: Promise<unknown>;
 
-  constructor(database: string, image: EngineImage | undefined) {
+  constructor({ database, image, program }: ThreadStart) {
     this.#worker = new Worker(new URL('./pglite-thread.ts', import.meta.url), {
-      workerData: { database, image },
+      workerData: { database, image, program },
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     this.ready = new Promise((done, fail) => this.#waiting.push({ done, fail }));
@@ -179,11 +189,14 @@ const BLANK = [
 /** Engines of PGlite. The first one of all makes a database, and the others begin with a copy of it. */
 export class PgliteKind implements EngineKind {
   readonly name = 'PGlite';
+  #program: Promise<WebAssembly.Module> | undefined;
   #blank: Promise<EngineImage> | undefined;
 
   async start(image: EngineImage | undefined): Promise<Engine> {
-    this.#blank ??= blankImage(BLANK, makeBlank);
-    return await begun(new Thread(REFERENCE.database, image ?? (await this.#blank)));
+    this.#program ??= compiled();
+    const program = await this.#program;
+    this.#blank ??= blankImage(BLANK, () => makeBlank(program));
+    return await begun(new Thread({ database: REFERENCE.database, image: image ?? (await this.#blank), program }));
   }
 
   async close(): Promise<void> {}
@@ -199,8 +212,13 @@ async function begun(thread: Thread): Promise<PgliteEngine> {
   }
 }
 
-async function makeBlank(): Promise<EngineImage> {
-  const engine = await begun(new Thread('postgres', undefined));
+/** All threads run the same code: what one of them has had compiled, the others find done. */
+async function compiled(): Promise<WebAssembly.Module> {
+  return await WebAssembly.compile(await readFile(PROGRAM));
+}
+
+async function makeBlank(program: WebAssembly.Module): Promise<EngineImage> {
+  const engine = await begun(new Thread({ database: 'postgres', image: undefined, program }));
   try {
     for (const statement of BLANK) await engine.execute(statement);
     return await engine.image();

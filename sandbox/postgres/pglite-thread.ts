@@ -13,7 +13,15 @@ const request = z.discriminatedUnion('kind', [
 ]);
 
 const bytes = z.instanceof(Uint8Array<ArrayBuffer>);
-const start = z.object({ image: bytes.optional(), database: z.string() }).parse(workerData);
+const start = z
+  .object({ image: bytes.optional(), database: z.string(), program: z.instanceof(WebAssembly.Module) })
+  .parse(workerData);
+
+/**
+ * A database here holds megabytes. What PostgreSQL takes by default, 128 MiB, is zeroed when it starts, which took longer than all
+ * the rest of a start, and is held for as long as it runs.
+ */
+const BUFFERS = ['-c', 'shared_buffers=16MB'];
 
 /** An image as PGlite asks for it, without a copy more of its tens of megabytes: this thread has one of its own already. */
 class OwnImage extends Blob {
@@ -32,6 +40,8 @@ class OwnImage extends Blob {
 
 const database = await PGlite.create({
   database: start.database,
+  pgliteWasmModule: start.program,
+  startParams: [...PGlite.defaultStartParams, ...BUFFERS],
   ...(start.image === undefined ? {} : { loadDataDir: new OwnImage(start.image) }),
 });
 
