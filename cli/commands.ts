@@ -20,7 +20,7 @@ export type Wish =
       readonly runbook: string;
       readonly target: string | undefined;
       readonly isolate?: readonly string[];
-      /** The last good moment, RFC 3339; of `point-in-time-recovery` alone. */
+      /** The last good moment, RFC 3339; of `point-in-time-recovery` and `tenant-restore`. */
       readonly moment?: string | undefined;
       readonly reason: string;
     }

@@ -20,7 +20,11 @@ interface Asked {
   readonly target?: string;
   readonly database?: string;
   readonly tenant?: string;
+  readonly moment?: string;
 }
+
+const WHICH_MOMENT =
+  'the last good moment, RFC 3339; without it point-in-time-recovery looks for one, and tenant-restore takes the newest backup';
 
 running(verb('start', 'Start the sandbox, play the database story once, and stay up'))
   .option('--idle', 'skip the story')
@@ -128,10 +132,12 @@ verb('plan', 'Dry run against the live world: steps, guards, estimates; nothing 
   .option('--target <name>', 'a database instance or application of dr.yaml')
   .option('--database <instance>', 'with --tenant: the database of dr.yaml that holds the tenant’s rows')
   .option('--tenant <key>', 'for tenant-restore: the tenant, as its key is written in the database')
-  .action((runbook: string, options: Shared & { target?: string; database?: string; tenant?: string }) =>
+  .option('--moment <time>', WHICH_MOMENT)
+  .action((runbook: string, options: Shared & Asked) =>
     run(async () => {
       const target = (await import('./commands.ts')).targetAsked(options);
-      return (await import('./dry-run.ts')).planCommand(await facts(options), { runbook, target }, options);
+      const asked = { runbook, target, moment: options.moment };
+      return (await import('./dry-run.ts')).planCommand(await facts(options), asked, options);
     }),
   );
 
@@ -177,11 +183,8 @@ verb(
   .option('--isolate <application...>', 'with breach-response: applications to cut off as well')
   .option('--database <instance>', 'with --tenant: the database of dr.yaml that holds the tenant’s rows')
   .option('--tenant <key>', 'for tenant-restore: the tenant, as its key is written in the database')
-  .option(
-    '--moment <time>',
-    'for point-in-time-recovery: the last good moment, RFC 3339; without it, one is looked for',
-  )
-  .action((runbook: string, options: Shared & Asked & { reason: string; isolate?: string[]; moment?: string }) =>
+  .option('--moment <time>', WHICH_MOMENT)
+  .action((runbook: string, options: Shared & Asked & { reason: string; isolate?: string[] }) =>
     run(async () => {
       const { publishCommand, targetAsked } = await import('./commands.ts');
       const { reason, isolate = [], moment } = options;

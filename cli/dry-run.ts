@@ -1,6 +1,6 @@
 import { diagnose } from '../shared/classify/diagnose.ts';
 import type { Facts as WorldFacts } from '../shared/classify/facts.ts';
-import { instant, millis, showDuration, toIso } from '../shared/core/time.ts';
+import { type Instant, instant, millis, parseInstant, showDuration, toIso } from '../shared/core/time.ts';
 import { drawPlan } from '../shared/flows/draw-plan.ts';
 import { gatherFacts } from '../shared/flows/gather.ts';
 import { brakesFor, promotionIn, wallsFor } from '../shared/guards/guards.ts';
@@ -10,7 +10,14 @@ import type { Diagnosis } from '../shared/incident/diagnosis.ts';
 import { showLossBound } from '../shared/plan/loss-bound.ts';
 import { criticalPath, type GuardBlock, type Plan, planDigest } from '../shared/plan/plan.ts';
 import { createSystemChance } from '../shared/providers/system-chance.ts';
-import { incidentId, type RunbookName, RUNBOOKS, type TargetId, targetId } from '../shared/system/names.ts';
+import {
+  incidentId,
+  OF_A_MOMENT,
+  type RunbookName,
+  RUNBOOKS,
+  type TargetId,
+  targetId,
+} from '../shared/system/names.ts';
 import type { System } from '../shared/system/system.ts';
 import { lostRegionOf, regionAim, targetsIn } from '../shared/system/regions.ts';
 import {
@@ -49,14 +56,15 @@ interface DryRun {
 /** Looks once and draws the plan that this runbook would be, whether or not the diagnosis calls for it. */
 export async function planCommand(
   facts: Facts,
-  request: { readonly runbook: string; readonly target: string | undefined },
+  request: { readonly runbook: string; readonly target: string | undefined; readonly moment?: string | undefined },
   { json }: { readonly json: boolean },
 ): Promise<Ending> {
   const runbook = RUNBOOKS.find((known) => known === request.runbook);
   if (runbook === undefined)
     throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
   const system = loadSystem(facts.config);
-  const found = await dryRun(system, runbook, aimOf(system, runbook, request.target), facts);
+  const aim = aimOf(system, runbook, request.target);
+  const found = await dryRun(system, { runbook, aim, moment: momentAsked(runbook, request.moment) }, facts);
   if (json) return { exitCode: found.plan === undefined ? 3 : 0, stdout: `${JSON.stringify(found)}\n`, stderr: '' };
   return { exitCode: found.plan === undefined ? 3 : 0, stdout: show(found), stderr: '' };
 }
@@ -100,7 +108,20 @@ function targetOf(system: System, runbook: RunbookName, named: string | undefine
   return chosen;
 }
 
-async function dryRun(system: System, runbook: RunbookName, { id: target, ref }: Aim, facts: Facts): Promise<DryRun> {
+function momentAsked(runbook: RunbookName, written: string | undefined): Instant | undefined {
+  if (written === undefined) return undefined;
+  if (!OF_A_MOMENT.has(runbook)) throw new Refusal(2, `${runbook} is about no moment`);
+  const moment = parseInstant(written);
+  if (moment === undefined) throw new Refusal(2, `--moment takes a time of RFC 3339, not ${written}`);
+  return moment;
+}
+
+async function dryRun(
+  system: System,
+  { runbook, aim, moment }: { readonly runbook: RunbookName; readonly aim: Aim; readonly moment: Instant | undefined },
+  facts: Facts,
+): Promise<DryRun> {
+  const { id: target, ref } = aim;
   const { world, clock } = operatorOf(facts, system);
   const store = openForReading(facts.store);
   try {
@@ -111,8 +132,8 @@ async function dryRun(system: System, runbook: RunbookName, { id: target, ref }:
       { system, world, clock, chance: createSystemChance(), documents: store.documents },
       1,
       {
-        restores: runbook === 'backup-restore' || runbook === 'tenant-restore',
-        recovery: runbook === 'point-in-time-recovery' ? { askedAt: clock.now(), named: undefined } : undefined,
+        restores: runbook === 'backup-restore' || runbook === 'tenant-restore' ? { moment } : undefined,
+        recovery: runbook === 'point-in-time-recovery' ? { askedAt: clock.now(), named: moment } : undefined,
         secrets: isSystemTarget(target) ? system.rotation.map(({ name }) => name) : [],
         evidenceBucket: isSystemTarget(target) ? system.forensics?.bucket : undefined,
         isolations: runbook === 'lift-isolation' && ref?.kind === 'application' ? [ref.id] : [],

@@ -58,24 +58,31 @@ export function chooseMoment(
   facts: Pick<RecoveryFacts, 'named' | 'askedAt' | 'window' | 'history'>,
   { lookBack }: Pick<RecoverySettings, 'lookBack'>,
 ): MomentChoice {
-  const { window } = facts;
+  const { moment, because } = wanted(facts, lookBack);
+  return judgeMoment(moment, because, facts.window);
+}
+
+/** Whether a moment can be recovered to. `because`: how it came about. */
+export function judgeMoment(moment: Instant, because: string, window: RecoveryFacts['window']): MomentChoice {
   if (!isReadable(window))
     return {
       kind: 'unknown',
       because: `to which moments it can be recovered can’t be read (${window.unreadable})`,
     };
-  const { moment, because } = wanted(facts, lookBack);
   const reach = `it can be recovered from ${toIso(window.earliest)} to ${toIso(window.latest)}`;
   if (moment > window.latest) return { kind: 'notYet', because: `${toIso(moment)} is not archived yet: ${reach}` };
   if (moment < window.earliest) return { kind: 'gone', because: `${toIso(moment)} is no longer kept: ${reach}` };
   return { kind: 'moment', moment, because: `${because}; ${reach}` };
 }
 
+/** A moment that people named, in their words. */
+export const namedByPeople = (named: Instant): string => `a person named ${toIso(named)}`;
+
 function wanted(
   { named, askedAt, history }: Pick<RecoveryFacts, 'named' | 'askedAt' | 'history'>,
   lookBack: RecoverySettings['lookBack'],
 ): { readonly moment: Instant; readonly because: string } {
-  if (named !== undefined) return { moment: named, because: `a person named ${toIso(named)}` };
+  if (named !== undefined) return { moment: named, because: namedByPeople(named) };
   const suspect = worstIn(history);
   if (suspect !== undefined)
     return {

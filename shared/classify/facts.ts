@@ -96,6 +96,8 @@ export interface RestoreFacts {
   readonly copy: RestoredCopy | Unreadable | undefined;
   /** The set of rows that this incident has written for review, as it lies there now; absent where nobody asked for one. */
   readonly set?: RowSetFacts | Unreadable | undefined;
+  /** The moment that a person wants the copy of; absent where a backup will do. */
+  readonly moment?: { readonly named: Instant; readonly window: RecoveryWindow | Unreadable };
 }
 
 /** A set of rows that waits for review, or has been reviewed. */

@@ -2,6 +2,7 @@ import { showDuration, toIso, between, instant } from '../core/time.ts';
 import { copyTargetOf, databaseWith, targetOf, tenantOf } from '../system/topology.ts';
 import type { TargetId } from '../system/names.ts';
 import { chooseSource, judgeDumps } from './choose-backup.ts';
+import { judgeMoment, namedByPeople } from './choose-moment.ts';
 import type { DatabaseEvidence, Evidence } from './evidence.ts';
 import { isReadable, type RestoredCopy, type RestoreFacts } from './facts.ts';
 import { HAND_OVER, IMPORT_ROWS, isCopyOf, LABELS } from '../ports/copy-labels.ts';
@@ -196,6 +197,38 @@ const nameTaken: Rule = {
   },
 };
 
+const momentNamed: Rule = {
+  scenario: 'data-loss',
+  code: 'momentNamed',
+  describe: 'One tenant’s rows were asked for as they were at a moment: a clone of it where it can be recovered to.',
+  when: (evidence) => {
+    const found = asked(evidence);
+    const wanted = found?.facts.moment;
+    const restore = found?.database.facts.database.restore;
+    if (found === undefined || wanted === undefined || restore === undefined) return undefined;
+    const { source } = found.facts;
+    const choice = judgeMoment(wanted.named, namedByPeople(wanted.named), wanted.window);
+    if (choice.kind === 'moment')
+      return about(found, {
+        // What a person says of the data is not for us to confirm.
+        confidence: 'likely',
+        outcome: { kind: 'act', runbook: 'tenant-restore' },
+        text: `one tenant’s rows were asked for, of a clone of ${source}: ${choice.because}`,
+        reasons: [],
+        wouldChangeMind: [`an instance has the name ${restore.instance}`],
+      });
+    return about(found, {
+      confidence: choice.kind === 'unknown' ? 'unknown' : 'confirmed',
+      outcome: choice.kind === 'gone' ? { kind: 'person' } : waitOrPerson(evidence),
+      text: `no clone of ${source} can be made: ${choice.because}`,
+      reasons: [],
+      wouldChangeMind: [
+        'another moment, or none (the newest backup is taken then): ./dr trigger tenant-restore … --moment TIME',
+      ],
+    });
+  },
+};
+
 const restorable: Rule = {
   scenario: 'data-loss',
   code: 'backupFits',
@@ -259,4 +292,12 @@ function backupsText({ evidence, database, facts }: Asked): readonly Reason[] {
 }
 
 /** In the order in which they are asked; before those of databases, which a person's request does not wait for. */
-export const RESTORE_RULES: readonly Rule[] = [notConfigured, copyUnknown, rowsWait, copyWaits, nameTaken, restorable];
+export const RESTORE_RULES: readonly Rule[] = [
+  notConfigured,
+  copyUnknown,
+  rowsWait,
+  copyWaits,
+  nameTaken,
+  momentNamed,
+  restorable,
+];

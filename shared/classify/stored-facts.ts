@@ -261,6 +261,8 @@ const rowSet = z.strictObject({
   paths: z.array(z.string()),
 });
 
+const window = z.union([unreadable, z.strictObject({ earliest: moment, latest: moment })]);
+
 const restores = z.array(
   z.strictObject({
     source: name,
@@ -269,6 +271,7 @@ const restores = z.array(
     template: z.union([unreadable, template]),
     copy: maybe(z.union([unreadable, z.strictObject({ status, labels: z.record(z.string(), z.string()) })])),
     set: maybe(z.union([unreadable, rowSet])).exactOptional(),
+    moment: z.strictObject({ named: moment, window }).exactOptional(),
   }),
 );
 
@@ -277,7 +280,7 @@ const recoveries = z.array(
     source: name,
     askedAt: moment,
     named: maybe(moment),
-    window: z.union([unreadable, z.strictObject({ earliest: moment, latest: moment })]),
+    window,
     history: z.union([
       unreadable,
       z.strictObject({

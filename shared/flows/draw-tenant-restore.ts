@@ -1,9 +1,10 @@
 import { chooseSource, templateFor } from '../classify/choose-backup.ts';
-import { type Facts, isReadable } from '../classify/facts.ts';
+import { judgeMoment, namedByPeople } from '../classify/choose-moment.ts';
+import { type Facts, isReadable, type RestoreFacts } from '../classify/facts.ts';
 import type { Diagnosis } from '../incident/diagnosis.ts';
 import { IMPORT_ROWS, isCopyOf } from '../ports/copy-labels.ts';
 import { rowPlaceOf, showRows } from '../rows/find-row-set.ts';
-import { drawTenantCompare, drawTenantImport, type TenantFacts } from '../runbooks/tenant-restore.ts';
+import { drawTenantCompare, drawTenantImport, type TenantCopy, type TenantFacts } from '../runbooks/tenant-restore.ts';
 import { type IncidentId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { targetOf, tenantOf } from '../system/topology.ts';
@@ -45,23 +46,8 @@ export function drawTenantRestore(
     opens,
   };
   if (copy === undefined) {
-    const choice = chooseSource(seen, known.database, facts.at);
-    const template = templateFor(seen, known.database);
-    if (choice.kind === 'none' || template === undefined)
-      return { kind: 'none', because: choice.kind === 'none' ? choice.because.join('; ') : 'the source can’t be read' };
-    if (choice.kind === 'dump')
-      return { kind: 'none', because: 'only a dump is left, whose copy has no users that could read rows in it' };
-    const from = { kind: 'backup' as const, ...choice.backup };
-    const made = {
-      at: facts.at,
-      database: known.database,
-      restore,
-      source,
-      from,
-      template,
-      pointInTime: false,
-      warnings,
-    };
+    const made = chooseCopy(own, seen);
+    if (typeof made === 'string') return { kind: 'none', because: made };
     return { kind: 'plan', plan: drawTenantCompare(system, incident, diagnosis.scenario, { ...own, copy: made }) };
   }
   if (!isReadable(copy) || !isCopyOf(copy.labels, incident))
@@ -74,4 +60,20 @@ export function drawTenantRestore(
   const counts = showRows(set.rows);
   const plan = drawTenantImport(system, incident, diagnosis.scenario, { ...own, file, digest, counts });
   return { kind: 'plan', plan };
+}
+
+/** How the copy is made: of the moment that a person named, else from the newest backup that fits; or why none can be made. */
+function chooseCopy({ at, database, restore, source, warnings }: TenantFacts, seen: RestoreFacts): TenantCopy | string {
+  if (seen.moment !== undefined) {
+    const { named, window } = seen.moment;
+    const choice = judgeMoment(named, namedByPeople(named), window);
+    return choice.kind === 'moment' ? { kind: 'moment', moment: named } : choice.because;
+  }
+  const choice = chooseSource(seen, database, at);
+  const template = templateFor(seen, database);
+  if (choice.kind === 'none') return choice.because.join('; ');
+  if (template === undefined) return 'the source can’t be read';
+  if (choice.kind === 'dump') return 'only a dump is left, whose copy has no users that could read rows in it';
+  const from = { kind: 'backup' as const, ...choice.backup };
+  return { kind: 'backup', at, database, restore, source, from, template, pointInTime: false, warnings };
 }

@@ -8,7 +8,6 @@ import {
   type Facts,
   isReadable,
   type IsolationFacts,
-  type RestoreFacts,
   type SecretFacts,
   type Unreadable,
 } from '../classify/facts.ts';
@@ -25,14 +24,14 @@ import { attempt } from './attempt.ts';
 import { backupsFacts } from './gather-backups.ts';
 import { gatherRecovery, type RecoveryWish } from './gather-recovery.ts';
 import { previewOf } from '../signals/malformed.ts';
-import { findRowSet, rowPlaceOf } from '../rows/find-row-set.ts';
-import type { IncidentId, InstanceName } from '../system/names.ts';
+import type { InstanceName } from '../system/names.ts';
 import { entrancesInto, targetsIn } from '../system/regions.ts';
 import type { Database, Entrance, RegionStandby, System } from '../system/system.ts';
 import { applicationOf, consumersOf, entrancesOf, instancesOf, type TargetRef } from '../system/topology.ts';
 import { successorOf } from './successor.ts';
 import { applicationFacts, type GatherHome } from './gather-application.ts';
 import { regionFacts, regionOfPrimary, regionsInDoubt } from './gather-region.ts';
+import { gatherRestore, type RestoreWish } from './gather-restore.ts';
 
 // One look at the world, for classification. It reads and writes nothing but one canary row in our own table.
 //
@@ -47,14 +46,11 @@ const OPERATIONS_BACK = minutes(60);
 
 /** Operations and pods that are kept: the facts are evidence, not an inventory. */
 const OPERATIONS_MAX = 20;
-const BACKUPS_MAX = 20;
 
 /** What a look is asked for beside what every look finds. */
 export interface LookWish {
   /** A person wants a database restored. */
-  readonly restores: boolean;
-  /** A person wants rows brought back: the incident whose set is looked at. */
-  readonly rowsFor?: IncidentId | undefined;
+  readonly restores: RestoreWish | undefined;
   /** A person wants rows of a database brought back. */
   readonly recovery?: RecoveryWish | undefined;
   /** Databases whose backups are what the incident is about. */
@@ -77,7 +73,7 @@ export async function gatherFacts(
   targets: readonly TargetRef[],
   home: GatherHome,
   round: number,
-  wish: LookWish = { restores: false, regions: [] },
+  wish: LookWish = { restores: undefined, regions: [] },
 ): Promise<Facts> {
   const at = home.clock.now();
   const scope = scopeOf(home.system, withStandbys(targets, home.system));
@@ -116,9 +112,7 @@ export async function gatherFacts(
     ...facts,
     ...(regions.length === 0 ? {} : { regions }),
     ...(wish.recovery === undefined ? {} : { recoveries: await recoveriesOf(databases, wish.recovery, home) }),
-    ...(wish.restores
-      ? { restores: await Promise.all(databases.map((known) => restoreFacts(known, home, wish.rowsFor))) }
-      : {}),
+    ...(wish.restores === undefined ? {} : { restores: await restoresOf(databases, wish.restores, home) }),
     ...(backups.length === 0 ? {} : { backups }),
     ...(versions.length === 0 ? {} : { secrets: versions }),
     ...(evidenceBucket === undefined ? {} : { evidenceBucket }),
@@ -150,7 +144,7 @@ async function restOf(
     .flatMap(({ region }) => targetsIn(home.system, region))
     .filter((ref) => !known.has(ref.kind === 'database' ? ref.instance : ref.id));
   if (missing.length === 0) return { databases: [], applications: [] };
-  const found = await gatherFacts(missing, home, round, { restores: false });
+  const found = await gatherFacts(missing, home, round, { restores: undefined });
   return {
     databases: found.databases.filter(({ database }) => !known.has(database.instance)),
     applications: found.applications.filter(({ application }) => !known.has(application)),
@@ -264,36 +258,8 @@ async function databaseFacts(
 }
 
 /** What could be restored of a database, and what is there under the copy's name. */
-async function restoreFacts(
-  { database, primaryName }: DatabaseFacts,
-  { world }: GatherHome,
-  rowsFor: IncidentId | undefined,
-): Promise<RestoreFacts> {
-  const { restore, rows } = database;
-  const { backups, databases } = world;
-  const [runs, dumps, template, copy, set] = await Promise.all([
-    attempt(() => backups.runs(primaryName)),
-    restore?.dumps === undefined ? undefined : attempt(() => backups.dumps(restore.dumps ?? '')),
-    attempt(() => backups.template(primaryName)),
-    restore === undefined
-      ? undefined
-      : attempt(async () => {
-          const labels = await backups.labels(restore.instance);
-          return labels === undefined ? undefined : { status: await databases.inspect(restore.instance), labels };
-        }),
-    rowsFor === undefined || rows === undefined
-      ? undefined
-      : attempt(() => findRowSet(world.rowFiles, rowPlaceOf(rows, rowsFor))),
-  ]);
-  return {
-    source: primaryName,
-    runs: isReadable(runs) ? runs.slice(0, BACKUPS_MAX) : runs,
-    dumps: dumps !== undefined && isReadable(dumps) ? dumps.slice(0, BACKUPS_MAX) : dumps,
-    template,
-    copy,
-    ...(rowsFor === undefined ? {} : { set }),
-  };
-}
+const restoresOf = (databases: readonly DatabaseFacts[], wish: RestoreWish, home: GatherHome) =>
+  Promise.all(databases.map((known) => gatherRestore(known, wish, home)));
 
 const recoveriesOf = (databases: readonly DatabaseFacts[], wish: RecoveryWish, home: GatherHome) =>
   Promise.all(

@@ -8,7 +8,7 @@ import { parseAlert, type Alert } from '../signals/alert.ts';
 import { type Command, MOMENT, parseCommand, refusalOf } from '../signals/command.ts';
 import { type Malformed, previewOf } from '../signals/malformed.ts';
 import type { Suspicion } from '../signals/suspicion.ts';
-import { type IncidentId, type RunbookName, type TargetId, targetId } from '../system/names.ts';
+import { type IncidentId, OF_A_MOMENT, type RunbookName, type TargetId, targetId } from '../system/names.ts';
 import type { System } from '../system/system.ts';
 import { regionAim } from '../system/regions.ts';
 import {
@@ -329,7 +329,7 @@ function objectionTo(command: Command, system: System): string | undefined {
   }
   if (command.command === 'start' && targetOfStart(command, system) === undefined)
     return `dr.yaml has no target ${command.target ?? 'for this runbook'}`;
-  if (command.command === 'start' && command.moment !== undefined && command.runbook !== 'point-in-time-recovery')
+  if (command.command === 'start' && command.moment !== undefined && !OF_A_MOMENT.has(command.runbook))
     return `${command.runbook} is about no moment`;
   return undefined;
 }

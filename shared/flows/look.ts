@@ -44,6 +44,7 @@ import { afterAppend } from './after-append.ts';
 import { drawPlan } from './draw-plan.ts';
 import { gatherFacts } from './gather.ts';
 import type { RecoveryWish } from './gather-recovery.ts';
+import type { RestoreWish } from './gather-restore.ts';
 import { deskOf, Looker } from './desk.ts';
 import { journalOf, whereUnderstood, type WorldHome } from './flow-home.ts';
 import { togetherWith } from './mass-failure.ts';
@@ -172,9 +173,8 @@ export async function lookOnce(journal: Journal, home: WorldHome): Promise<void>
     { system, world: home.world, clock, chance: home.chance, documents: store.documents },
     round,
     {
-      restores: state.requested === 'backup-restore' || state.requested === 'tenant-restore',
+      restores: restoreWish(state),
       backups,
-      rowsFor: state.requested === 'tenant-restore' ? state.id : undefined,
       recovery: recoveryWish(state, opens),
       secrets: isReported ? system.rotation.map(({ name }) => name) : [],
       evidenceBucket: isReported ? system.forensics?.bucket : undefined,
@@ -256,6 +256,12 @@ const isolationsWanted = (state: IncidentState, scope: readonly TargetRef[]): re
   state.requested === 'lift-isolation'
     ? scope.flatMap((ref) => (ref.kind === 'application' ? [ref.id] : []))
     : state.isolate;
+
+/** What is looked at where a person wants a database restored, or one tenant's rows of it. */
+function restoreWish({ requested, id, requestedMoment }: IncidentState): RestoreWish | undefined {
+  if (requested === 'tenant-restore') return { incident: id, moment: requestedMoment };
+  return requested === 'backup-restore' ? {} : undefined;
+}
 
 /**
  * What is looked at where a person wants rows brought back, or an alert tells that many change: the moment that was named with the

@@ -59,50 +59,10 @@ export function drawRecovery(system: System, incident: string, scenario: string,
   const target = recoveryTargetOf(database.instance);
   const input = { copy, source, momentMs: moment };
   const compared = { copy, source, takenAtMs: moment };
-  const when = toIso(moment);
   const checks = database.restore?.checks ?? [];
   const drafts: readonly StepDraft[] = [
     ...pause.flatMap((paused) => pauseSteps(paused, target)),
-    {
-      ...step(
-        'window',
-        'confirm-window',
-        input,
-        `Look once more whether ${source} can be recovered to ${when}`,
-        target,
-      ),
-      stage: 'prepare',
-    },
-    {
-      ...step('remember', 'remember-clone', input, `Write down that ${copy} is ours, of ${when}`, target),
-      stage: 'prepare',
-      needs: ['window'],
-    },
-    {
-      ...step(
-        'clone',
-        'clone-at',
-        input,
-        `Clone ${source} as it was at ${when} into ${copy}; ${source} is only read (it costs what ${source} costs until it is deleted)`,
-        target,
-      ),
-      stage: 'prepare',
-      needs: ['remember'],
-      estimate: minutes(15),
-      limit: CLONE_LIMIT,
-    },
-    {
-      ...step(
-        'mark',
-        'mark-clone',
-        { ...input, isProtected: true },
-        `Label ${copy} with this incident and protect it from deletion`,
-        target,
-      ),
-      needs: ['clone'],
-      estimate: seconds(30),
-      limit: minutes(20),
-    },
+    ...cloneSteps(facts, target, true),
     {
       ...step(
         'validate',
@@ -151,6 +111,58 @@ export function drawRecovery(system: System, incident: string, scenario: string,
     bounds: { observedAtMs: at, topology: [copy] },
     failback: `Nothing to fail back: consumers stay where they are. ./dr accept ${incident} ${DELETE_CLONES} asks for a plan that deletes ${copy}.`,
   };
+}
+
+/** A clone of a moment, which carries its incident's label at the end: for a target of its own, of which the last step is `mark`. */
+export function cloneSteps(
+  { copy, source, moment }: CloneOf & Pick<RecoveryPlanFacts, 'source'>,
+  target: TargetId,
+  isProtected: boolean,
+): readonly StepDraft[] {
+  const input = { copy, source, momentMs: moment };
+  const when = toIso(moment);
+  return [
+    {
+      ...step(
+        'window',
+        'confirm-window',
+        input,
+        `Look once more whether ${source} can be recovered to ${when}`,
+        target,
+      ),
+      stage: 'prepare',
+    },
+    {
+      ...step('remember', 'remember-clone', input, `Write down that ${copy} is ours, of ${when}`, target),
+      stage: 'prepare',
+      needs: ['window'],
+    },
+    {
+      ...step(
+        'clone',
+        'clone-at',
+        input,
+        `Clone ${source} as it was at ${when} into ${copy}; ${source} is only read (it costs what ${source} costs until it is deleted)`,
+        target,
+      ),
+      stage: 'prepare',
+      needs: ['remember'],
+      estimate: minutes(15),
+      limit: CLONE_LIMIT,
+    },
+    {
+      ...step(
+        'mark',
+        'mark-clone',
+        { ...input, isProtected },
+        `Label ${copy} with this incident${isProtected ? ' and protect it from deletion' : ', which may delete it again'}`,
+        target,
+      ),
+      needs: ['clone'],
+      estimate: seconds(30),
+      limit: minutes(20),
+    },
+  ];
 }
 
 /** What an import rests on. */

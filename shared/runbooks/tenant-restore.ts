@@ -1,6 +1,6 @@
 // Tenant restore: one tenant's rows, from a copy of the database to review, and from there into production (runbook 6.2).
 //
-//   make the copy (backup-restore) ─▶ whole? ─▶ compare this tenant's rows ─▶ a person reviews the set
+//   make the copy (of a backup, or a clone of a moment) ─▶ whole? ─▶ compare this tenant's rows ─▶ a person reviews the set
 //                                                                              │ ./dr accept … import-reviewed-rows
 //                                                                              ▼
 //                                   [ import the reviewed set ] ─▶ delete the copy
@@ -24,6 +24,7 @@ import { type InstanceName, type TargetId, targetId } from '../system/names.ts';
 import type { Database, RestoreSettings, RowSettings, System } from '../system/system.ts';
 import { copyTargetOf, tenantTargetOf } from '../system/topology.ts';
 import { type BackupRestoreFacts, copySteps, validateStep } from './backup-restore.ts';
+import { cloneSteps } from './point-in-time-recovery.ts';
 import { planSteps, type StepDraft } from './steps.ts';
 
 /** What both plans rest on. */
@@ -41,19 +42,23 @@ export interface TenantFacts {
   readonly opens: readonly string[];
 }
 
+/** How the copy is made: from a backup, or as a clone of a moment. */
+export type TenantCopy =
+  | ({ readonly kind: 'backup' } & BackupRestoreFacts)
+  | { readonly kind: 'moment'; readonly moment: Instant };
+
 /** The first plan: a set for review. `copy`: how it is made; `undefined` when it is there. */
 export function drawTenantCompare(
   system: System,
   incident: string,
   scenario: string,
-  facts: TenantFacts & { readonly copy: BackupRestoreFacts | undefined },
+  facts: TenantFacts & { readonly copy: TenantCopy | undefined },
 ): Plan {
-  const { database, restore, rows, source, tenant, place, copy } = facts;
+  const { database, restore, rows, source, tenant, place } = facts;
   const target = tenantTargetOf(database.instance, tenant);
-  const made = copy === undefined ? [validateStep(restore, target, [])] : copySteps(copy, target);
   const input = { copy: restore.instance, source, tenant, rows: rowsOf(rows, place) };
   const drafts: readonly StepDraft[] = [
-    ...made,
+    ...makingSteps(facts, target),
     {
       id: 'compare',
       action: 'compare-rows',
@@ -78,6 +83,24 @@ export function drawTenantCompare(
   ];
   const failback = `Nothing to take back: ${source} is only read. Delete ${restore.instance} when nobody needs it any more.`;
   return planOf(system, incident, scenario, facts, target, { drafts, failback });
+}
+
+/** The copy, made if it is not there, and found whole. */
+function makingSteps(
+  { copy, restore, source }: Pick<TenantFacts, 'restore' | 'source'> & { readonly copy: TenantCopy | undefined },
+  target: TargetId,
+): readonly StepDraft[] {
+  switch (copy?.kind) {
+    case undefined:
+      return [validateStep(restore, target, [])];
+    case 'backup':
+      return copySteps(copy, target);
+    case 'moment': {
+      // Not protected from deletion, as its source may be: the second plan deletes it.
+      const clone = cloneSteps({ copy: restore.instance, source, moment: copy.moment }, target, false);
+      return [...clone, validateStep(restore, target, [clone.at(-1)?.id ?? ''])];
+    }
+  }
 }
 
 /** The second plan: the reviewed set, into production. */

@@ -17,7 +17,7 @@ export type Command =
       readonly target: string | undefined;
       /** Applications that a breach response shall cut off as well. */
       readonly isolate: readonly string[];
-      /** The last good moment, for a recovery of rows; `undefined`: it is looked for. */
+      /** The last good moment, for rows that are wanted back; `undefined`: it is looked for, or a backup is taken. */
       readonly moment: Instant | undefined;
     })
   | (CommandBase & { readonly command: 'cancel' | 'resume' | 'takeover'; readonly incident: IncidentId })

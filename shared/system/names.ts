@@ -51,6 +51,9 @@ export const RUNBOOKS = [
 ] as const;
 export type RunbookName = (typeof RUNBOOKS)[number];
 
+/** Runbooks for which a person may name a moment: that of the rows which are wanted back. */
+export const OF_A_MOMENT: ReadonlySet<RunbookName> = new Set(['point-in-time-recovery', 'tenant-restore']);
+
 /** Topics (decisions.md 2); each has a dead-letter topic `<name>-dead`. */
 export const TOPICS = ['dr-alerts', 'dr-commands', 'dr-heal', 'dr-recover', 'dr-notices', 'dr-ticks'] as const;
 export type Topic = (typeof TOPICS)[number];

@@ -162,6 +162,9 @@ export class People {
             runbook: operation.runbook ?? 'database-failover',
             ...(operation.target === undefined ? {} : { target: operation.target }),
             ...(operation.isolate === undefined ? {} : { isolate: operation.isolate }),
+            ...(operation.momentAgoMs === undefined
+              ? {}
+              : { moment: toIso(after(clock.now(), -operation.momentAgoMs)) }),
           }
         : verb === 'stop'
           ? {}

@@ -72,6 +72,8 @@ export type Operation =
       readonly runbook?: RunbookName;
       readonly target?: string;
       readonly isolate?: readonly string[];
+      /** The last good moment that is named with it: so long before. */
+      readonly momentAgoMs?: number;
     }
   | { readonly by: 'wish'; readonly verb: 'acknowledge'; readonly step: string }
   | { readonly by: 'wish'; readonly verb: 'stop' | 'release' | 'takeover' | 'resume' | 'cancel' }

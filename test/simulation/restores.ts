@@ -14,14 +14,12 @@ const PRIMARY = 'coditect-dms-db';
 
 type Played = ReturnType<Scene['play']>;
 
-const asks = (ms: number, runbook: 'backup-restore' | 'tenant-restore', target?: string): Played => [
-  {
-    ms,
-    deed: {
-      kind: 'operate',
-      operation: { by: 'command', verb: 'start', runbook, ...(target === undefined ? {} : { target }) },
-    } satisfies Deed,
-  },
+const asks = (
+  ms: number,
+  runbook: 'backup-restore' | 'tenant-restore',
+  more: { readonly target?: string; readonly momentAgoMs?: number } = {},
+): Played => [
+  { ms, deed: { kind: 'operate', operation: { by: 'command', verb: 'start', runbook, ...more } } satisfies Deed },
 ];
 
 /** Said twice: whoever is told that there is nothing to decide yet asks again. */
@@ -31,8 +29,16 @@ const says = (chance: Chance, wall: string): Played =>
     deed: { kind: 'operate', operation: { by: 'wish', verb: 'accept', wall } } satisfies Deed,
   }));
 
-const asksForTenant = (chance: Chance): Played =>
-  asks(seconds(chance.between(20, 200)), 'tenant-restore', `tenant/${PRIMARY}/${TENANTS[1].id}`);
+const TENANT = { target: `tenant/${PRIMARY}/${TENANTS[1].id}` };
+
+const asksForTenant = (chance: Chance): Played => asks(seconds(chance.between(20, 200)), 'tenant-restore', TENANT);
+
+/** Of a moment shortly before the damage, or of one that is too long ago or to come. */
+function asksForMoment(chance: Chance): Played {
+  const ms = seconds(chance.between(20, 200));
+  const momentAgoMs = ms + chance.pick([seconds(1), seconds(30), seconds(90), seconds(-900), minutes(60 * 24 * 9)]);
+  return asks(ms, 'tenant-restore', { ...TENANT, momentAgoMs });
+}
 
 const restore = (name: string, weight: number, play: Scene['play']): Scene => ({
   name,
@@ -46,6 +52,11 @@ export const RESTORES: readonly [Scene, ...Scene[]] = [
   restore('one customer’s rows deleted, and brought back from a backup', 4, (chance) => [
     breaks(0, 'mass-delete', 'tenant'),
     ...asksForTenant(chance),
+    ...says(chance, 'import-reviewed-rows'),
+  ]),
+  restore('one customer’s rows deleted, and brought back from a moment', 2, (chance) => [
+    breaks(0, 'mass-delete', 'tenant'),
+    ...asksForMoment(chance),
     ...says(chance, 'import-reviewed-rows'),
   ]),
   restore('one customer’s rows deleted, and nobody reviews what is there', 1, (chance) => [

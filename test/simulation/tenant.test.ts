@@ -3,7 +3,7 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_ROW_FILES } from '../../sandbox/world/reference-world.ts';
 import { TENANTS } from '../../sandbox/world/sql-schema.ts';
 import { SqlTables } from '../../sandbox/world/sql-tables.ts';
-import { minutes } from '../../shared/core/time.ts';
+import { type Instant, minutes, toIso } from '../../shared/core/time.ts';
 import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
@@ -16,10 +16,21 @@ const PRIMARY = 'coditect-dms-db';
 const { id: TENANT } = TENANTS[1];
 
 const LENGTH: Partial<Plot> = { endsAtMs: BROKEN_AT + minutes(150), faultsUntilMs: BROKEN_AT + minutes(60) };
-const ASKED: Happening = later(minutes(1), {
-  kind: 'operate',
-  operation: { by: 'command', verb: 'start', runbook: 'tenant-restore', target: `tenant/${PRIMARY}/${TENANT}` },
-});
+const asked = (momentAgoMs?: number): Happening =>
+  later(minutes(1), {
+    kind: 'operate',
+    operation: {
+      by: 'command',
+      verb: 'start',
+      runbook: 'tenant-restore',
+      target: `tenant/${PRIMARY}/${TENANT}`,
+      ...(momentAgoMs === undefined ? {} : { momentAgoMs }),
+    },
+  });
+const ASKED = asked();
+/** The same, as they were half a minute before somebody deleted them. */
+const ASKED_OF_A_MOMENT = asked(minutes(1.5));
+const LONG_AGO = minutes(60 * 24 * 9);
 const REVIEWED: Happening = atEvent(
   'needsPerson',
   { kind: 'operate', operation: { by: 'wish', verb: 'accept', wall: 'import-reviewed-rows' } },
@@ -27,9 +38,9 @@ const REVIEWED: Happening = atEvent(
 );
 
 /** Plays a plot in which everything must hold; the tenant's documents are deleted at the moment of the break. */
-async function played(happenings: readonly Happening[]): Promise<Run> {
+async function played(happenings: readonly Happening[], asks = ASKED): Promise<Run> {
   const deleted = later(0, { kind: 'break', fault: 'mass-delete', variant: 'tenant' });
-  const run = await simulate(1, { ...calm([], LENGTH), happenings: [deleted, ASKED, ...happenings] });
+  const run = await simulate(1, { ...calm([], LENGTH), happenings: [deleted, asks, ...happenings] });
   expect(violations(run)).toEqual([]);
   return run;
 }
@@ -44,13 +55,19 @@ const filesOf = ({ stage }: Run): readonly string[] =>
 const tablesOf = ({ stage }: Run): SqlTables => SqlTables.of(stage.world.sql.fleet.server(PRIMARY).history);
 const imports = (run: Run): number => tablesOf(run).rows('dr_row_imports').length;
 
+const isBefore = (written: unknown, at: Instant): boolean => typeof written === 'string' && written < toIso(at);
 const isFormer = (id: unknown): boolean => typeof id === 'string' && id.startsWith('before-');
 
-/** The tenant's documents of before the world began that are there now. */
-const former = (run: Run): number =>
+/** The tenant's documents that are there now. */
+const documents = (run: Run) =>
   tablesOf(run)
     .rows('documents')
-    .filter((row) => row['tenant_id'] === TENANT && isFormer(row['request_id'])).length;
+    .filter((row) => row['tenant_id'] === TENANT);
+/** Those of before the world began. */
+const former = (run: Run): number => documents(run).filter((row) => isFormer(row['request_id'])).length;
+/** Those that were written between that and the deletion. */
+const writtenSince = (run: Run): number =>
+  documents(run).filter((row) => !isFormer(row['request_id']) && isBefore(row['created_at'], run.brokenAt)).length;
 /** One of three tenants, of 184 documents in the backup. */
 const FORMER_IN_BACKUP = 61;
 
@@ -71,6 +88,39 @@ describe('One tenant’s rows', () => {
     expect(former(run)).toBeGreaterThanOrEqual(FORMER_IN_BACKUP);
     expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
   });
+
+  it('come back as they were at the moment that a person names, from a clone that is deleted again', async () => {
+    const run = await played([REVIEWED], ASKED_OF_A_MOMENT);
+
+    expect(about(run)?.state.phase.kind).toBe('resolved');
+    expect(imports(run)).toBe(1);
+    // The backup of the night lacks what was written since; the clone does not.
+    expect(writtenSince(run)).toBeGreaterThan(0);
+    expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
+  });
+
+  it('go to people when the moment is no longer kept', async () => {
+    const run = await played([], asked(LONG_AGO));
+
+    expect(about(run)?.state.phase.kind).toBe('needsPerson');
+    expect(
+      about(run)
+        ?.state.diagnosis?.reasons.map(({ text }) => text)
+        .join(),
+    ).toContain('no longer kept');
+    expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
+  });
+
+  it.each(['clone-at', 'mark-clone'])(
+    'come back once when the worker of %s dies, or replies are lost',
+    async (action) => {
+      for (const deed of [BLOW, LOST]) {
+        const run = await played([REVIEWED, atStep(action, deed)], ASKED_OF_A_MOMENT);
+
+        expect([imports(run), about(run)?.state.phase.kind]).toEqual([1, 'resolved']);
+      }
+    },
+  );
 
   it('go to people with the reason when nobody can look into production any more', async () => {
     const stopped = atEvent('needsPerson', { kind: 'hand', what: 'stopPrimary' }, minutes(4.5));
