@@ -4,6 +4,7 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_ROW_FILES } from '../../sandbox/world/reference-world.ts';
 import { TENANTS } from '../../sandbox/world/sql-schema.ts';
 import { SqlTables } from '../../sandbox/world/sql-tables.ts';
+import { after, seconds, toIso } from '../../shared/core/time.ts';
 import { changes, leaks, unbalanced, withoutService } from './judge.ts';
 import { approveWhenAsked, onStage, READING, type Stage } from './story.ts';
 
@@ -17,11 +18,32 @@ const rowsOf = ({ sandbox }: Stage, table: string) =>
 const formerOf = (stage: Stage, tenant: string): number =>
   rowsOf(stage, 'documents').filter((row) => row['tenant_id'] === tenant && isFormer(row['request_id'])).length;
 
+/** From what the copy is made, and by which changes. */
+const FROM = [
+  {
+    copy: 'a backup',
+    momentAgo: undefined,
+    made: [
+      `cloudsql.instances.create instances/${REFERENCE.restored}`,
+      `cloudsql.instances.restoreBackup instances/${REFERENCE.restored}:restoreBackup`,
+    ],
+  },
+  {
+    copy: 'a clone of a moment',
+    momentAgo: seconds(30),
+    made: [
+      `cloudsql.instances.clone instances/${PRIMARY}:clone`,
+      `cloudsql.instances.update instances/${REFERENCE.restored}`,
+    ],
+  },
+];
+
 describe('somebody deletes one customer’s documents', () => {
-  it('which come back from a backup, reviewed and approved, while everybody writes on', () =>
+  it.each(FROM)('which come back from $copy, reviewed and approved, while everybody writes on', ({ momentAgo, made }) =>
     onStage({ name: 'tenant' }, async (stage) => {
       const { facts, world } = stage.sandbox;
       const others = [TENANTS[0], TENANTS[2]].map(({ id }) => formerOf(stage, id));
+      const named = momentAgo === undefined ? {} : { moment: toIso(after(stage.now(), -momentAgo)) };
       stage.break('mass-delete', undefined, 'tenant');
       expect(formerOf(stage, TENANT)).toBe(0);
       const target = `tenant/${PRIMARY}/${TENANT}`;
@@ -29,6 +51,7 @@ describe('somebody deletes one customer’s documents', () => {
         command: 'start',
         runbook: 'tenant-restore',
         target,
+        ...named,
         reason: 'Borealis has no documents',
       } as const;
       await publishCommand(facts, wish, { json: true });
@@ -64,12 +87,12 @@ describe('somebody deletes one customer’s documents', () => {
       );
       expect(world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
       expect(changes(stage).filter((change) => !change.startsWith('storage.objects.create'))).toEqual([
-        `cloudsql.instances.create instances/${REFERENCE.restored}`,
-        `cloudsql.instances.restoreBackup instances/${REFERENCE.restored}:restoreBackup`,
+        ...made,
         `cloudsql.instances.delete instances/${REFERENCE.restored}`,
       ]);
       expect(withoutService(stage)).toEqual([]);
       expect(unbalanced(stage)).toEqual([]);
       expect(leaks(stage)).toEqual([]);
-    }));
+    }),
+  );
 });
