@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { type Cell, cellId, cellName, chosenCells, halves, together } from './cells.ts';
 import { planName } from './plan.ts';
-import { cellText, type Known, writePage } from './page.ts';
+import { cellText, type Known, withoutResult, writePage } from './page.ts';
 import { playCells, type Result, resultWire, unplayed } from './play-cells.ts';
 
 // `npm run matrix`: a worker killed at each point of each step, on sandboxes with the real processes, on all cores. Cells of one story
@@ -16,6 +16,7 @@ import { playCells, type Result, resultWire, unplayed } from './play-cells.ts';
 //
 //   npm run matrix -- --story pod-heal,cluster       some stories, or plans, in that order
 //   npm run matrix -- --cells promote,stop/after     all cells of a step, or one
+//   npm run matrix -- --missing                    only cells that the page has no right result of
 //   npm run matrix -- --single                       a run for each cell
 //   npm run matrix -- --minutes 9                    begins nothing more after nine minutes
 //   npm run matrix -- --quick                        the cells at the point of no return; leaves docs/benchmarks.md alone
@@ -44,6 +45,7 @@ const { values, positionals } = parseArgs({
     cores: { type: 'string', default: String(availableParallelism()) },
     quick: { type: 'boolean', default: false },
     single: { type: 'boolean', default: false },
+    missing: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     play: { type: 'boolean', default: false },
@@ -118,7 +120,8 @@ async function playAll(): Promise<void> {
 /** The cells that the command line names; `undefined`, with a sentence, when it names some that there are not. */
 function choose(): readonly Cell[] | undefined {
   try {
-    return chosenCells(values);
+    const cells = chosenCells(values);
+    return values.missing ? withoutResult(cells) : cells;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;

@@ -1,5 +1,5 @@
 import { measuredAt, readSection, writeSection } from '../../scripts/benchmarks-page.ts';
-import { cellName } from './cells.ts';
+import { type Cell, cellName } from './cells.ts';
 import { type MatrixPlan, planName, POINTS } from './plan.ts';
 import { MATRIX } from './plans.ts';
 import type { Result } from './play-cells.ts';
@@ -63,7 +63,19 @@ function cellsOf(line: string): readonly (readonly [string, string])[] {
   return POINTS.map((point, index) => [`${step}/${point}`, texts[index] ?? ''] as const);
 }
 
+/** Cells that the page has no right result of. */
+export function withoutResult(cells: readonly Cell[]): readonly Cell[] {
+  const former = formerTables(readSection('matrix'));
+  return cells.filter((cell) => {
+    const text = former.get(planName(cell.plan))?.cells.get(cellName(cell)) ?? UNPLAYED;
+    return text !== '–' && !RIGHT.test(text);
+  });
+}
+
 const UNPLAYED = 'not played yet';
+
+/** What a cell says that ended as it should, with the kill where it was meant to fall. */
+const RIGHT = /^(resolved|people asked)(, step repeated \([a-z]+\))?$/;
 
 function table(plan: MatrixPlan, results: readonly Known[], former: Former | undefined): readonly string[] {
   const texts = plan.rows.map((row) =>
@@ -76,7 +88,7 @@ function table(plan: MatrixPlan, results: readonly Known[], former: Former | und
   );
   const cells = texts.flat().filter((text) => text !== '–');
   const played = cells.filter((text) => text !== UNPLAYED);
-  const right = played.filter((text) => /^(resolved|people asked)(, step repeated \([a-z]+\))?$/.test(text));
+  const right = played.filter((text) => RIGHT.test(text));
   const commits = [...new Set([...(former?.commits ?? []), ...results.map(({ commit }) => commit)])];
   const at = commits.length === 0 ? 'Not played yet' : measuredAt(commits.join(' and '));
   return [
