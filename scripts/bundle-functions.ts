@@ -6,6 +6,7 @@ import type { FunctionName } from '../shared/system/names.ts';
 import { licenceText } from './bundle-licences.ts';
 import { spokenServicesOnly } from './bundle-descriptions.ts';
 import { lockOf } from './bundle-lock.ts';
+import { COMMONJS, partOf, writeBeside } from './bundle-parts.ts';
 import {
   entries,
   entryOf,
@@ -24,14 +25,6 @@ import {
 
 /** The framework is not in a bundle: it is installed beside it, and there has to be one of it. */
 const FRAMEWORK = '@google-cloud/functions-framework';
-
-/** What CommonJS packages expect to find, for the parts of a bundle that come from them. */
-const COMMONJS = [
-  "import{createRequire as $createRequire}from'node:module'",
-  "import{fileURLToPath as $fileURLToPath}from'node:url'",
-  "import{dirname as $dirname}from'node:path'",
-  'const require=$createRequire(import.meta.url),__filename=$fileURLToPath(import.meta.url),__dirname=$dirname(__filename)',
-].join(';');
 
 /** A bundle as it lies on the disk; sizes are bytes of JavaScript, without source maps. */
 export interface Bundle {
@@ -67,7 +60,7 @@ export async function bundleFunctions(
     const chosen = together.filter((name) => names.includes(name));
     if (chosen.length === 0) continue;
     const built = await buildTogether(top, chosen);
-    bundles.push(...chosen.map((name) => written(top, name, join(out, name), built)));
+    for (const name of chosen) bundles.push(await written(top, name, join(out, name), built));
   }
   return bundles;
 }
@@ -85,7 +78,7 @@ const buildTogether = (top: string, names: readonly FunctionName[]): Promise<Bui
     platform: 'node',
     target: 'node24',
     external: [FRAMEWORK],
-    banner: { js: `${COMMONJS};` },
+    banner: { js: COMMONJS },
     chunkNames: 'chunks/[name]-[hash]',
     minifySyntax: true,
     minifyWhitespace: true,
@@ -96,18 +89,30 @@ const buildTogether = (top: string, names: readonly FunctionName[]): Promise<Bui
     plugins: [entries(top), withoutSideEffects, withoutMessageClasses, withoutPreviews, spokenServicesOnly, inEnglish],
   });
 
-function written(top: string, name: FunctionName, directory: string, { metafile, outputFiles }: Built): Bundle {
+async function written(
+  top: string,
+  name: FunctionName,
+  directory: string,
+  { metafile, outputFiles }: Built,
+): Promise<Bundle> {
+  const first = new Set(scriptsOf(metafile, name, false));
   const scripts = scriptsOf(metafile, name, true);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, 'chunks'), { recursive: true });
   const texts = new Map(outputFiles.map(({ path, text }) => [path, text]));
-  for (const script of scripts)
-    for (const end of ['', '.map']) {
-      const path = join(top, script + end);
-      const place = basename(dirname(script)) === 'chunks' ? join('chunks', basename(script)) : 'index.js';
-      const text = texts.get(path) ?? '';
-      writeFileSync(join(directory, place + end), place === 'index.js' ? asIndex(text, name) : text);
-    }
+  let own = 0;
+  let whole = 0;
+  for (const script of scripts) {
+    const path = join(top, script);
+    const place = basename(dirname(script)) === 'chunks' ? join('chunks', basename(script)) : 'main.js';
+    const text = (texts.get(path) ?? '').replace(COMMONJS, '');
+    const { code, map } = await partOf(place, text, texts.get(`${path}.map`) ?? '');
+    writeFileSync(join(directory, place), code);
+    writeFileSync(join(directory, `${place}.map`), map);
+    whole += code.length;
+    if (first.has(script)) own += code.length;
+  }
+  await writeBeside(top, name, directory);
   const packages = packagesIn(top, metafile, scripts);
   const { version } = packageWire.parse(readJson(join(top, 'package.json')));
   const framework = packageWire.parse(readJson(join(top, 'node_modules', FRAMEWORK, 'package.json'))).version;
@@ -116,8 +121,10 @@ function written(top: string, name: FunctionName, directory: string, { metafile,
     version,
     private: true,
     type: 'module',
-    main: 'index.js',
+    main: 'index.mjs',
     engines: { node: '>=24' },
+    // Run by Google's buildpack after it has installed what is below (docs/deployment.md).
+    scripts: { 'gcp-build': 'node compile.mjs' },
     dependencies: { [FRAMEWORK]: framework },
   };
   writeJson(join(directory, 'package.json'), manifest);
@@ -126,15 +133,11 @@ function written(top: string, name: FunctionName, directory: string, { metafile,
   return {
     name,
     directory,
-    own: bytesOf(metafile, scriptsOf(metafile, name, false)),
-    whole: bytesOf(metafile, scripts),
+    own,
+    whole,
     packages: [...packages.keys()].sort(),
   };
 }
-
-/** An entry's script and its map name each other, and are called `index.js` in a function's own directory. */
-const asIndex = (text: string, name: FunctionName): string =>
-  text.replace(`//# sourceMappingURL=${name}.js.map`, '//# sourceMappingURL=index.js.map');
 
 const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -160,9 +163,6 @@ function scriptsOf({ outputs }: Metafile, name: FunctionName, later: boolean): r
     if (entryPoint?.endsWith(entryOf(name))) read(path, true);
   return [...found];
 }
-
-const bytesOf = ({ outputs }: Metafile, scripts: readonly string[]): number =>
-  scripts.reduce((bytes, path) => bytes + (outputs[path]?.bytes ?? 0), 0);
 
 /** The packages that scripts have something of: `name@version` and the directory, relative to the top. */
 function packagesIn(top: string, { outputs }: Metafile, scripts: readonly string[]): ReadonlyMap<string, string> {

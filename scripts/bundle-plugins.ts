@@ -8,7 +8,10 @@ import { z } from 'zod';
 /** The name by which esbuild knows the entry of one function. */
 export const entryOf = (name: string): string => `function:${name}`;
 
-/** The composition root with the line of one function alone. Fails for a function that it does not register. */
+/**
+ * The composition root with the line of one function alone, and nothing to wait for at its top, where a part of a bundle can't: what it
+ * would wait for is exported as `ready`. Fails for a function that it does not register.
+ */
 export const entries = (top: string): Plugin => ({
   name: 'entries',
   setup: (building) => {
@@ -18,7 +21,8 @@ export const entries = (top: string): Plugin => ({
       const lines = readFileSync(join(top, 'functions/index.ts'), 'utf8').split('\n');
       const own = lines.filter((line) => line.startsWith('import ') || line.includes(`'./${name}.ts'`));
       if (own.length < 2) throw new Error(`functions/index.ts registers no function ${name}`);
-      return { contents: own.join('\n'), resolveDir: join(top, 'functions'), loader: 'ts' };
+      const contents = own.map((line) => line.replace(/^await /, 'export const ready = ')).join('\n');
+      return { contents, resolveDir: join(top, 'functions'), loader: 'ts' };
     });
   },
 });

@@ -292,7 +292,7 @@ async function start(
       const process = startFunction({
         name,
         script: SERVE,
-        preload: [options.bundles === undefined ? FUNCTIONS_MODULE : resolve(options.bundles, name, 'index.js')],
+        preload: [options.bundles === undefined ? FUNCTIONS_MODULE : resolve(options.bundles, name, 'index.mjs')],
         port: name === 'approve' || name === 'status' ? port[name] : await freePort(),
         env,
         onLine: (line) => options.onLine?.(name, line),

@@ -30,8 +30,8 @@ describe('the bundle of a function', () => {
     expect(bundle?.packages.some((name) => name.startsWith('@google-cloud/firestore@'))).toBe(true);
     for (const others of ['@google-cloud/sql@', '@kubernetes/client-node@', 'pg@', '@redis/client@'])
       expect(bundle?.packages.filter((name) => name.startsWith(others))).toEqual([]);
-    expect(read('index.js')).toContain('"status"');
-    for (const other of ['classify', 'recover']) expect(read('index.js')).not.toContain(`"${other}"`);
+    expect(read('main.js')).toContain('"status"');
+    for (const other of ['classify', 'recover']) expect(read('main.js')).not.toContain(`"${other}"`);
   });
 
   it('is within its budget, and a larger one is named with what it has too much', () => {
@@ -44,10 +44,14 @@ describe('the bundle of a function', () => {
   });
 
   it('names no folder of the machine that made it, and files by their places in the checkout', () => {
-    const scripts = ['index.js', ...readdirSync(join(out, 'status/chunks')).map((name) => `chunks/${name}`)];
+    const scripts = [
+      'main.js',
+      'main.js.map',
+      ...readdirSync(join(out, 'status/chunks')).map((name) => `chunks/${name}`),
+    ];
     const machine = ['node_modules', 'functions', 'shared'].map((room) => join(process.cwd(), room));
     expect(scripts.filter((file) => machine.some((room) => read(file).includes(room)))).toEqual([]);
-    const maps = scripts.filter((file) => file.endsWith('.map')).concat('index.js.map');
+    const maps = scripts.filter((file) => file.endsWith('.map'));
     const sources = maps.flatMap((file) => sourceMap.parse(JSON.parse(read(file))).sources);
     expect(sources).toContain('../../shared/providers/auth-client.ts');
     expect(
@@ -61,16 +65,19 @@ describe('the bundle of a function', () => {
     const config = { 'dr.json': new TextEncoder().encode(compactOf('version: 1')) };
     const archive = archiveOf(join(out, 'status'), config);
     const later = new Date();
-    for (const file of ['index.js', 'package.json']) utimesSync(join(out, 'status', file), later, later);
+    for (const file of ['main.js', 'package.json']) utimesSync(join(out, 'status', file), later, later);
     expect(Buffer.from(archiveOf(join(out, 'status'), config)).equals(archive)).toBe(true);
     const inside = unzipSync(archive);
-    expect(Object.keys(inside)).toEqual(expect.arrayContaining(['dr.json', 'index.js', 'package-lock.json']));
-    expect(new TextDecoder().decode(inside['index.js'])).toBe(read('index.js'));
+    expect(Object.keys(inside)).toEqual(
+      expect.arrayContaining(['dr.json', 'index.mjs', 'main.js', 'package-lock.json']),
+    );
+    expect(new TextDecoder().decode(inside['main.js'])).toBe(read('main.js'));
   });
 
   it('is a package that the platform can install and start, with licences', () => {
     const manifest = JSON.parse(read('package.json'));
-    expect(manifest).toMatchObject({ type: 'module', main: 'index.js' });
+    expect(manifest).toMatchObject({ main: 'index.mjs', scripts: { 'gcp-build': 'node compile.mjs' } });
+    expect(manifest).not.toHaveProperty('devDependencies');
     const lock = JSON.parse(read('package-lock.json'));
     expect(Object.keys(manifest.dependencies)).toEqual(['@google-cloud/functions-framework']);
     expect(lock.packages['node_modules/express'].integrity).toMatch(/^sha512-/);
