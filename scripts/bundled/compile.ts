@@ -70,7 +70,7 @@ process.exit(0);
 async function run(): Promise<void> {
   const told = JSON.parse(readFileSync(join(directory, 'compile.json'), 'utf8')) as Told; // our own file
   const door = await opened(createServer(unavailable));
-  const firestore = await opened(refusingDoor());
+  const firestore = await opened(silentDoor());
   for (const name of Object.keys(process.env))
     if (name.startsWith('GOOGLE_') || name.startsWith('GCLOUD_') || name.startsWith('DR_')) delete process.env[name];
   const known = {
@@ -134,14 +134,11 @@ function unavailable({ url = '' }: IncomingMessage, response: ServerResponse): v
   );
 }
 
-/** Firestore's protocol: every call is refused for good (PERMISSION_DENIED), so that nobody tries again. */
-function refusingDoor(): NetServer {
+/** Firestore's protocol: every call ends well (OK, 0) and says nothing. A refusal its library would repeat for some seconds. */
+function silentDoor(): NetServer {
   const server = createServer2();
   server.on('stream', (stream) =>
-    stream.respond(
-      { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '7', 'grpc-message': 'nobody answers here' },
-      { endStream: true },
-    ),
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true }),
   );
   return server;
 }
