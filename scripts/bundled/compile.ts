@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createServer2 } from 'node:http2';
 import { createRequire } from 'node:module';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import { type AddressInfo, type Server as NetServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { partsIn } from './parts.ts';
 // is put beside each part, and a new instance takes it from there (parts.ts).
 //
 // C1. It reaches nobody. Every address that the function knows is a door on loopback that has no answers, the identity is that door's, and
-//     the configuration is not the installation's.
+//     a connection to anywhere else is refused before it is begun, whatever the configuration says.
 // C2. It never fails a deployment: what can't be compiled will be when it is first needed.
 
 /** Longest that all of it may take, wall milliseconds; a deployment waits for it. */
@@ -35,6 +35,9 @@ interface Told {
   /** A message for a function that messages are pushed to, as text; a path for one that answers requests. */
   readonly ask: readonly string[];
 }
+
+/** The machine that this runs on. */
+const HERE = '127.0.0.1';
 
 /** Stands in the configuration where the address of the door belongs. */
 const DOOR = 'http://127.0.0.1:1';
@@ -68,6 +71,7 @@ process.exit(0);
 
 /** Runs the function twice: with the store of the cloud, to make its clients, and with one of this machine, to come past it. */
 async function run(): Promise<void> {
+  stayHere();
   const told = JSON.parse(readFileSync(join(directory, 'compile.json'), 'utf8')) as Told; // our own file
   const door = await opened(createServer(unavailable));
   const firestore = await opened(silentDoor());
@@ -90,6 +94,27 @@ async function run(): Promise<void> {
   Object.assign(process.env, { DR_STORE: join(scratch, 'state.sqlite'), DR_WARM: '0' });
   parts.load('main.js');
   await asked(told);
+}
+
+/** How a socket is told whom to connect to, in any of the ways that Node knows. */
+type Connect = (this: Socket, ...given: unknown[]) => Socket;
+
+/** C1: every client's connection, encrypted or not, begins here. */
+function stayHere(): void {
+  const connect = Reflect.get(Socket.prototype, 'connect') as Connect; // all of its overloads at once
+  const guarded: Connect = function (...given) {
+    const host = hostOf(given);
+    if (host === undefined || host === HERE || host === 'localhost') return connect.apply(this, given);
+    return this.destroy(new Error(`${host} is not spoken to while a function is compiled`));
+  };
+  Socket.prototype.connect = guarded;
+}
+
+/** Whom a connection goes to; `undefined` where it names nobody, which is this machine. Node hands its own arguments on as one list. */
+function hostOf([first, second]: readonly unknown[]): string | undefined {
+  const to: unknown = Array.isArray(first) ? first[0] : first;
+  const host = typeof to === 'object' && to !== null ? ('host' in to ? to.host : undefined) : second;
+  return typeof host === 'string' ? host : undefined;
 }
 
 /** Gives the function what it is asked first, as the framework does, and leaves it some time. */
@@ -115,10 +140,10 @@ async function asked({ function: name, ask }: Told): Promise<void> {
 }
 
 async function opened(server: NetServer): Promise<string> {
-  server.listen(0, '127.0.0.1');
+  server.listen(0, HERE);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // it listens on a port
-  return `127.0.0.1:${port}`;
+  return `${HERE}:${port}`;
 }
 
 /** Whoever asks for a token gets one, as from the metadata server; everything else is unavailable. */

@@ -117,6 +117,12 @@ describe('a bundle that is compiled where it is deployed', () => {
     const [watch, spokenTo] = [join(out, 'watch.mjs'), join(out, 'spoken-to')];
     writeFileSync(watch, WATCH);
     const env = { ...process.env, NODE_OPTIONS: `--import ${watch}`, SPOKEN_TO: spokenTo };
+    // A configuration that knows other machines, as one may that this does not foresee.
+    const file = join(out, 'classify/compile.json');
+    const told: { config: string } = JSON.parse(readFileSync(file, 'utf8'));
+    const config: { endpoints: { google: Record<string, string> } } = JSON.parse(told.config);
+    config.endpoints.google['monitoring'] = 'http://127.0.0.2:1';
+    writeFileSync(file, JSON.stringify({ ...told, config: JSON.stringify(config) }));
     execFileSync(process.execPath, ['compile.mjs'], { cwd: join(out, 'classify'), env, stdio: 'pipe' });
     const hosts = readFileSync(spokenTo, 'utf8').trim().split('\n');
     // Its identity, Firestore, the APIs of Google, and us.
