@@ -102,8 +102,7 @@ whereTerraformIs('what Terraform would make of the reference system', () => {
   let observing: readonly Rendered[];
   let acting: readonly Rendered[];
   beforeAll(async () => {
-    observing = await rehearse('observe');
-    acting = await rehearse('approve');
+    [observing, acting] = await Promise.all([rehearse('observe'), rehearse('approve')]);
   });
   const of = (rendered: readonly Rendered[], type: string) => rendered.filter((one) => one.type === type);
 

@@ -1,13 +1,16 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { parse } from '@cdktf/hcl2json';
 import { tfFilesUnder } from '../../scripts/terraform/read-module.ts';
+import { assert } from '../../shared/core/assert.ts';
 
-// The whole of terraform/, applied by Terraform itself without a provider: every resource of Google becomes a `terraform_data` which holds
+// The whole of terraform/, planned by Terraform itself without a provider: every resource of Google becomes a `terraform_data` which holds
 // what would be sent. So every expression is evaluated, every module is called, for_each and conditions are real, and the values that
-// would reach Google can be looked at. What only Google knows (ids, addresses) is made up.
+// would reach Google can be looked at. What only Google knows (ids, addresses) is made up, so a plan knows every value; applying it costs
+// four times as much and says the same.
 
 type Json = string | number | boolean | null | readonly Json[] | JsonObject;
 interface JsonObject {
@@ -47,34 +50,32 @@ const MADE_UP: Readonly<Record<string, JsonObject>> = {
   google_vpc_access_connector: { id: 'connector-id' },
 };
 
-/** Applies `terraform/` with these inputs and says what would be there. Throws with Terraform's words. */
+/** Plans `terraform/` with these inputs and says what would be there. Throws with Terraform's words, and where a value would not be known. */
 export async function rehearsed(
   inputs: JsonObject,
   files: Readonly<Record<string, string>>,
 ): Promise<readonly Rendered[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   try {
-    for (const [path, text] of Object.entries(tfFilesUnder('terraform'))) {
-      const config = withoutProvider((await parse(path, text)) as JsonObject);
-      put(join(folder, `${path}.json`), JSON.stringify(config));
-    }
+    for (const [path, text] of await standIns()) put(join(folder, path), text);
     for (const path of ['modules/permissions/permissions.json', 'modules/store/firestore.indexes.json'])
       put(join(folder, path), readFileSync(join('terraform', path), 'utf8'));
     for (const [path, text] of Object.entries(files)) put(join(folder, path), text);
     put(join(folder, 'terraform.tfvars.json'), JSON.stringify(inputs));
-    const run = (...words: readonly string[]): string =>
-      execFileSync('terraform', [...words, '-no-color'], {
+    const run = async (...words: readonly string[]): Promise<string> => {
+      const { stdout } = await promisify(execFile)('terraform', [...words, '-no-color'], {
         cwd: folder,
-        encoding: 'utf8',
         maxBuffer: 64 * 1024 * 1024,
-        stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...process.env, TF_CLI_CONFIG_FILE: '/dev/null', CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1' },
       });
-    run('init', '-input=false', '-backend=false');
-    run('apply', '-auto-approve', '-input=false', '-compact-warnings');
-    return resourcesOf(
-      (JSON.parse(run('show', '-json')) as { readonly values: { readonly root_module: Shown } }).values.root_module,
-    );
+      return stdout;
+    };
+    await run('init', '-input=false', '-backend=false');
+    await run('plan', '-input=false', '-compact-warnings', '-out=plan');
+    const shown = JSON.parse(await run('show', '-json', 'plan')) as Planned;
+    const open = shown.resource_changes.filter(({ change }) => isOpen(change.after_unknown['input']));
+    assert(open.length === 0, `a plan does not know all of ${open[0]?.address ?? ''}`);
+    return resourcesOf(shown.planned_values.root_module);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -84,6 +85,31 @@ function put(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
 }
+
+let known: Promise<readonly (readonly [path: string, text: string])[]> | undefined;
+
+/** The files of `terraform/` with stand-ins, by where they go. Read once for all that is rehearsed. */
+function standIns(): NonNullable<typeof known> {
+  known ??= Promise.all(
+    Object.entries(tfFilesUnder('terraform')).map(async ([path, text]) => {
+      const config = withoutProvider((await parse(path, text)) as JsonObject);
+      return [`${path}.json`, JSON.stringify(config)] as const;
+    }),
+  );
+  return known;
+}
+
+interface Planned {
+  readonly planned_values: { readonly root_module: Shown };
+  readonly resource_changes: readonly {
+    readonly address: string;
+    readonly change: { readonly after_unknown: JsonObject };
+  }[];
+}
+
+/** Whether a plan leaves some of a value open: in its place, at any depth, stands `true`. */
+const isOpen = (unknown: Json | undefined): boolean =>
+  unknown === true || (typeof unknown === 'object' && unknown !== null && Object.values(unknown).some(isOpen));
 
 interface Shown {
   readonly resources?: readonly { readonly address: string; readonly values: { readonly input: JsonObject } }[];
