@@ -8,6 +8,7 @@ import type {
   ObservableMiddleware,
   NetworkingV1Api,
   PolicyV1Api,
+  RequestContext,
 } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { assert } from '../core/assert.ts';
@@ -23,6 +24,8 @@ import type { GoogleAccess } from './google-call.ts';
 //
 // C1. TLS is verified always. The one exception is plain http on loopback, which the client calls `skipTLSVerify`.
 // C2. The token is looked at before every call: a client with an old one is thrown away.
+// C3. The calls of one client share its connections. The library makes a new agent for each call (@kubernetes/client-node 2.0.1), and so a
+//     handshake for each question; a connection that died under a question goes with the client (`MOVED`).
 
 /** A cluster of `dr.yaml`. */
 export interface ClusterName {
@@ -111,6 +114,8 @@ export function createClusters(access: GoogleAccess): Clusters {
   });
   const known = new Map<string, { readonly token: string; readonly apis: ClusterApis }>();
   const servers = new Map<string, Server>();
+  /** Calls that begin side by side look a cluster up once. */
+  const finding = new Map<string, Promise<Server>>();
 
   const find = ({ cluster, location }: ClusterName): Promise<Server> => {
     const given = access.endpoints.kubernetes[cluster];
@@ -126,13 +131,20 @@ export function createClusters(access: GoogleAccess): Clusters {
       return server;
     });
   };
+  const findOnce = (name: ClusterName, key: string): Promise<Server> => {
+    const found = finding.get(key) ?? find(name).finally(() => finding.delete(key));
+    finding.set(key, found);
+    return found;
+  };
   const connect = async (name: ClusterName, key: string): Promise<ClusterApis> => {
     const token = await access.identity.token();
     const before = known.get(key);
     if (before?.token === token) return before.apis;
-    const server = servers.get(key) ?? (await find(name));
+    const server = servers.get(key) ?? (await findOnce(name, key));
     servers.set(key, server);
     const apis = await apisOf(server, token);
+    const meanwhile = known.get(key);
+    if (meanwhile?.token === token) return meanwhile.apis;
     known.set(key, { token, apis });
     return apis;
   };
@@ -181,6 +193,12 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
     currentContext: 'context',
   });
   const now = <T>(value: T) => new kubernetes.Observable(Promise.resolve(value));
+  let shared: ReturnType<RequestContext['getDispatcher']>;
+  const prepare = (request: RequestContext, signal: AbortSignal): void => {
+    request.setSignal(signal);
+    shared ??= request.getDispatcher();
+    if (shared !== undefined) request.setDispatcher(shared);
+  };
   return {
     core: config.makeApiClient(kubernetes.CoreV1Api),
     apps: config.makeApiClient(kubernetes.AppsV1Api),
@@ -192,7 +210,7 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
       middleware: [
         {
           pre: (request) => {
-            request.setSignal(signal);
+            prepare(request, signal);
             return now(request);
           },
           post: ({ httpStatusCode, headers, body }) => {
@@ -212,7 +230,7 @@ async function apisOf({ server, caData }: Server, token: string): Promise<Cluste
       middleware: [
         {
           pre: (request) => {
-            request.setSignal(signal);
+            prepare(request, signal);
             if (contentType !== undefined) request.setHeaderParam('Content-Type', contentType);
             if (as !== undefined) request.setHeaderParam('Impersonate-User', as);
             return now(request);
