@@ -1,23 +1,17 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
 import { instant } from '../../shared/core/time.ts';
 import { API, SECRET } from '../world/run-world.ts';
+import { COMMAND_MS_MAX, hasGcloud, runGcloud, type Said } from './gcloud.ts';
 import { RECORD, startGoogleWorld } from './google-world.ts';
 
-// The real gcloud, typed as the runbook types it, against the sandbox on loopback. It costs about a second a command.
+// gcloud, typed as the runbook types it, against the sandbox on loopback.
 
-const installed = spawnSync('gcloud', ['--version']).status === 0;
-if (!installed)
-  process.stderr.write('\nSKIPPED: gcloud is not installed, so nothing is known of how the sandbox answers it.\n\n');
-const suite = installed ? describe : describe.skip;
+const suite = hasGcloud() ? describe : describe.skip;
 
-/** Bounds a hung gcloud; a command takes one to three seconds on a busy machine. */
-const COMMAND_MS_MAX = 60_000;
 /** Clock time runs so much faster that a new revision takes half a second. */
 const RATE = 60;
 
@@ -37,20 +31,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function environment(token: string): Record<string, string> {
+function variables(): Readonly<Record<string, string>> {
   const base = `http://127.0.0.1:${world.port}/`;
   const apis = ['CONTAINER', 'DNS', 'SECRETMANAGER', 'REDIS', 'LOGGING'];
   return {
-    PATH: process.env['PATH'] ?? '',
-    HOME: folder,
     KUBECONFIG: join(folder, 'kubeconfig'),
     USE_GKE_GCLOUD_AUTH_PLUGIN: 'True',
-    CLOUDSDK_CONFIG: folder,
-    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
-    CLOUDSDK_CORE_PROJECT: 'coditect-prod',
-    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
-    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
-    CLOUDSDK_AUTH_ACCESS_TOKEN: token,
     // Cloud Run's v1 API has a host for each region; through a proxy the sandbox answers for any host.
     CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: `${base}compute/v1/`,
     CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN: 'http://run.sim.test/',
@@ -62,32 +48,20 @@ function environment(token: string): Record<string, string> {
 }
 
 /** Runs a command; its exit code and what it printed. */
-async function gcloud(
-  command: string,
-  token = world.tokens.operator,
-): Promise<{ code: number; out: string; err: string }> {
+function gcloud(command: string, token = world.tokens.operator): Promise<Said> {
   const words = command.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [];
-  try {
-    const { stdout, stderr } = await promisify(execFile)('gcloud', words, {
-      env: environment(token),
-      timeout: COMMAND_MS_MAX,
-    });
-    return { code: 0, out: stdout, err: stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // execFile's own error
-    return { code, out: stdout, err: stderr };
-  }
+  return runGcloud(words, { folder, token, variables: variables() });
 }
 
 suite('gcloud run services', () => {
   it(
     'describe and list show the service',
     async () => {
-      const described = await gcloud('run services describe coditect-dms-api --region us-central1 --format=json');
-      const [everywhere, here] = [
-        await gcloud('run services list'),
-        await gcloud('run services list --region us-central1'),
-      ];
+      const [described, everywhere, here] = await Promise.all([
+        gcloud('run services describe coditect-dms-api --region us-central1 --format=json'),
+        gcloud('run services list'),
+        gcloud('run services list --region us-central1'),
+      ]);
 
       expect(JSON.parse(described.out)).toMatchObject({
         metadata: { name: 'coditect-dms-api' },
@@ -262,9 +236,15 @@ suite('gcloud’s other commands of the runbook', () => {
     async () => {
       const place = 'coditect-prod-cluster --location us-central1-a';
 
-      expect((await gcloud(`container clusters describe ${place} --format=value(status)`)).out.trim()).toBe('RUNNING');
-      expect((await gcloud(`container clusters get-credentials ${place}`)).code).toBe(0);
-      expect((await gcloud('container clusters describe nobody --location us-east1-b')).err).toContain('Not found');
+      const [described, credentials, nobody] = await Promise.all([
+        gcloud(`container clusters describe ${place} --format=value(status)`),
+        gcloud(`container clusters get-credentials ${place}`),
+        gcloud('container clusters describe nobody --location us-east1-b'),
+      ]);
+
+      expect(described.out.trim()).toBe('RUNNING');
+      expect(credentials.code).toBe(0);
+      expect(nobody.err).toContain('Not found');
     },
     COMMAND_MS_MAX,
   );

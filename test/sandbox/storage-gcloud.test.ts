@@ -1,23 +1,16 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createScaledClock, type ScaledClock } from '../../sandbox/world/clock.ts';
 import { instant } from '../../shared/core/time.ts';
+import { hasGcloud, runGcloud, type Said } from './gcloud.ts';
 import { tokenOf } from './sql-sandbox.ts';
 import { BUCKET, startStorageSandbox } from './storage-sandbox.ts';
 
 // The real `gcloud storage`, as chapter 6 of the runbook needs it, against the sandbox on loopback.
 
-const installed = spawnSync('gcloud', ['--version']).status === 0;
-if (!installed)
-  process.stderr.write('\nSKIPPED: gcloud is not installed, so nothing is known of how the sandbox answers it.\n\n');
-const suite = installed ? describe : describe.skip;
-
-/** Bounds a hung gcloud; a command takes one to three seconds on a busy machine. */
-const COMMAND_MS_MAX = 60_000;
+const suite = hasGcloud() ? describe : describe.skip;
 
 let clock: ScaledClock;
 let sandbox: Awaited<ReturnType<typeof startStorageSandbox>>;
@@ -36,27 +29,13 @@ afterEach(async () => {
 });
 
 /** Runs `gcloud storage …`; its exit code and what it printed. */
-async function storage(...words: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: folder,
-    CLOUDSDK_CONFIG: folder,
-    CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
-    CLOUDSDK_CORE_PROJECT: 'coditect-prod',
-    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
-    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
-    CLOUDSDK_AUTH_ACCESS_TOKEN: tokenOf('operator'),
+function storage(...words: readonly string[]): Promise<Said> {
+  const variables = {
     CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE: `http://127.0.0.1:${sandbox.port}/`,
     CLOUDSDK_STORAGE_PROCESS_COUNT: '1',
     CLOUDSDK_STORAGE_THREAD_COUNT: '1',
   };
-  try {
-    const done = await promisify(execFile)('gcloud', ['storage', ...words], { env, timeout: COMMAND_MS_MAX });
-    return { code: 0, out: done.stdout, err: done.stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }; // execFile's own error
-    return { code, out: stdout, err: stderr };
-  }
+  return runGcloud(['storage', ...words], { folder, token: tokenOf('operator'), variables });
 }
 
 suite('gcloud storage', () => {
