@@ -165,7 +165,11 @@ describe('the configuration as a function carries it', () => {
     const judged = (text: string) => faultsOf(text).map(({ path, problem, wanted }) => ({ path, problem, wanted }));
     for (const path of places) {
       const text = changed([path, [[1]]]);
-      expect(judged(compactOf(text))).toEqual(expect.arrayContaining(judged(text)));
+      const faults = judged(text);
+      expect(faults).not.toEqual([]);
+      const compact = compactOf(text);
+      expect(compact).toBe(compactWith(path, [[1]]));
+      expect(judged(compact)).toEqual(expect.arrayContaining(faults));
     }
     expect(faultsOf('{"version":1,"version":2}').map(({ problem }) => problem)).toContain(
       'is not YAML: Map keys must be unique',
@@ -241,7 +245,8 @@ describe('whatever the text', () => {
   it.each(everyPlace().map((path) => [showPath(path), path] as const))(
     'blames nothing but %s when that alone can not be read',
     (place, path) => {
-      const faults = faultsOf(changed([path, [[1]]]));
+      // As a function carries it, which is read ten times as fast, and no less strictly.
+      const faults = faultsOf(compactWith(path, [[1]]));
 
       expect(faults.length).toBeGreaterThan(0);
       expect(faults.map((fault) => fault.path).filter((fault) => !fault.startsWith(place))).toEqual([]);
@@ -283,6 +288,20 @@ function cutReferences(): fc.Arbitrary<string> {
     .tuple(position, fc.nat(200), fc.string({ maxLength: 20 }))
     .map(([from, length, put]) => REFERENCE.slice(0, from) + put + REFERENCE.slice(from + length));
 }
+
+/** The reference as a function carries it, with one place changed. */
+function compactWith(path: ConfigPath, value: unknown): string {
+  const put = (from: unknown, [step, ...rest]: ConfigPath): unknown => {
+    if (step === undefined) return value;
+    if (Array.isArray(from)) return from.map((one: unknown, index) => (index === step ? put(one, rest) : one));
+    return Object.fromEntries(
+      Object.entries(from ?? {}).map(([key, one]) => [key, key === step ? put(one, rest) : one]),
+    );
+  };
+  return JSON.stringify(put(plainReference, path));
+}
+
+const plainReference: unknown = parseDocument(REFERENCE).toJS();
 
 /** Every place of the reference that has a value. */
 function everyPlace(): readonly ConfigPath[] {
