@@ -4,6 +4,7 @@ import { ASSUMPTIONS } from '../sandbox/world/assumptions.ts';
 import { diagnoseInstallation, exitCodeOf } from '../shared/adoption/doctor.ts';
 import type { NeededPermissions } from '../shared/adoption/facts.ts';
 import type { Finding } from '../shared/adoption/finding.ts';
+import { seconds } from '../shared/core/time.ts';
 import { createKubernetesAccess } from '../shared/providers/kubernetes-access.ts';
 import { createGoogleInventory } from '../shared/providers/google-inventory.ts';
 import { parseSystem } from '../shared/system/parse-system.ts';
@@ -75,10 +76,13 @@ export async function findingsOf(
   }
 }
 
+/** Wall time that a read of the store may take, which is tried twice: far above any answer seen, and nobody waits a minute to hear that it is silent. */
+const STORE_LIMIT = seconds(5);
+
 function openStore(name: string | undefined): OpenedStore | string {
   if (name === undefined) return 'name it with --store firestore:PROJECT/DATABASE';
   try {
-    return openNamedStore(name);
+    return openNamedStore(name, STORE_LIMIT);
   } catch (error) {
     if (!isPortError(error)) throw error;
     return error.code;

@@ -109,9 +109,10 @@ export async function store(options: Shared & { store?: string }): Promise<strin
 export async function run(work: () => Promise<Ending>): Promise<void> {
   try {
     const { exitCode, stdout, stderr } = await work();
-    process.stderr.write(stderr);
-    process.stdout.write(stdout);
-    process.exitCode = exitCode;
+    await written(process.stderr, stderr);
+    await written(process.stdout, stdout);
+    // Whatever asked a server that never answered would go on asking, and keep whoever typed it waiting for minutes.
+    process.exit(exitCode);
   } catch (error) {
     const { Refusal } = await import('./sandbox-facts.ts');
     if (!(error instanceof Refusal)) throw error;
@@ -119,3 +120,6 @@ export async function run(work: () => Promise<Ending>): Promise<void> {
     process.exitCode = error.exitCode;
   }
 }
+
+const written = (stream: NodeJS.WriteStream, text: string): Promise<void> =>
+  new Promise((done) => void stream.write(text, () => done()));

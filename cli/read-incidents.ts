@@ -1,4 +1,5 @@
-import { type Instant, instant, type Millis } from '../shared/core/time.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Instant, instant, type Millis, seconds } from '../shared/core/time.ts';
 import type { IncidentEvent } from '../shared/incident/events.ts';
 import { replay } from '../shared/incident/evolve.ts';
 import type { IncidentState } from '../shared/incident/state.ts';
@@ -30,6 +31,12 @@ export type OpenedStore = Store & { close(): void | Promise<void> };
 const IN_FIRESTORE = /^firestore:([^/]+)\/([^@/]+)(?:@(.+:\d+))?$/;
 
 /**
+ * Wall time that closing may take: the client repeats for minutes what a server has never answered, and no reader waits for it. With one that
+ * answers it takes some milliseconds.
+ */
+const CLOSING_MAX = seconds(2);
+
+/**
  * Opens a store for reading, by the path of its file or by its name in Firestore, there by Application Default Credentials. `patience` is
  * the wall time that a call to Firestore may take, where it is not what a function has. Throws `PortError` when there is none, and refuses with 2
  * what is no name.
@@ -39,8 +46,8 @@ export function openNamedStore(name: string, patience?: Millis): OpenedStore {
   const [, project, database, host] = IN_FIRESTORE.exec(name) ?? [];
   if (project === undefined && name.startsWith('firestore:'))
     throw new Refusal(2, `${name} is no name of a store: firestore:PROJECT/DATABASE`);
-  if (project !== undefined && database !== undefined)
-    return openFirestoreStore({
+  if (project !== undefined && database !== undefined) {
+    const opened = openFirestoreStore({
       project,
       database,
       server:
@@ -48,6 +55,8 @@ export function openNamedStore(name: string, patience?: Millis): OpenedStore {
       timeOf: () => instant(0),
       ...(patience === undefined ? {} : { limits: { reads: patience, writes: patience } }),
     });
+    return { ...opened, close: () => Promise.race([opened.close(), wait(CLOSING_MAX, undefined, { ref: false })]) };
+  }
   return openSqliteStore({ path: name, clock: { now: () => instant(0) }, readOnly: true });
 }
 

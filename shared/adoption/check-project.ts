@@ -157,9 +157,10 @@ function checkDoors(system: System, { doors }: Facts): readonly Finding[] {
   return [...count, ...each];
 }
 
-function checkControl({ databases }: System, { control }: Facts): readonly Finding[] {
+function checkControl({ databases, project }: System, { control }: Facts): readonly Finding[] {
   return judge('kill switch', 'the store', control, {
     mend: 'DR_STORE of the functions (docs/deployment.md, "The store")',
+    silence: `whether this machine reaches firestore.googleapis.com, and whether the database of --store is there: gcloud firestore databases list --project ${project}. Until then nobody knows here whether the kill switch is on, nor whether tick runs`,
     holds: ({ stopped, modes, watchedAgo }) => [
       ...all('kill switch', 'is off', [
         [stopped === undefined, `is on (${stopped ?? ''}): nothing would be done`, './dr release --reason WHY'],

@@ -37,6 +37,8 @@ export function judge<T>(
     readonly holds: (value: T) => readonly Finding[];
     /** Who could read it, where whoever asked may not and Google's viewers may not either. */
     readonly ask?: string;
+    /** Where to look when nobody answers. */
+    readonly silence?: string;
   },
 ): readonly Finding[] {
   if (reading === undefined) return [unread(check, what, 'nobody asked')];
@@ -46,7 +48,7 @@ export function judge<T>(
     case 'absent':
       return [wrong(check, `${what} is not there`, how.mend)];
     case 'unread':
-      return [unread(check, what, reading.because, how.ask)];
+      return [unread(check, what, reading.because, how)];
   }
 }
 
@@ -60,10 +62,19 @@ export function all(
   return found.length === 0 ? [fine(check, says)] : found;
 }
 
-function unread(check: string, what: string, because: string, ask?: string): Finding {
-  const mend = because === 'forbidden' && ask !== undefined ? ask : howToRead(because);
+function unread(
+  check: string,
+  what: string,
+  because: string,
+  { ask, silence }: { readonly ask?: string; readonly silence?: string } = {},
+): Finding {
+  const known = because === 'forbidden' ? ask : SILENT.has(because) ? silence : undefined;
+  const mend = known ?? howToRead(because);
   return { check, verdict: 'unknown', says: `${what} can’t be read (${because})`, mend };
 }
+
+/** Codes of a `PortError` that say nothing but that no answer came. */
+const SILENT: ReadonlySet<string> = new Set(['timeout', 'unavailable', 'unreachable', 'connectionRefused']);
 
 function howToRead(because: string): string {
   switch (because) {

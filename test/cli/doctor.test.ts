@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { doctorCommand } from '../../cli/doctor.ts';
 import { OPERATOR } from '../../sandbox/world/reference-system.ts';
@@ -19,8 +21,11 @@ interface Found {
   readonly named: readonly Finding[];
 }
 
-async function examine(): Promise<Found> {
-  const { exitCode, stdout } = await doctorCommand(stage.facts, { config: 'dr.yaml', json: true });
+/** Two reads of five seconds and two for closing, and as much again for a busy machine; without a limit it took fifty and more. */
+const SILENCE_MS_MAX = 25_000;
+
+async function examine(facts = stage.facts): Promise<Found> {
+  const { exitCode, stdout } = await doctorCommand(facts, { config: 'dr.yaml', json: true });
   const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
   expect(findings.length).toBeGreaterThan(40);
   return { exitCode, named: findings.filter(({ verdict }) => verdict !== 'fine') };
@@ -88,6 +93,34 @@ describe('./dr doctor', () => {
       ]);
     } finally {
       iam.grant(OPERATOR, ['k8s.*']);
+    }
+  });
+
+  it('says within seconds that a store in Firestore does not answer, and what to look at, and everything else besides', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const begun = performance.now();
+    try {
+      const facts = { ...stage.facts, store: `firestore:coditect-prod/dr@127.0.0.1:${port}` };
+      const { exitCode, named } = await examine(facts);
+      expect([exitCode, named]).toEqual([
+        4,
+        [
+          {
+            check: 'kill switch',
+            verdict: 'unknown',
+            says: 'the store can’t be read (timeout)',
+            mend: expect.stringMatching(
+              /reaches firestore\.googleapis\.com.*gcloud firestore databases list --project/,
+            ),
+          },
+        ],
+      ]);
+      expect(performance.now() - begun).toBeLessThan(SILENCE_MS_MAX);
+    } finally {
+      silent.close();
     }
   });
 
