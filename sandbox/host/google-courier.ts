@@ -5,7 +5,7 @@ import { instant } from '../../shared/core/time.ts';
 import { bodyOf, callerOf, checkProject } from '../http/google-request.ts';
 import { answer } from '../http/google-error.ts';
 import { publishersJson } from '../http/broker.ts';
-import { publishWire, resource } from '../http/broker-json.ts';
+import { publishWire, resource, subscriptionJson } from '../http/broker-json.ts';
 import { json, type Route } from '../http/router.ts';
 import type { Deliver, Disorder, Ledger } from '../world/broker-delivery.ts';
 import type { Draft, Message, SubscriptionConfig } from '../world/broker-message.ts';
@@ -25,7 +25,9 @@ import type { RunningEmulator } from './google-emulators.ts';
 //     message back, and the emulator's retry policy and dead letters do the rest.
 // G3. It delivers at once and in order mostly: the relay is late and repeats itself, as Pub/Sub may.
 // G4. It knows no scaled time: backoffs are given in wall time, and a push that takes longer than the deadline is given back.
-// G5. What it accepted is counted by message ids, here: published or seen, acknowledged, dead.
+// G5. What is asked about a subscription of ours is answered as it was made, for that is what the relay does with it; the emulator knows one
+//     that is pulled, and another that counts beside it, which is nobody else's business.
+// G6. What it accepted is counted by message ids, here: published or seen, acknowledged, dead.
 
 /** What the courier is made with. */
 export interface GoogleCourierOptions {
@@ -51,6 +53,8 @@ const pulledWire = z.object({
     .default([]),
 });
 type Pulled = z.infer<typeof pulledWire>['receivedMessages'][number];
+const namedWire = z.looseObject({ name: z.string() });
+const subscriptionsWire = z.looseObject({ subscriptions: z.array(namedWire) });
 const publishedWire = z.object({ messageIds: z.array(z.string()) });
 
 interface Row {
@@ -63,7 +67,7 @@ interface Row {
 }
 
 /** Google's words for what the other methods need. */
-const VERBS = { GET: 'get', POST: 'consume', PUT: 'create' } as const;
+const VERBS = { DELETE: 'delete', GET: 'get', POST: 'consume', PUT: 'create' } as const;
 
 /** Messages that are on their way to a subscriber or being pushed: what is late holds up nothing that could be pushed. */
 const HELD_MAX = 1_000;
@@ -82,6 +86,7 @@ class GoogleCourier implements Courier {
   readonly #options: GoogleCourierOptions;
   readonly #relay: Server;
   readonly #rows = new Map<string, Row>();
+  readonly #counters = new Set<string>();
   readonly #ending = new AbortController();
 
   constructor(options: GoogleCourierOptions) {
@@ -126,7 +131,7 @@ class GoogleCourier implements Courier {
         },
       },
       // What people do with topics and dead letters, by gcloud.
-      ...(['GET', 'POST', 'PUT'] as const).map(
+      ...(['DELETE', 'GET', 'POST', 'PUT'] as const).map(
         (method): Route => ({
           method,
           pattern: others,
@@ -137,11 +142,27 @@ class GoogleCourier implements Courier {
             const outcome = this.#call(callerOf(request), permission, request.path, () => undefined);
             if (outcome.kind !== 'answer') return answer(outcome, () => ({}));
             const said = await this.#fetch(method, `${request.path}?${request.query.toString()}`, request.body);
-            return json(await said.json(), said.status);
+            return json(this.#asMade(await said.json()), said.status);
           },
         }),
       ),
     ];
+  }
+
+  /** An answer about subscriptions with those of ours as they were made (G5). */
+  #asMade(said: unknown): unknown {
+    const list = subscriptionsWire.safeParse(said);
+    if (list.success)
+      return {
+        ...list.data,
+        subscriptions: list.data.subscriptions
+          .filter(({ name }) => !this.#counters.has(lastPart(name)))
+          .map((one) => this.#asMade(one)),
+      };
+    const one = namedWire.safeParse(said);
+    const row = one.success ? this.#rows.get(lastPart(one.data.name)) : undefined;
+    const isOurs = one.success && row !== undefined && /^projects\/[^/]+\/subscriptions\//.test(one.data.name);
+    return isOurs ? subscriptionJson(this.#options.project.id, row.config) : said;
   }
 
   publish(caller: Caller, topic: string, drafts: readonly Draft[]): ApiOutcome<Promise<readonly string[]>> {
@@ -185,6 +206,7 @@ class GoogleCourier implements Courier {
       return;
     }
     // A subscription that people pull from is counted by a second one beside it, which is ours.
+    this.#counters.add(`${name}-counted`);
     await this.#ask('PUT', this.#name('subscriptions', `${name}-counted`), {
       topic: this.#name('topics', topic),
       pushConfig: { pushEndpoint: this.#relayAt(`counted/${name}`) },
@@ -333,7 +355,7 @@ class GoogleCourier implements Courier {
       method,
       signal: this.#ending.signal,
       headers: { 'content-type': 'application/json' },
-      ...(method === 'GET' || body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(method === 'GET' || method === 'DELETE' || body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }
 }
@@ -359,6 +381,8 @@ class Slots {
     }
   }
 }
+
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 
 async function textOf(request: IncomingMessage): Promise<string> {
   let text = '';

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Facts } from '../../cli/sandbox-facts.ts';
+import type { RunningEmulator } from '../../sandbox/host/google-emulators.ts';
 import { googleRoutes } from '../../sandbox/host/google-routes.ts';
 import { startMessaging } from '../../sandbox/host/messaging.ts';
 import { sandboxConfig } from '../../sandbox/host/sandbox-config.ts';
@@ -56,9 +57,12 @@ const RATE = 200;
 export async function startDoctorStage({
   rate = RATE,
   assumptions = BELIEVED,
+  pubsub,
 }: {
   readonly rate?: number;
   readonly assumptions?: Assumptions;
+  /** Google's emulator in the place of the embedded broker. */
+  readonly pubsub?: RunningEmulator;
 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'dr-doctor-'));
   const clock = createScaledClock(rate, instant(Date.now()));
@@ -93,6 +97,7 @@ export async function startDoctorStage({
     project: world.project,
     tokenKey: KEY,
     disorder,
+    ...(pubsub === undefined ? {} : { emulator: pubsub }),
   });
   ends.push(() => messaging.stop());
   let deployed: readonly DeployedFunction[] = [];
