@@ -84,6 +84,7 @@ export async function lookAtInstallation(system: System, by: LookedAt): Promise<
       return (await inventory.deployedService(region, service)).processors;
     }),
     projectPolicy: ask(() => inventory.projectPolicy()),
+    audited: ask(() => inventory.auditConfigs()),
     secretPolicies: each(own, (secret) => inventory.secretPolicy(secret)),
     bucketPolicies: each([...new Set(Object.values(buckets).flat())], (bucket) => inventory.bucketPolicy(bucket)),
     keys: keyPair(ask, world.secrets),

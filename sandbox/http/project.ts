@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DataAudit } from '../world/data-audits.ts';
 import { EVERY_OTHER, type ProjectApi, type Role } from '../world/project-api.ts';
 import { answer } from './google-error.ts';
 import { bodyOf, callerOf, checkProject, pageOf, queryOf } from './google-request.ts';
@@ -45,7 +46,7 @@ export function projectRoutes({ projectApi: api }: { readonly projectApi: Projec
         checkProject(project, named);
         queryOf(request, []);
         const version = bodyOf(policyWire, request).options?.requestedPolicyVersion ?? 1;
-        return answer(api.policy(callerOf(request)), (bindings) => ({
+        return answer(api.policy(callerOf(request)), ({ bindings, audits }) => ({
           version: version >= 3 && bindings.some(({ condition }) => condition !== undefined) ? 3 : 1,
           etag: 'BwYxsandbox=',
           // Without version 3 a conditional binding loses its condition, and its role says so (docs: "Requesting a policy version").
@@ -56,6 +57,7 @@ export function projectRoutes({ projectApi: api }: { readonly projectApi: Projec
                 ? { role, members, condition }
                 : { role: `${role}_withcond_0`, members },
           ),
+          ...(audits.length === 0 ? {} : { auditConfigs: auditConfigsJson(audits) }),
         }));
       },
     },
@@ -139,6 +141,16 @@ export function projectRoutes({ projectApi: api }: { readonly projectApi: Projec
     },
   ];
 }
+
+/** By service, as a policy has them; an empty list of exemptions is left out. */
+const auditConfigsJson = (audits: readonly DataAudit[]): unknown =>
+  [...Map.groupBy(audits, ({ service }) => service)].map(([service, own]) => ({
+    service,
+    auditLogConfigs: own.map(({ type, exempted }) => ({
+      ...(exempted.length === 0 ? {} : { exemptedMembers: exempted }),
+      logType: type,
+    })),
+  }));
 
 /** Of Cloud Run's quotas the one that instances take of; int64 as text. */
 function runQuotaJson(number: string, limits: ReadonlyMap<string, number>): unknown {

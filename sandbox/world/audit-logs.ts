@@ -1,14 +1,15 @@
 import type { JsonObject } from '../../shared/core/json.ts';
 import { assert } from '../../shared/core/assert.ts';
 import { toIso } from '../../shared/core/time.ts';
+import type { DataAudits } from './data-audits.ts';
 import type { AuditEntry, Kernel } from './kernel.ts';
 import type { Logs } from './logs.ts';
 import type { Project } from './project.ts';
 
 // Cloud Audit Logs: what the door sees of some calls, as entries of Cloud Logging that alert policies can match.
 //
-// Admin Activity is always written. Data Access is written because the reference project has it switched on for Secret Manager
-// (terraform/modules/alerts does it); by default nobody would ever hear who reads a secret. Refused calls are written too, with their
+// Admin Activity is always written, Data Access where the project's policy says so (data-audits.ts): else nobody would ever hear who reads a
+// secret. Refused calls are written too, with their
 // status (cloud.google.com/logging/docs/audit, read 2026-11-27).
 
 /** google.rpc.Code of a call that its caller may not make. */
@@ -26,12 +27,18 @@ interface Audited {
 /** Writes such entries from now on. `regionOf`: where an instance is. */
 export function writeAuditLogs(
   { audit }: Pick<Kernel, 'audit'>,
-  parts: { readonly logs: Logs; readonly project: Project; readonly regionOf: (instance: string) => string },
+  parts: {
+    readonly logs: Logs;
+    readonly project: Project;
+    readonly audits: Pick<DataAudits, 'covers'>;
+    readonly regionOf: (instance: string) => string;
+  },
 ): void {
-  const { logs } = parts;
+  const { logs, audits } = parts;
   audit.listen((entry) => {
     const found = entry.result === 'lost' ? undefined : auditedOf(entry, parts);
     if (found === undefined) return;
+    if (found.log === 'data_access' && !audits.covers(found.service, 'DATA_READ', entry.call.principal)) return;
     logs.write({
       log: `cloudaudit.googleapis.com/${found.log}`,
       resource: found.resource,

@@ -1,4 +1,5 @@
 import type { Caller } from './caller.ts';
+import type { DataAudit, DataAudits } from './data-audits.ts';
 import {
   type Api,
   type ApiCall,
@@ -25,6 +26,12 @@ export interface ProjectBinding {
   readonly role: string;
   readonly members: readonly string[];
   readonly condition?: { readonly title: string; readonly expression: string };
+}
+
+/** A policy: who may do what, and whose calls of which kind are written down. */
+export interface ProjectPolicy {
+  readonly bindings: readonly ProjectBinding[];
+  readonly audits: readonly DataAudit[];
 }
 
 /** A role with what it gives. */
@@ -71,6 +78,7 @@ export class ProjectApi {
   readonly #door: ApiDoor;
   readonly #iam: Iam;
   readonly #secrets: Pick<Secrets, 'secret'>;
+  readonly #audits: Pick<DataAudits, 'all'>;
   readonly #enabled: Set<string>;
   readonly #runProcessors = new Map([[EVERY_OTHER, RUN_PROCESSORS]]);
   readonly project: Project;
@@ -80,10 +88,12 @@ export class ProjectApi {
     readonly iam: Iam;
     readonly project: Project;
     readonly secrets: Pick<Secrets, 'secret'>;
+    readonly audits: Pick<DataAudits, 'all'>;
   }) {
     this.#door = parts.door;
     this.#iam = parts.iam;
     this.#secrets = parts.secrets;
+    this.#audits = parts.audits;
     this.project = parts.project;
     this.#enabled = new Set(REFERENCE_SERVICES);
   }
@@ -92,8 +102,11 @@ export class ProjectApi {
     return this.#call(caller, 'cloudresourcemanager', 'resourcemanager.projects.get', () => this.project);
   }
 
-  policy(caller: Caller): ApiOutcome<readonly ProjectBinding[]> {
-    return this.#call(caller, 'cloudresourcemanager', 'resourcemanager.projects.getIamPolicy', () => this.#bindings());
+  policy(caller: Caller): ApiOutcome<ProjectPolicy> {
+    return this.#call(caller, 'cloudresourcemanager', 'resourcemanager.projects.getIamPolicy', () => ({
+      bindings: this.#bindings(),
+      audits: this.#audits.all(),
+    }));
   }
 
   /** What is granted on one secret, beside the project. */

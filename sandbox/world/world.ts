@@ -5,6 +5,7 @@ import { parseDatabaseUrl } from './application-database.ts';
 import { type ApplicationFront, wayName } from './application-front.ts';
 import { type Assumptions, BELIEVED } from './assumptions.ts';
 import { writeAuditLogs } from './audit-logs.ts';
+import { DataAudits } from './data-audits.ts';
 import { type ClusterSeed, type Clusters, createClusters } from './cluster-directory.ts';
 import { createKernel, type WorldKernel } from './create-kernel.ts';
 import { type ControlRegions, Disasters } from './disasters.ts';
@@ -92,6 +93,8 @@ export interface World {
   readonly assumptions: Assumptions;
   readonly kernel: WorldKernel;
   readonly projectApi: ProjectApi;
+  /** Which calls are written down in Data Access logs. */
+  readonly audits: DataAudits;
   readonly sql: Sql;
   readonly applications: Applications;
   /** The services that answer users and probes, by the names in `SERVICES`. */
@@ -182,7 +185,8 @@ export function createWorld(options: WorldOptions): World {
     }),
   );
   logs.listen((entry) => monitoring.hear(entry));
-  writeAuditLogs(kernel, { logs, project, regionOf: (name) => regionOf(sql, name) });
+  const audits = new DataAudits();
+  writeAuditLogs(kernel, { logs, project, audits, regionOf: (name) => regionOf(sql, name) });
   if (secondary) addSecondarySources(monitoring, { project, front, run });
   const primaryInUse = (): string => {
     const host = parseDatabaseUrl(secrets.readSecret(REFERENCE.databaseSecret) ?? '')?.host ?? '';
@@ -221,7 +225,8 @@ export function createWorld(options: WorldOptions): World {
     project,
     assumptions,
     kernel,
-    projectApi: new ProjectApi({ ...kernel, project, secrets }),
+    projectApi: new ProjectApi({ ...kernel, project, secrets, audits }),
+    audits,
     sql,
     applications,
     front,

@@ -1,4 +1,5 @@
 import type { System } from '../system/system.ts';
+import { checkAudit } from './check-audit.ts';
 import { checkCluster } from './check-cluster.ts';
 import { checkDatabases } from './check-databases.ts';
 import { checkKeys } from './check-keys.ts';
@@ -16,6 +17,7 @@ export function diagnoseInstallation(system: System, facts: Facts): readonly Fin
     ...checkDatabases(system, facts),
     ...checkPlaces(system, facts),
     ...checkMessages(system, facts),
+    ...checkAudit(system, facts),
     ...checkPermissions(system, facts),
     ...checkCluster(system, facts),
     ...checkProject(system, facts),

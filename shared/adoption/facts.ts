@@ -4,6 +4,7 @@ import type { InstanceStatus } from '../ports/databases.ts';
 import type { DeepHealth } from '../ports/applications.ts';
 import type {
   AlertPolicyStatus,
+  AuditConfig,
   Binding,
   ChannelStatus,
   ProcessorLimit,
@@ -82,6 +83,7 @@ export interface Facts {
   /** Thousandths of a processor that an instance of each Cloud Run application has. */
   readonly runProcessors: Readings<number>;
   readonly projectPolicy: Reading<readonly Binding[]>;
+  readonly audited: Reading<readonly AuditConfig[]>;
   readonly secretPolicies: Readings<readonly Binding[]>;
   readonly bucketPolicies: Readings<readonly Binding[]>;
   /** What each role gives that a function of ours has. */

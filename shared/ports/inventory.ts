@@ -8,6 +8,16 @@ export interface Binding {
   readonly condition: string | undefined;
 }
 
+/** That who makes some calls of a service is written down, beside what always is (Cloud Audit Logs, Data Access). */
+export interface AuditConfig {
+  /** Such as `secretmanager.googleapis.com`, or `allServices`. */
+  readonly service: string;
+  /** `ADMIN_READ`, `DATA_READ` or `DATA_WRITE`. */
+  readonly type: string;
+  /** Whose calls are not written down, as members of a policy. */
+  readonly exempted: readonly string[];
+}
+
 /** A subscription of Pub/Sub. */
 export interface SubscriptionStatus {
   readonly name: string;
@@ -68,6 +78,8 @@ export interface Inventory {
   /** Names of enabled services, such as `sqladmin.googleapis.com`. */
   enabledServices(): Promise<readonly string[]>;
   projectPolicy(): Promise<readonly Binding[]>;
+  /** What the project's own policy has written down; what a folder or the organisation adds to it is not among it. */
+  auditConfigs(): Promise<readonly AuditConfig[]>;
   secretPolicy(secret: string): Promise<readonly Binding[]>;
   bucketPolicy(bucket: string): Promise<readonly Binding[]>;
   topicPolicy(topic: string): Promise<readonly Binding[]>;

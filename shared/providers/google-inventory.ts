@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Binding, Inventory, SubscriptionStatus } from '../ports/inventory.ts';
+import type { AuditConfig, Binding, Inventory, SubscriptionStatus } from '../ports/inventory.ts';
 import { PortError } from '../ports/port-error.ts';
 import type { GoogleAccess } from './google-call.ts';
 import { askGoogle, type RestApi, type RestQuestion } from './google-rest.ts';
@@ -13,6 +13,18 @@ const bindingWire = z.object({
   condition: z.object({ expression: z.string() }).optional(),
 });
 const policyWire = z.object({ bindings: z.array(bindingWire).default([]) });
+const auditWire = z.object({
+  auditConfigs: z
+    .array(
+      z.object({
+        service: z.string(),
+        auditLogConfigs: z
+          .array(z.object({ logType: z.string(), exemptedMembers: z.array(z.string()).default([]) }))
+          .default([]),
+      }),
+    )
+    .default([]),
+});
 
 const seconds = z
   .string()
@@ -168,6 +180,11 @@ export function createGoogleInventory(access: GoogleAccess): Inventory {
     );
   // Without version 3 a binding with a condition is shown with a role that does not exist.
   const VERSION = { 'options.requestedPolicyVersion': '3' };
+  const POLICY_OF_PROJECT: RestQuestion = {
+    method: 'POST',
+    path: `v1/projects/${project}:getIamPolicy`,
+    body: { options: { requestedPolicyVersion: 3 } },
+  };
 
   return {
     projectNumber: () =>
@@ -185,12 +202,17 @@ export function createGoogleInventory(access: GoogleAccess): Inventory {
         (said) => servicesWire.parse(said).services.map(({ config }) => config.name),
         { filter: 'state:ENABLED', pageSize: '200' },
       ),
-    projectPolicy: () =>
-      policy('cloudresourcemanager', 'reading who may do what on the project', {
-        method: 'POST',
-        path: `v1/projects/${project}:getIamPolicy`,
-        body: { options: { requestedPolicyVersion: 3 } },
-      }),
+    projectPolicy: () => policy('cloudresourcemanager', 'reading who may do what on the project', POLICY_OF_PROJECT),
+    auditConfigs: () =>
+      ask('cloudresourcemanager', 'reading what the project writes down', POLICY_OF_PROJECT, (said) =>
+        auditWire
+          .parse(said)
+          .auditConfigs.flatMap(({ service, auditLogConfigs }) =>
+            auditLogConfigs.map(
+              ({ logType: type, exemptedMembers: exempted }): AuditConfig => ({ service, type, exempted }),
+            ),
+          ),
+      ),
     secretPolicy: (secret) =>
       policy('secretmanager', `reading who may use ${secret}`, {
         method: 'GET',

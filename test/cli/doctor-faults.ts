@@ -17,6 +17,9 @@ export interface Planted {
   readonly mend: () => unknown;
 }
 
+/** As terraform/modules/alerts sets it. */
+const READS = { service: 'secretmanager.googleapis.com', type: 'DATA_READ', exempted: [] } as const;
+
 const CHANNEL = `projects/coditect-prod/notificationChannels/${ALERT_CHANNEL_ID}`;
 
 /** All of them. The stage is asked for when one is planted. */
@@ -182,6 +185,35 @@ export function plantedFaults(stage: () => Stage): readonly Planted[] {
         ['subscription by-hand', /prove nothing/, /terraform apply/],
       ],
       mend: () => stage().asOperator('DELETE', '/v1/projects/coditect-prod/subscriptions/by-hand'),
+    },
+    {
+      fault: 'a project that writes down nobody who reads a secret',
+      plant: () =>
+        stage().world.audits.set([
+          { ...READS, type: 'DATA_WRITE' },
+          { ...READS, service: 'storage.googleapis.com' },
+        ]),
+      named: [
+        [
+          'audit log of secrets',
+          /^nobody writes down who reads a secret.*dr-secret-read would never alert$/,
+          /^terraform apply \(modules\/alerts: google_project_iam_audit_config/,
+        ],
+      ],
+      mend: () => stage().world.audits.set([READS]),
+    },
+    {
+      fault: 'somebody whose reading of secrets is not written down',
+      plant: () =>
+        stage().world.audits.set([READS, { ...READS, service: 'allServices', exempted: ['user:mallory@example.com'] }]),
+      named: [
+        [
+          'audit log of secrets',
+          /^what user:mallory@example\.com read is not written down/,
+          /take exemptedMembers out/,
+        ],
+      ],
+      mend: () => stage().world.audits.set([READS]),
     },
     {
       fault: 'recover without the right to promote',

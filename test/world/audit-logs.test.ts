@@ -75,6 +75,21 @@ describe('whoever does what a thief would do', () => {
     expect(world.published).toEqual([]);
   });
 
+  it('is heard of by nobody where the project does not write down who reads, or not that one', () => {
+    const READS = { service: 'secretmanager.googleapis.com', type: 'DATA_READ', exempted: [] } as const;
+    const world = createWholeWorld();
+    const read = () => {
+      world.disasters.break('intrusion', undefined, 'secret');
+      world.clock.advanceBy(minutes(2));
+      world.disasters.mend('intrusion');
+      return world.published.length;
+    };
+    world.audits.set([{ ...READS, type: 'DATA_WRITE' }]);
+    expect(read()).toBe(0);
+    world.audits.set([READS, { ...READS, service: 'allServices', exempted: [`user:${STRANGER}`] }]);
+    expect(read()).toBe(0);
+  });
+
   it('is no alert where the call was refused, which its log entry says', () => {
     const world = createWholeWorld();
     const outcome = world.secretsApi.access({ ...PERSON, principal: STRANGER }, REFERENCE.signingSecret, 'latest');
