@@ -9,7 +9,9 @@ import { accountOf } from './wanted.ts';
 // Whether each function may do in the clusters what its steps need: what the cluster itself answers, against what the code needs in the
 // modes of `dr.yaml`.
 //
-// Not seen: reading that no step needs; and admission.yaml, which holds heal to one direction (a cluster is asked about roles only).
+// Not seen: reading that no step needs, but for that of secrets; what a function may do in other namespaces; and admission.yaml, which holds
+// heal to one direction (a cluster is asked about roles only). A cluster's own list of somebody's rules would tell more, and is never whole on
+// GKE, where IAM gives rights too: so it is asked rule by rule.
 
 /** API groups by the first part of their name, as permissions have them (shared/providers/permissions.ts). */
 const GROUPS: Readonly<Record<string, string>> = { networking: 'networking.k8s.io' };
@@ -18,6 +20,30 @@ const GROUPS: Readonly<Record<string, string>> = { networking: 'networking.k8s.i
 const DIRECTION = /\/scale\.down$/;
 
 const ANYTHING: ClusterRule = { group: '*', resource: '*', subresource: '', verb: '*' };
+
+/**
+ * What nothing of ours ever does, whatever the mode, and what a role that is wider than its manifest gives: secrets that are read, programs
+ * that are begun in others' pods, things that don't come back, and ways to more rights.
+ */
+const NEVER: readonly ClusterRule[] = [
+  never('get', 'secrets'),
+  never('list', 'secrets'),
+  never('create', 'pods'),
+  never('create', 'pods', '', 'exec'),
+  never('delete', 'namespaces'),
+  never('delete', 'deployments', 'apps'),
+  never('delete', 'persistentvolumeclaims'),
+  never('delete', 'nodes'),
+  never('create', 'serviceaccounts', '', 'token'),
+  never('create', 'rolebindings', 'rbac.authorization.k8s.io'),
+  never('impersonate', 'users'),
+  // By which admission.yaml would be lifted.
+  never('delete', 'validatingadmissionpolicybindings', 'admissionregistration.k8s.io'),
+];
+
+function never(verb: string, resource: string, group = '', subresource = ''): ClusterRule {
+  return { group, resource, subresource, verb };
+}
 
 /** Where an application of ours runs; each namespace once. */
 export function clusterPlaces({ applications }: System): readonly ClusterPlace[] {
@@ -36,14 +62,14 @@ export interface ClusterQuestion {
   readonly rules: readonly ClusterRule[];
 }
 
-/** Everything that is asked: what each function needs, every change that any of ours may make, and whether it may do anything at all. */
+/** All that is asked: what each function needs, every change that any of ours may make, what none ever does, and whether it may do anything at all. */
 export function clusterQuestions(system: System, needed: NeededPermissions): readonly ClusterQuestion[] {
   return clusterPlaces(system).flatMap((place) =>
     FUNCTIONS.map((name) => {
       const wanted = wantedBy(system, name, needed);
       const others = changes(needed).filter((rule) => !has(wanted, rule));
       const user = accountOf(name, system.project);
-      return { name: keyOf(place, name), place, user, rules: [...wanted, ...others, ANYTHING] };
+      return { name: keyOf(place, name), place, user, rules: [...wanted, ...others, ...NEVER, ANYTHING] };
     }),
   );
 }
@@ -99,6 +125,7 @@ function checkFunction(
     return [wrong(check, 'it may do anything: far more than any of its steps needs', bindings)];
   const lacks = wanted.filter((rule) => !has(allowed, rule));
   const excess = others.filter((rule) => has(allowed, rule));
+  const beyond = NEVER.filter((rule) => has(allowed, rule));
   const [first] = lacks;
   const found: readonly Finding[] = [
     ...(first === undefined
@@ -113,6 +140,9 @@ function checkFunction(
     ...(excess.length === 0
       ? []
       : [wrong(check, `it has, and no step of it needs: ${excess.map(show).join(', ')}`, bindings)]),
+    ...(beyond.length === 0
+      ? []
+      : [wrong(check, `it may, and nothing of ours ever does: ${beyond.map(show).join(', ')}`, bindings)]),
   ];
   if (found.length > 0) return found;
   const says =

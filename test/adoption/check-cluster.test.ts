@@ -62,6 +62,19 @@ describe('the roles of a function in a cluster', () => {
     });
   });
 
+  it('are asked for what nothing of ours ever does too, and for no rule twice', () => {
+    const clusterRules = withRules(system, () => ['get secrets', 'delete namespaces']);
+    for (const name of ['heal', 'status'])
+      expect(checkCluster(system, { clusterRules, needed })).toContainEqual(
+        expect.objectContaining({
+          check: expect.stringContaining(`cluster roles of ${name}`),
+          says: 'it may, and nothing of ours ever does: get secrets, delete namespaces',
+        }),
+      );
+    for (const { rules } of clusterQuestions(system, needed))
+      expect(new Set(rules.map((rule) => JSON.stringify(rule))).size).toBe(rules.length);
+  });
+
   it('are one thing to mend where nobody may ask about anybody', () => {
     const clusterRules = Object.fromEntries(
       clusterQuestions(system, needed).map(({ name }) => [name, { kind: 'unread' as const, because: 'forbidden' }]),

@@ -286,6 +286,36 @@ export function plantedFaults(stage: () => Stage): readonly Planted[] {
       },
     },
     {
+      fault:
+        'heal with a role by which it reads secrets and deletes the namespace, and tick with one by which it gives itself more',
+      plant: () => {
+        stage().world.kernel.iam.grant(functionPrincipal('heal'), ['k8s.secrets.*', 'k8s.namespaces.delete']);
+        stage().world.kernel.iam.grant(functionPrincipal('tick'), [
+          'k8s.rbac.rolebindings.create',
+          'k8s.pods/exec.create',
+        ]);
+      },
+      named: [
+        [
+          'cluster roles of heal',
+          /^it may, and nothing of ours ever does: get secrets, list secrets, delete namespaces$/,
+          /^kubectl get rolebindings,clusterrolebindings.*grep dr-heal@/,
+        ],
+        [
+          'cluster roles of tick',
+          /^it may, and nothing of ours ever does: create pods\/exec, create rolebindings\.rbac\.authorization\.k8s\.io$/,
+          /grep dr-tick@/,
+        ],
+      ],
+      mend: () => {
+        stage().world.kernel.iam.revoke(functionPrincipal('heal'), ['k8s.secrets.*', 'k8s.namespaces.delete']);
+        stage().world.kernel.iam.revoke(functionPrincipal('tick'), [
+          'k8s.rbac.rolebindings.create',
+          'k8s.pods/exec.create',
+        ]);
+      },
+    },
+    {
       fault: 'a region with hardly a processor left',
       plant: () => stage().world.balancers.quotas.set('us-central1', [{ metric: 'CPUS', limit: 72, usage: 70 }]),
       named: [['quota us-central1', /70 of 72 processors/, /iam-admin\/quotas/]],
