@@ -107,18 +107,22 @@ export async function store(options: Shared & { store?: string }): Promise<strin
 
 /** Runs a verb and ends as decisions.md 26 says. */
 export async function run(work: () => Promise<Ending>): Promise<void> {
-  try {
-    const { exitCode, stdout, stderr } = await work();
-    await written(process.stderr, stderr);
-    await written(process.stdout, stdout);
-    // Whatever asked a server that never answered would go on asking, and keep whoever typed it waiting for minutes.
-    process.exit(exitCode);
-  } catch (error) {
-    const { Refusal } = await import('./sandbox-facts.ts');
-    if (!(error instanceof Refusal)) throw error;
-    process.stderr.write(`dr: ${error.message}\n`);
-    process.exitCode = error.exitCode;
-  }
+  const { exitCode, stdout, stderr } = await work().catch(endingOf);
+  await written(process.stderr, stderr);
+  await written(process.stdout, stdout);
+  // Whatever asked a server that never answered would go on asking, and keep whoever typed it waiting for minutes.
+  process.exit(exitCode);
+}
+
+/** How a verb ends that could not do its work: it was asked for what it may not do, or somebody did not answer. Bugs pass. */
+async function endingOf(error: unknown): Promise<Ending> {
+  const [{ Refusal }, { isPortError }] = await Promise.all([
+    import('./sandbox-facts.ts'),
+    import('../shared/ports/port-error.ts'),
+  ]);
+  if (error instanceof Refusal) return { exitCode: error.exitCode, stdout: '', stderr: `dr: ${error.message}\n` };
+  if (isPortError(error)) return { exitCode: 4, stdout: '', stderr: `dr: ${error.message}\n` };
+  throw error;
 }
 
 const written = (stream: NodeJS.WriteStream, text: string): Promise<void> =>

@@ -21,9 +21,6 @@ interface Found {
   readonly named: readonly Finding[];
 }
 
-/** Two reads of five seconds and two for closing, and as much again for a busy machine; without a limit it took fifty and more. */
-const SILENCE_MS_MAX = 25_000;
-
 async function examine(facts = stage.facts): Promise<Found> {
   const { exitCode, stdout } = await doctorCommand(facts, { config: 'dr.yaml', json: true });
   const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
@@ -101,7 +98,6 @@ describe('./dr doctor', () => {
     await once(silent, 'listening');
     const address = silent.address();
     const port = typeof address === 'object' ? address?.port : undefined;
-    const begun = performance.now();
     try {
       const facts = { ...stage.facts, store: `firestore:coditect-prod/dr@127.0.0.1:${port}` };
       const { exitCode, named } = await examine(facts);
@@ -118,7 +114,6 @@ describe('./dr doctor', () => {
           },
         ],
       ]);
-      expect(performance.now() - begun).toBeLessThan(SILENCE_MS_MAX);
     } finally {
       silent.close();
     }

@@ -10,6 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { complaintAbout } from '../../cli/require-node.js';
@@ -71,5 +73,21 @@ describe('the check of the Node version', () => {
   it('is silent from Node 24 on', () => {
     expect(complaintAbout('24.0.0')).toBeUndefined();
     expect(complaintAbout('100.1.0')).toBeUndefined();
+  });
+});
+
+describe('a store that does not answer', () => {
+  it('ends the command with what it was about, and 4', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    try {
+      const asked = ['incidents', '--store', `firestore:p/(default)@127.0.0.1:${port}`];
+      const { status, stdout, stderr } = spawnSync(DR, asked, { encoding: 'utf8' });
+      expect([status, stdout, stderr]).toEqual([4, '', 'dr: listing incidents: retryable (timeout)\n']);
+    } finally {
+      silent.close();
+    }
   });
 });

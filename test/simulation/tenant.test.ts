@@ -111,16 +111,14 @@ describe('One tenant’s rows', () => {
     expect(run.stage.world.sql.fleet.find(REFERENCE.restored)).toBeUndefined();
   });
 
-  it.each(['clone-at', 'mark-clone'])(
-    'come back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [BLOW, LOST]) {
-        const run = await played([REVIEWED, atStep(action, deed)], ASKED_OF_A_MOMENT);
+  it.each([
+    ['makes the clone dies, and a reply to the label is lost', BLOW, LOST],
+    ['labels the clone dies, and a reply to the clone is lost', LOST, BLOW],
+  ])('come back once when the worker that %s', async (_what, clone, mark) => {
+    const run = await played([REVIEWED, atStep('clone-at', clone), atStep('mark-clone', mark)], ASKED_OF_A_MOMENT);
 
-        expect([imports(run), about(run)?.state.phase.kind]).toEqual([1, 'resolved']);
-      }
-    },
-  );
+    expect([imports(run), about(run)?.state.phase.kind]).toEqual([1, 'resolved']);
+  });
 
   it('go to people with the reason when nobody can look into production any more', async () => {
     const stopped = atEvent('needsPerson', { kind: 'hand', what: 'stopPrimary' }, minutes(4.5));

@@ -74,7 +74,9 @@ describe('the cluster is lost', () => {
     onStage(
       {
         name: 'cluster-record',
-        config: (document) =>
+        config: (document) => {
+          // A second region is led to by the load balancer alone.
+          document.delete('regions');
           document.setIn(
             ['entrances', 0],
             document.createNode({
@@ -89,7 +91,8 @@ describe('the cluster is lost', () => {
                 { application: 'api-run', address: '203.0.113.11', urlMap: 'coditect-dms-standby' },
               ],
             }),
-          ),
+          );
+        },
       },
       async (stage) => {
         stage.break('cluster');
