@@ -26,7 +26,8 @@ import { notLookedAt, timeLimit } from './time-limit.ts';
 // S1. Intent is in the log before the effect, the outcome after it.
 // S2. After an unknown outcome the world is looked at before anything is repeated, as the repeat class says.
 // S3. A conflict is a new observation, never a blind repeat.
-// S4. Time limits count from the first intent, whoever the worker was.
+// S4. Time limits count from the first intent, whoever the worker was. A step that only looks is tried once more by whoever takes it over too
+//     late: its time went by while nobody worked, and what it would have found may be all that the rest waits for.
 // S5. A step that can't even be looked at has no intent to count from: its limit counts from when it could have been begun, and ends it
 //     only where the same worker has met nothing but failures for minutes, so that an outage that is over ends nothing.
 
@@ -35,6 +36,9 @@ const POLL = seconds(5);
 
 /** Starts of one step before it counts as failed. The time limit ends a step that meets a busy instance; this ends a loop. */
 const ATTEMPTS_MAX = 40;
+
+/** Tries of a step that only looks after which its time limit ends it for good (S4): one that kills each of its workers must end. */
+const LATE_TRIES_MAX = 5;
 
 /** What a worker lends to its steps. */
 export interface Worker {
@@ -91,13 +95,15 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
     if (worker.spent()) return 'spent';
     if (!(await worker.ready())) return 'leaseLost';
     const overdue = progress !== undefined && worker.clock.now() >= after(progress.startedAt, step.timeLimitMs);
-    if (overdue) {
+    const mayStillLook = overdue && pass === 0 && action.risk === 'observe' && progress.attempt < LATE_TRIES_MAX;
+    if (overdue && !mayStillLook) {
       await settle(journal, task, (now) =>
         event('stepFailed', { step: step.id, direction, failure: timeLimit(step, progress, now) }),
       );
       return 'settled';
     }
     const pause = await advance(task, action, call.input, { state, run, progress }, memory, journal, worker);
+    if (mayStillLook) continue;
     if (pause === 'parked') return 'parked';
     if (pause > 0) await worker.clock.sleep(pause);
   }

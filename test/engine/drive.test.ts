@@ -266,6 +266,39 @@ describe('driving a run', () => {
     });
   });
 
+  it.each([
+    { deaths: 2, risk: 'observe', end: 'done' },
+    { deaths: 2, risk: 'destructive', end: 'failed' },
+    { deaths: 40, risk: 'observe', end: 'failed' },
+  ] as const)(
+    'after $deaths workers that died, a step of the kind $risk that is taken over too late is $end',
+    async ({ deaths, risk, end }) => {
+      let tries = 0;
+      const stage = await stageOf([step('a', { risk, timeLimitMs: minutes(9) })], (world) => [
+        settingAction('set', world, {
+          risk,
+          start: async (input) => {
+            tries += 1;
+            if (tries <= deaths) throw new Error('killed');
+            world.set(factOf(input), true);
+            return { kind: 'done', detail: 'set' };
+          },
+        }),
+        settingAction('unset', world, { to: false }),
+      ]);
+      const found = () => stage.journal.state().run?.steps.get(stepId('a'))?.kind;
+      for (let worker = 0; worker <= deaths && found() !== end; worker += 1) {
+        const journal = await stage.open();
+        await drive(journal, stage.driver()).catch(() => undefined);
+        await stage.journal.refresh();
+        stage.clock.advance(minutes(5));
+      }
+
+      expect(found()).toBe(end);
+      expect(tries).toBeLessThanOrEqual(5);
+    },
+  );
+
   it('hands over when its time budget is used up, and a successor goes on', async () => {
     let polls = 0;
     const stage = await stageOf([step('a', { timeLimitMs: minutes(60) })], (world) => [
