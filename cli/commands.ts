@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
-import { after, instant, toIso } from '../shared/core/time.ts';
+import { after, type Instant, instant, parseInstant, toIso } from '../shared/core/time.ts';
 import { COMMAND_EXPIRES_IN } from '../shared/signals/command.ts';
 import { incidentIdOf, instanceName } from '../shared/system/names.ts';
 import { tenantTargetOf } from '../shared/system/topology.ts';
@@ -43,8 +43,16 @@ export function targetAsked({
   return tenantTargetOf(instanceName(database), tenant);
 }
 
-/** Publishes a command and says what to look at next. */
+/** A moment as it was typed. Refuses with 2 what is none. */
+export function momentAsked(written: string): Instant {
+  const moment = parseInstant(written);
+  if (moment === undefined) throw new Refusal(2, `--moment takes a time of RFC 3339, not ${written}`);
+  return moment;
+}
+
+/** Publishes a command and says what to look at next. Refuses with 2 what nobody could read at the other end. */
 export async function publishCommand(facts: Facts, wish: Wish, { json }: { readonly json: boolean }): Promise<Ending> {
+  if (wish.command === 'start' && wish.moment !== undefined) momentAsked(wish.moment);
   const requestId = randomUUID();
   const now = instant(facts.startClock + (Date.now() - facts.startWall) * facts.rate);
   const message = {

@@ -1,6 +1,6 @@
 import { diagnose } from '../shared/classify/diagnose.ts';
 import type { Facts as WorldFacts } from '../shared/classify/facts.ts';
-import { type Instant, instant, millis, parseInstant, showDuration, toIso } from '../shared/core/time.ts';
+import { type Instant, instant, millis, showDuration, toIso } from '../shared/core/time.ts';
 import { drawPlan } from '../shared/flows/draw-plan.ts';
 import { gatherFacts } from '../shared/flows/gather.ts';
 import { brakesFor, promotionIn, wallsFor } from '../shared/guards/guards.ts';
@@ -35,6 +35,7 @@ import {
   tenantOf,
 } from '../shared/system/topology.ts';
 import { loadSystem } from '../shared/wiring/environment.ts';
+import { momentAsked } from './commands.ts';
 import type { Ending } from './config.ts';
 import { operatorOf } from './operator.ts';
 import { paint } from './paint.ts';
@@ -64,7 +65,7 @@ export async function planCommand(
     throw new Refusal(2, `there is no runbook ${request.runbook}; there are ${RUNBOOKS.join(', ')}`);
   const system = loadSystem(facts.config);
   const aim = aimOf(system, runbook, request.target);
-  const found = await dryRun(system, { runbook, aim, moment: momentAsked(runbook, request.moment) }, facts);
+  const found = await dryRun(system, { runbook, aim, moment: momentFor(runbook, request.moment) }, facts);
   if (json) return { exitCode: found.plan === undefined ? 3 : 0, stdout: `${JSON.stringify(found)}\n`, stderr: '' };
   return { exitCode: found.plan === undefined ? 3 : 0, stdout: show(found), stderr: '' };
 }
@@ -108,12 +109,10 @@ function targetOf(system: System, runbook: RunbookName, named: string | undefine
   return chosen;
 }
 
-function momentAsked(runbook: RunbookName, written: string | undefined): Instant | undefined {
+function momentFor(runbook: RunbookName, written: string | undefined): Instant | undefined {
   if (written === undefined) return undefined;
   if (!OF_A_MOMENT.has(runbook)) throw new Refusal(2, `${runbook} is about no moment`);
-  const moment = parseInstant(written);
-  if (moment === undefined) throw new Refusal(2, `--moment takes a time of RFC 3339, not ${written}`);
-  return moment;
+  return momentAsked(written);
 }
 
 async function dryRun(

@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { askFor, type Wished } from '../../cli/ask-for-more.ts';
-import { operateCommand } from '../../cli/commands.ts';
+import { operateCommand, publishCommand } from '../../cli/commands.ts';
 import { type Facts, Refusal } from '../../cli/sandbox-facts.ts';
 import { parseCommand } from '../../shared/signals/command.ts';
 
@@ -58,6 +58,17 @@ describe('Asking for more of an application, or for a restart', () => {
 
   afterEach(() => {
     for (const server of servers.splice(0)) server.close();
+  });
+
+  it('refuses a moment that is none before anything is published', async () => {
+    const { published, facts } = await publishing();
+    const wish = { command: 'start', runbook: 'tenant-restore', target: 'tenant/a/b', reason: 'r' } as const;
+    await expect(publishCommand(facts, { ...wish, moment: 'yesterday' }, { json: true })).rejects.toThrow(
+      '--moment takes a time of RFC 3339, not yesterday',
+    );
+    expect(published).toEqual([]);
+    await publishCommand(facts, { ...wish, moment: '2026-01-05T08:00:00Z' }, { json: true });
+    expect(published).toEqual([expect.objectContaining({ moment: '2026-01-05T08:00:00Z' })]);
   });
 
   it.each<[Wished, string, string]>([
