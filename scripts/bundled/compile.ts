@@ -135,7 +135,7 @@ async function asked({ function: name, ask }: Told): Promise<void> {
               message: { data: Buffer.from(one).toString('base64'), messageId: randomUUID(), attributes: {} },
             }),
           })
-    ).catch(() => undefined);
+    ).catch((error: unknown) => console.error(`${one} was not answered while the function was compiled:`, error));
   await wait(SETTLE_MS);
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { freePort } from '../../sandbox/host/free-port.ts';
 import { bundleFunctions } from '../../scripts/bundle-functions.ts';
 import { partOf } from '../../scripts/bundle-parts.ts';
@@ -33,6 +34,13 @@ const WATCH = `
     return connect.apply(this, given);
   };
 `;
+
+const refusedWire = z.object({ cause: z.object({ code: z.literal('ECONNREFUSED') }) });
+
+/** Passes over a refused connection, which is all that there is of a function that is starting; every other failure is one. */
+function notListeningYet(error: unknown): undefined {
+  if (!refusedWire.safeParse(error).success) throw error;
+}
 
 interface Loaded {
   readonly parts: number;
@@ -82,7 +90,7 @@ describe('a bundle that is compiled where it is deployed', () => {
     const gone = once(child, 'exit');
     try {
       for (;;) {
-        const response = await fetch(`http://127.0.0.1:${port}/status.json`).catch(() => undefined);
+        const response = await fetch(`http://127.0.0.1:${port}/status.json`).catch(notListeningYet);
         if (response !== undefined) return `${response.status} ${await response.text()}`;
         if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
       }
