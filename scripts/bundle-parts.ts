@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { transform } from 'esbuild';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { REST_APIS } from '../shared/providers/google-rest.ts';
 import type { FunctionName } from '../shared/system/names.ts';
 
 // A bundle's modules as the parts that scripts/bundled/parts.ts loads, and what is beside them: the file that the framework loads, and what
@@ -72,31 +73,13 @@ export async function writeBeside(top: string, name: FunctionName, directory: st
 /** Stands for the address of a door that nobody answers at (scripts/bundled/compile.ts). */
 const DOOR = 'http://127.0.0.1:1';
 
-/** The APIs that may have an address of their own. */
-const APIS = [
-  'cloudresourcemanager',
-  'compute',
-  'container',
-  'dns',
-  'iam',
-  'logging',
-  'monitoring',
-  'pubsub',
-  'redis',
-  'run',
-  'secretmanager',
-  'serviceusage',
-  'sqladmin',
-  'storage',
-] as const;
-
 /** The reference system, all of whose addresses are that door. */
 function configOf(text: string): string {
   const document = parseDocument(text);
   const hosts = [...text.matchAll(/https?:\/\/([a-z0-9.-]+)/g)].map(([, host = '']) => [host, DOOR]);
   const instances = [...text.matchAll(/\binstance: ([a-z0-9-]+)/g)].map(([, name = '']) => [name, DOOR]);
   const endpoints = {
-    google: Object.fromEntries(APIS.map((api) => [api, DOOR])),
+    google: Object.fromEntries(REST_APIS.map((api) => [api, DOOR])),
     hosts: Object.fromEntries(hosts),
     dataPlane: Object.fromEntries(instances),
     approve: [DOOR],

@@ -5,21 +5,23 @@ import { callGoogle, type GoogleAccess } from './google-call.ts';
 // Google APIs for which the product carries no generated client: their REST face, with the same credentials, deadlines and errors.
 
 /** By the names that stand in `endpoints.google`; elsewhere they are at `https://NAME.googleapis.com`. */
-export type RestApi =
-  | 'cloudresourcemanager'
-  | 'compute'
-  | 'container'
-  | 'dns'
-  | 'iam'
-  | 'logging'
-  | 'monitoring'
-  | 'pubsub'
-  | 'redis'
-  | 'run'
-  | 'secretmanager'
-  | 'serviceusage'
-  | 'sqladmin'
-  | 'storage';
+export const REST_APIS = [
+  'cloudresourcemanager',
+  'compute',
+  'container',
+  'dns',
+  'iam',
+  'logging',
+  'monitoring',
+  'pubsub',
+  'redis',
+  'run',
+  'secretmanager',
+  'serviceusage',
+  'sqladmin',
+  'storage',
+] as const;
+export type RestApi = (typeof REST_APIS)[number];
 
 /** What is asked. */
 export interface RestQuestion {

@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { doctorCommand } from '../../cli/doctor.ts';
 import { OPERATOR } from '../../sandbox/world/reference-system.ts';
 import type { Finding } from '../../shared/adoption/finding.ts';
 import { plantedFaults } from './doctor-faults.ts';
 import { startDoctorStage } from './doctor-stage.ts';
+import { besideSilence } from './silent-server.ts';
 
 type Stage = Awaited<ReturnType<typeof startDoctorStage>>;
 
@@ -93,30 +92,21 @@ describe('./dr doctor', () => {
     }
   });
 
-  it('says within seconds that a store in Firestore does not answer, and what to look at, and everything else besides', async () => {
-    const silent = createServer().listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const address = silent.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    try {
-      const facts = { ...stage.facts, store: `firestore:coditect-prod/dr@127.0.0.1:${port}` };
-      const { exitCode, named } = await examine(facts);
-      expect([exitCode, named]).toEqual([
-        4,
-        [
-          {
-            check: 'kill switch',
-            verdict: 'unknown',
-            says: 'the store can’t be read (timeout)',
-            mend: expect.stringMatching(
-              /reaches firestore\.googleapis\.com.*gcloud firestore databases list --project/,
-            ),
-          },
-        ],
-      ]);
-    } finally {
-      silent.close();
-    }
+  it('says that a store in Firestore does not answer, and what to look at, and everything else besides', async () => {
+    const { exitCode, named } = await besideSilence((port) =>
+      examine({ ...stage.facts, store: `firestore:coditect-prod/dr@127.0.0.1:${port}` }),
+    );
+    expect([exitCode, named]).toEqual([
+      4,
+      [
+        {
+          check: 'kill switch',
+          verdict: 'unknown',
+          says: 'the store can’t be read (timeout)',
+          mend: expect.stringMatching(/reaches firestore\.googleapis\.com.*gcloud firestore databases list --project/),
+        },
+      ],
+    ]);
   });
 
   it('reports the faults of a dr.yaml that can’t be used, and asks nobody', async () => {

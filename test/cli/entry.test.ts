@@ -10,11 +10,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { complaintAbout } from '../../cli/require-node.js';
+import { besideSilence } from './silent-server.ts';
 
 const DR = join(import.meta.dirname, '../../dr');
 
@@ -78,16 +77,9 @@ describe('the check of the Node version', () => {
 
 describe('a store that does not answer', () => {
   it('ends the command with what it was about, and 4', async () => {
-    const silent = createServer().listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const address = silent.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    try {
-      const asked = ['incidents', '--store', `firestore:p/(default)@127.0.0.1:${port}`];
-      const { status, stdout, stderr } = spawnSync(DR, asked, { encoding: 'utf8' });
-      expect([status, stdout, stderr]).toEqual([4, '', 'dr: listing incidents: retryable (timeout)\n']);
-    } finally {
-      silent.close();
-    }
+    const { status, stdout, stderr } = await besideSilence((port) =>
+      spawnSync(DR, ['incidents', '--store', `firestore:p/(default)@127.0.0.1:${port}`], { encoding: 'utf8' }),
+    );
+    expect([status, stdout, stderr]).toEqual([4, '', 'dr: listing incidents: retryable (timeout)\n']);
   });
 });
