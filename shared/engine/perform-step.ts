@@ -14,7 +14,8 @@ import type { Journal } from '../log/journal.ts';
 import type { PlannedStep } from '../plan/plan.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
 import { isPortError } from '../ports/port-error.ts';
-import { type Action, type ActionContext, type Catalogue, failure, type Progress } from './action.ts';
+import { type Action, type ActionContext, type Catalogue, failure, type Observation, type Progress } from './action.ts';
+import { deed, ownProgress, type Task } from './task.ts';
 import { notLookedAt, timeLimit } from './time-limit.ts';
 
 // One step, from looking to verified. Every pass begins with what the log says, so a worker that died anywhere is continued.
@@ -26,8 +27,9 @@ import { notLookedAt, timeLimit } from './time-limit.ts';
 // S1. Intent is in the log before the effect, the outcome after it.
 // S2. After an unknown outcome the world is looked at before anything is repeated, as the repeat class says.
 // S3. A conflict is a new observation, never a blind repeat.
-// S4. Time limits count from the first intent, whoever the worker was. A step that only looks is tried once more by whoever takes it over too
-//     late: its time went by while nobody worked, and what it would have found may be all that the rest waits for.
+// S4. Time limits count from the first intent, whoever the worker was. What an overdue step was to do is looked for once before it counts as
+//     failed: its workers may have died after the effect, and what comes next would take it for undone. A step that only looks is tried
+//     once more by whoever takes it over too late: what it would have found may be all that the rest waits for.
 // S5. A step that can't even be looked at has no intent to count from: its limit counts from when it could have been begun, and ends it
 //     only where the same worker has met nothing but failures for minutes, so that an outage that is over ends nothing.
 
@@ -62,12 +64,6 @@ export interface Worker {
 /** Why working on a step ended. `settled`: its outcome is in the log. `parked`: it waits for a person. */
 export type StepOutcome = 'settled' | 'leaseLost' | 'spent' | 'interrupted' | 'parked';
 
-/** What to perform: a step itself, or the action that takes it back. */
-export interface Task {
-  readonly step: PlannedStep;
-  readonly direction: 'do' | 'undo';
-}
-
 /** Works on one step until its outcome is in the log, or until the worker must stop. */
 export async function performStep(task: Task, journal: Journal, worker: Worker): Promise<StepOutcome> {
   const { step, direction } = task;
@@ -96,13 +92,14 @@ export async function performStep(task: Task, journal: Journal, worker: Worker):
     if (!(await worker.ready())) return 'leaseLost';
     const overdue = progress !== undefined && worker.clock.now() >= after(progress.startedAt, step.timeLimitMs);
     const mayStillLook = overdue && pass === 0 && action.risk === 'observe' && progress.attempt < LATE_TRIES_MAX;
+    const position = { state, run, progress };
     if (overdue && !mayStillLook) {
-      await settle(journal, task, (now) =>
-        event('stepFailed', { step: step.id, direction, failure: timeLimit(step, progress, now) }),
-      );
+      const found = await lastLook(action, call.input, position, worker);
+      if (found !== undefined) await done(task, found, position, journal);
+      else await fail(journal, task, timeLimit(step, progress, worker.clock.now()));
       return 'settled';
     }
-    const pause = await advance(task, action, call.input, { state, run, progress }, memory, journal, worker);
+    const pause = await advance(task, action, call.input, position, memory, journal, worker);
     if (mayStillLook) continue;
     if (pause === 'parked') return 'parked';
     if (pause > 0) await worker.clock.sleep(pause);
@@ -115,6 +112,9 @@ interface Position {
   readonly progress: (StepProgress & { readonly kind: 'started' | 'waiting' }) | undefined;
 }
 
+/** What a look found done. */
+type Found = Observation<Json> & { readonly kind: 'already' };
+
 /** What only this worker can know. */
 interface Memory {
   /** Its last attempt that was refused, so that nothing of it can arrive late. */
@@ -125,6 +125,9 @@ interface Memory {
 
 /** How long to wait before the next pass; `parked`: until somebody else comes. */
 type Pause = Millis | 'parked';
+
+const contextOf = ({ state, run, progress }: Position, worker: Worker): ActionContext =>
+  worker.context(state, run, progress?.kind === 'started' ? progress.at : progress?.startedAt);
 
 /** One pass: at most one effect. */
 async function advance(
@@ -137,7 +140,7 @@ async function advance(
   worker: Worker,
 ): Promise<Pause> {
   const { progress, state, run } = position;
-  const context = worker.context(state, run, progress?.kind === 'started' ? progress.at : progress?.startedAt);
+  const context = contextOf(position, worker);
   try {
     if (progress?.kind === 'waiting') {
       if (action.risk === 'destructive') {
@@ -177,16 +180,7 @@ async function lookAndStart(
   const seen = await action.observe(input, context);
   switch (seen.kind) {
     case 'already':
-      await settle(journal, task, () =>
-        event('stepDone', {
-          step: step.id,
-          direction,
-          already: progress === undefined,
-          detail: seen.detail,
-          output: seen.output ?? null,
-        }),
-      );
-      return millis(0);
+      return await done(task, seen, position, journal);
     case 'refused':
       return await fail(journal, task, seen.failure);
     case 'inProgress':
@@ -246,6 +240,23 @@ async function lookAndStart(
     if (isPortError(error) && (error.kind === 'retryable' || error.kind === 'conflict'))
       memory.rejectedAttempt = attempt;
     throw error;
+  }
+}
+
+/** What an overdue step was to do, if that is there (S4). */
+async function lastLook(
+  action: Action,
+  input: PlannedStep['input'],
+  position: Position,
+  worker: Worker,
+): Promise<Found | undefined> {
+  if (action.risk === 'observe') return undefined;
+  try {
+    const seen = await action.observe(input, contextOf(position, worker));
+    return seen.kind === 'already' ? seen : undefined;
+  } catch (error) {
+    if (!isPortError(error)) throw error;
+    return undefined;
   }
 }
 
@@ -316,6 +327,18 @@ function question(
   return [tell(notice, 'needsPerson', `${about(state)}: ${ask.subject}`, ask.text, { urgent: true })];
 }
 
+async function done(
+  { step, direction }: Task,
+  { detail, output }: Found,
+  { progress }: Position,
+  journal: Journal,
+): Promise<Millis> {
+  await settle(journal, { step, direction }, () =>
+    event('stepDone', { step: step.id, direction, already: progress === undefined, detail, output: output ?? null }),
+  );
+  return millis(0);
+}
+
 async function fail(journal: Journal, task: Task, because: StepFailure): Promise<Millis> {
   await settle(journal, task, () =>
     event('stepFailed', { step: task.step.id, direction: task.direction, failure: because }),
@@ -353,28 +376,6 @@ const isActive = ({ phase, run }: IncidentState): boolean =>
   phase.kind === 'running' ||
   phase.kind === 'landing' ||
   (phase.kind === 'awaitingApproval' && run?.preparation === 'begun');
-
-/** What an undo performs is the action that the plan names; its progress begins where the step itself ended. */
-function deed({ step, direction }: Task): { readonly action: string; readonly input: PlannedStep['input'] } {
-  return direction === 'undo' && step.undo.kind === 'action'
-    ? { action: step.undo.action, input: step.undo.input }
-    : { action: step.action, input: step.input };
-}
-
-function ownProgress(
-  run: RunState,
-  { step, direction }: Task,
-):
-  | (StepProgress & { readonly kind: 'started' | 'waiting' })
-  | Exclude<StepProgress, { readonly kind: 'started' | 'waiting' }>
-  | undefined {
-  const progress = run.steps.get(step.id);
-  if (progress === undefined || direction === 'do') return progress;
-  if (progress.kind === 'undone' || progress.kind === 'undoFailed') return progress;
-  return (progress.kind === 'started' || progress.kind === 'waiting') && progress.direction === 'undo'
-    ? progress
-    : undefined;
-}
 
 const sameWait = (known: StepProgress | undefined, next: { readonly handle: Json; readonly detail: string }): boolean =>
   known?.kind === 'waiting' &&

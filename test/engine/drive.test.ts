@@ -303,6 +303,37 @@ describe('driving a run', () => {
     },
   );
 
+  it.each([
+    { dies: 'after', end: 'done' },
+    { dies: 'before', end: 'failed' },
+  ] as const)(
+    'a step that acts and is taken over too late is $end where its workers died $dies its effect, and starts no more',
+    async ({ dies, end }) => {
+      let starts = 0;
+      const stage = await stageOf([step('a', { risk: 'destructive', timeLimitMs: minutes(9) })], (world) => [
+        settingAction('set', world, {
+          risk: 'destructive',
+          repeat: 'serialised',
+          start: async (input) => {
+            starts += 1;
+            if (dies === 'after') world.set(factOf(input), true);
+            throw DEATH;
+          },
+        }),
+        settingAction('unset', world, { to: false }),
+      ]);
+      const journal = await stage.open();
+      await expect(drive(journal, stage.driver())).rejects.toBe(DEATH);
+      stage.clock.advance(minutes(10));
+
+      await drive(await stage.open(), stage.driver());
+
+      await stage.journal.refresh();
+      expect(stage.journal.state().run?.steps.get(stepId('a'))?.kind).toBe(end);
+      expect(starts).toBe(1);
+    },
+  );
+
   it('hands over when its time budget is used up, and a successor goes on', async () => {
     let polls = 0;
     const stage = await stageOf([step('a', { timeLimitMs: minutes(60) })], (world) => [
