@@ -50,7 +50,7 @@ class Thread {
 
   constructor({ database, image, program }: ThreadStart) {
     this.#worker = new Worker(new URL('./pglite-thread.ts', import.meta.url), {
-      workerData: { database, image, program },
+      workerData: { database, image, program, initdb: INITDB },
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     this.ready = new Promise((done, fail) => this.#waiting.push({ done, fail }));
@@ -180,10 +180,21 @@ class PgliteEngine implements Engine {
   }
 }
 
+/** How a database is made: what an engine writes is copied whole with each image, and nothing here fails under a database. */
+const INITDB = ['--wal-segsize=1', '--no-data-checksums'];
+
 /** What a database is before anything is in it. */
 const BLANK = [
   `create role ${ROLES.application} login`,
   `create database ${REFERENCE.database} owner ${ROLES.application}`,
+];
+
+/** What nobody here connects to, and every image would hold a copy of. */
+const SPARE = [
+  `update pg_database set datistemplate = false where datname = 'template0'`,
+  'drop database template0',
+  'drop database postgres',
+  'checkpoint',
 ];
 
 /** Engines of PGlite. The first one of all makes a database, and the others begin with a copy of it. */
@@ -195,7 +206,7 @@ export class PgliteKind implements EngineKind {
   async start(image: EngineImage | undefined): Promise<Engine> {
     this.#program ??= compiled();
     const program = await this.#program;
-    this.#blank ??= blankImage(BLANK, () => makeBlank(program));
+    this.#blank ??= blankImage([...INITDB, ...BLANK, ...SPARE], () => makeBlank(program));
     return await begun(new Thread({ database: REFERENCE.database, image: image ?? (await this.#blank), program }));
   }
 
@@ -218,9 +229,14 @@ async function compiled(): Promise<WebAssembly.Module> {
 }
 
 async function makeBlank(program: WebAssembly.Module): Promise<EngineImage> {
-  const engine = await begun(new Thread({ database: 'postgres', image: undefined, program }));
+  const whole = await imageAfter(BLANK, { database: 'postgres', image: undefined, program });
+  return await imageAfter(SPARE, { database: REFERENCE.database, image: whole, program });
+}
+
+async function imageAfter(statements: readonly string[], start: ThreadStart): Promise<EngineImage> {
+  const engine = await begun(new Thread(start));
   try {
-    for (const statement of BLANK) await engine.execute(statement);
+    for (const statement of statements) await engine.execute(statement);
     return await engine.image();
   } finally {
     await engine.close();

@@ -14,14 +14,19 @@ const request = z.discriminatedUnion('kind', [
 
 const bytes = z.instanceof(Uint8Array<ArrayBuffer>);
 const start = z
-  .object({ image: bytes.optional(), database: z.string(), program: z.instanceof(WebAssembly.Module) })
+  .object({
+    image: bytes.optional(),
+    database: z.string(),
+    program: z.instanceof(WebAssembly.Module),
+    initdb: z.array(z.string()),
+  })
   .parse(workerData);
 
 /**
- * A database here holds megabytes. What PostgreSQL takes by default, 128 MiB, is zeroed when it starts, which took longer than all
- * the rest of a start, and is held for as long as it runs.
+ * A database here holds megabytes. The buffers that PostgreSQL takes by default, 128 MiB, are zeroed when it starts, which took longer
+ * than all the rest of a start, and are held for as long as it runs; and an image holds the log of what was written, as much as is kept.
  */
-const BUFFERS = ['-c', 'shared_buffers=16MB'];
+const SIZES = ['-c', 'shared_buffers=16MB', '-c', 'min_wal_size=2MB', '-c', 'max_wal_size=4MB'];
 
 /** An image as PGlite asks for it, without a copy more of its tens of megabytes: this thread has one of its own already. */
 class OwnImage extends Blob {
@@ -41,7 +46,8 @@ class OwnImage extends Blob {
 const database = await PGlite.create({
   database: start.database,
   pgliteWasmModule: start.program,
-  startParams: [...PGlite.defaultStartParams, ...BUFFERS],
+  initDbStartParams: start.initdb,
+  startParams: [...PGlite.defaultStartParams, ...SIZES],
   ...(start.image === undefined ? {} : { loadDataDir: new OwnImage(start.image) }),
 });
 
