@@ -5,8 +5,8 @@ import type { Iam } from './kernel.ts';
 import type { DataOutcome } from './sql-data-plane.ts';
 import type { Writer } from './row-change.ts';
 import type { SqlFleet } from './sql-fleet.ts';
-import type { History } from './sql-rows.ts';
-import { TABLES, type TableSpec } from './sql-schema.ts';
+import type { History, Row } from './sql-rows.ts';
+import { TABLES, TABLES_OF_A_DOCUMENT, type TableSpec } from './sql-schema.ts';
 import { changesOf, SqlTables } from './sql-tables.ts';
 
 // What the agent beside each server tells of the rows: how many there are, whether they hold together, and what a read-only query
@@ -100,31 +100,43 @@ const MINUTE_MS = 60_000;
 /** The application's own writes, as its login and name stand in the server. */
 const APPLICATION: Writer = { user: 'dms', application: 'dms-api' };
 
+/** What of a change is counted. */
+interface Counted {
+  readonly kind: keyof typeof COUNTERS;
+  readonly table: string;
+}
+
+const COUNTERS = { insert: 'inserted', update: 'updated', delete: 'deleted' } as const;
+
+/** The same for each document, so that nobody makes up its rows to count them. */
+const DOCUMENT_INSERTS: readonly Counted[] = TABLES_OF_A_DOCUMENT.map((table) => ({ kind: 'insert', table }));
+
+function countedOf(row: Row): readonly Counted[] {
+  if (row.content.kind === 'application') return DOCUMENT_INSERTS;
+  return changesOf(row).flatMap((change) =>
+    change.kind === 'create' || change.kind === 'sequence' || change.table.startsWith('dr_') ? [] : [change],
+  );
+}
+
 function changesSince(history: History, asked: Instant): ChangeCount {
   const oldest = history.row(history.oldest())?.committedAt ?? asked;
   const since = oldest > asked && history.oldest() > 0 ? oldest : asked;
-  const found = new Map<string, WriterCount>();
+  const found = new Map<string, { -readonly [Name in keyof WriterCount]: WriterCount[Name] }>();
   for (let index = history.count() - 1; index >= history.oldest(); index -= 1) {
     const row = history.row(index);
     if (row === undefined || row.committedAt < since) break;
     const { user, application } = 'writer' in row.content ? row.content.writer : APPLICATION;
     const minute = instant(Math.floor(row.committedAt / MINUTE_MS) * MINUTE_MS);
-    for (const change of changesOf(row)) {
-      if (change.kind === 'create' || change.kind === 'sequence' || change.table.startsWith('dr_')) continue;
-      const key = JSON.stringify([minute, change.table, user, application]);
-      const known = found.get(key) ?? {
-        minute,
-        table: change.table,
-        user,
-        application,
-        inserted: 0,
-        updated: 0,
-        deleted: 0,
-        lastAt: row.committedAt,
-      };
-      const counter = { insert: 'inserted', update: 'updated', delete: 'deleted' } as const;
-      const name = counter[change.kind];
-      found.set(key, { ...known, [name]: known[name] + 1, firstAt: row.committedAt });
+    for (const { kind, table } of countedOf(row)) {
+      const key = JSON.stringify([minute, table, user, application]);
+      let count = found.get(key);
+      if (count === undefined) {
+        const times = { firstAt: row.committedAt, lastAt: row.committedAt };
+        count = { minute, table, user, application, inserted: 0, updated: 0, deleted: 0, ...times };
+        found.set(key, count);
+      }
+      count[COUNTERS[kind]] += 1;
+      count.firstAt = row.committedAt;
     }
   }
   return { since, changes: [...found.values()].toSorted((a, b) => a.minute - b.minute || a.firstAt - b.firstAt) };

@@ -2,7 +2,7 @@ import type { Json } from '../../shared/core/json.ts';
 import type { Instant } from '../../shared/core/time.ts';
 import { REFERENCE } from './reference-system.ts';
 import type { RowChange, Writer } from './row-change.ts';
-import { bodyOf, documentOf, ROWS_OF_A_DOCUMENT, tenantOf } from './sql-schema.ts';
+import { bodyOf, documentOf, tenantOf, TABLES_OF_A_DOCUMENT } from './sql-schema.ts';
 
 // What the databases hold. A history is an append-only list of committed rows with positions, as the write-ahead log orders
 // them: a replica's history is always a prefix of the one that it follows, until it is promoted.
@@ -212,7 +212,7 @@ export class History {
     if (content.kind === 'transaction') {
       for (const { kind } of content.changes) if (kind !== 'create' && kind !== 'sequence') this.tuples[kind] += 1;
     } else if (content.kind === 'heartbeat') this.tuples.update += 1;
-    else if (content.kind === 'application') this.tuples.insert += ROWS_OF_A_DOCUMENT;
+    else if (content.kind === 'application') this.tuples.insert += TABLES_OF_A_DOCUMENT.length;
     else if (content.kind === 'canary' || content.kind === 'epoch') this.tuples.insert += 1;
   }
 

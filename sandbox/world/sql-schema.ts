@@ -160,8 +160,8 @@ export function documentRow(id: string, at: Instant): JsonObject {
   };
 }
 
-/** How many rows a document makes, each in a table of its own. */
-export const ROWS_OF_A_DOCUMENT = 4;
+/** The tables in which a document makes a row each. */
+export const TABLES_OF_A_DOCUMENT = ['documents', 'document_versions', 'outbox', 'audit_log'] as const;
 
 /** The transaction by which the application stores a document. `position`: where its commit ends in the log, bytes. */
 export function documentChanges(id: string, at: Instant, position: number): readonly RowChange[] {
