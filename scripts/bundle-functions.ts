@@ -6,7 +6,7 @@ import type { FunctionName } from '../shared/system/names.ts';
 import { licenceText } from './bundle-licences.ts';
 import { spokenServicesOnly } from './bundle-descriptions.ts';
 import { lockOf } from './bundle-lock.ts';
-import { COMMONJS, partOf, writeBeside } from './bundle-parts.ts';
+import { COMMONJS, type Part, partOf, writeBeside } from './bundle-parts.ts';
 import {
   entries,
   entryOf,
@@ -60,7 +60,8 @@ export async function bundleFunctions(
     const chosen = together.filter((name) => names.includes(name));
     if (chosen.length === 0) continue;
     const built = await buildTogether(top, chosen);
-    for (const name of chosen) bundles.push(await written(top, name, join(out, name), built));
+    const parts = new Map<string, Part>();
+    for (const name of chosen) bundles.push(await written(top, name, join(out, name), built, parts));
   }
   return bundles;
 }
@@ -94,6 +95,8 @@ async function written(
   name: FunctionName,
   directory: string,
   { metafile, outputFiles }: Built,
+  /** Those that are made, by their scripts: functions share most of them. */
+  parts: Map<string, Part>,
 ): Promise<Bundle> {
   const first = new Set(scriptsOf(metafile, name, false));
   const scripts = scriptsOf(metafile, name, true);
@@ -106,7 +109,9 @@ async function written(
     const path = join(top, script);
     const place = basename(dirname(script)) === 'chunks' ? join('chunks', basename(script)) : 'main.js';
     const text = (texts.get(path) ?? '').replace(COMMONJS, '');
-    const { code, map } = await partOf(place, text, texts.get(`${path}.map`) ?? '');
+    const part = parts.get(path) ?? (await partOf(place, text, texts.get(`${path}.map`) ?? ''));
+    parts.set(path, part);
+    const { code, map } = part;
     writeFileSync(join(directory, place), code);
     writeFileSync(join(directory, `${place}.map`), map);
     whole += code.length;

@@ -27,17 +27,24 @@ export const entries = (top: string): Plugin => ({
   },
 });
 
-/** The Kubernetes client is modules that do nothing when they are loaded, and does not say so: what is not used of it falls away. */
+/**
+ * The Kubernetes client is modules that do nothing when they are loaded, and does not say so: what is not used of it falls away. Its three
+ * thousand imports of one another name files: to have esbuild resolve each of them took four times as long as all the rest of a build.
+ */
 export const withoutSideEffects: Plugin = {
   name: 'without-side-effects',
   setup: (building) => {
-    building.onResolve({ filter: /^@kubernetes\/client-node$|^\.{1,2}\/.*\.js$/ }, async (given) => {
-      const inside = given.importer.includes('/@kubernetes/client-node/dist/');
-      if (given.pluginData === 'asked' || !(inside || given.path.startsWith('@kubernetes/'))) return undefined;
+    building.onResolve({ filter: /^@kubernetes\/client-node$/ }, async (given) => {
+      if (given.pluginData === 'asked') return undefined;
       const { importer, kind, resolveDir } = given;
       const found = await building.resolve(given.path, { importer, kind, resolveDir, pluginData: 'asked' });
       return found.errors.length > 0 ? found : { path: found.path, sideEffects: false };
     });
+    building.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ importer, path, resolveDir }) =>
+      importer.includes('/@kubernetes/client-node/dist/')
+        ? { path: join(resolveDir, path), sideEffects: false }
+        : undefined,
+    );
   },
 };
 
