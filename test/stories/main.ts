@@ -27,6 +27,9 @@ const from = Number(own.get('from') ?? 1);
 const JEST = fileURLToPath(new URL('../../node_modules/jest/bin/jest.js', import.meta.url));
 const CONFIG = fileURLToPath(new URL('jest.config.js', import.meta.url));
 
+/** What ends this command ends its stories too. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 const failed: number[] = [];
 for (let seed = from; seed < from + seeds; seed += 1) {
   if (seeds > 1) console.error(`\n── seed ${seed}`);
@@ -49,8 +52,12 @@ function play(seed: number): Promise<number> {
       },
     },
   );
-  return new Promise((ended, fail) => {
+  const stop = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, stop);
+  return new Promise<number>((ended, fail) => {
     child.on('error', fail);
     child.on('close', (code) => ended(code ?? 1));
+  }).finally(() => {
+    for (const signal of SIGNALS) process.off(signal, stop);
   });
 }
