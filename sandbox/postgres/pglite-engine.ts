@@ -189,11 +189,12 @@ const BLANK = [
   `create database ${REFERENCE.database} owner ${ROLES.application}`,
 ];
 
-/** What nobody here connects to, and every image would hold a copy of. */
-const SPARE = [
-  `update pg_database set datistemplate = false where datname = 'template0'`,
-  'drop database template0',
-  'drop database postgres',
+/** Databases that nobody here connects to: hundreds of files each, of which every image would hold a copy. */
+const SPARE = ['template0', 'template1', 'postgres'];
+
+const WITHOUT_SPARE = [
+  'update pg_database set datistemplate = false',
+  ...SPARE.map((name) => `drop database ${name}`),
   'checkpoint',
 ];
 
@@ -206,7 +207,7 @@ export class PgliteKind implements EngineKind {
   async start(image: EngineImage | undefined): Promise<Engine> {
     this.#program ??= compiled();
     const program = await this.#program;
-    this.#blank ??= blankImage([...INITDB, ...BLANK, ...SPARE], () => makeBlank(program));
+    this.#blank ??= blankImage([...INITDB, ...BLANK, ...WITHOUT_SPARE], () => makeBlank(program));
     return await begun(new Thread({ database: REFERENCE.database, image: image ?? (await this.#blank), program }));
   }
 
@@ -230,7 +231,7 @@ async function compiled(): Promise<WebAssembly.Module> {
 
 async function makeBlank(program: WebAssembly.Module): Promise<EngineImage> {
   const whole = await imageAfter(BLANK, { database: 'postgres', image: undefined, program });
-  return await imageAfter(SPARE, { database: REFERENCE.database, image: whole, program });
+  return await imageAfter(WITHOUT_SPARE, { database: REFERENCE.database, image: whole, program });
 }
 
 async function imageAfter(statements: readonly string[], start: ThreadStart): Promise<EngineImage> {
