@@ -3,7 +3,7 @@ import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { REFERENCE_EVIDENCE } from '../../sandbox/world/reference-world.ts';
 import { sha256 } from '../../shared/core/digest.ts';
 import { minutes, seconds } from '../../shared/core/time.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atEach, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
@@ -40,15 +40,6 @@ const uneventful = (): Promise<Run> => (undisturbed ??= everything());
 
 const states = ({ stage }: Run, secret: string): readonly string[] =>
   stage.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
-
-const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
-const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
-  kind: 'calls',
-  of: 'recover',
-  what: { kind },
-  writes: true,
-  count: 1,
-});
 
 describe('A stolen key', () => {
   it('lets its thief in until it is replaced, and nowhere after that', async () => {
@@ -152,16 +143,16 @@ describe('A stolen key', () => {
     expect(run.incidents[0]?.state.phase.kind).toBe('needsPerson');
   });
 
-  it.each(['rotate-secret', 'restart-application', 'end-sessions', 'disable-secret-version'])(
-    'is replaced once and disabled once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
-        const run = await everything([atStep(action, deed)]);
+  it.each(troubles('recover', ['before', 'after']))(
+    'is replaced once and disabled once when at each step %s',
+    async (_what, deed) => {
+      const run = await everything(
+        atEach(['rotate-secret', 'restart-application', 'end-sessions', 'disable-secret-version'], deed),
+      );
 
-        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
-        expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
-        expect(run.stage.world.redis.keys.size).toBe(2);
-      }
+      expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+      expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+      expect(run.stage.world.redis.keys.size).toBe(2);
     },
   );
 });
@@ -214,28 +205,29 @@ describe('The password of the database', () => {
     });
   });
 
-  it.each(['confirm-database-user', 'store-password', 'set-database-password', 'put-back-password'])(
-    'is stored and set once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
-        const run = await everything([atStep(action, deed)]);
+  it.each(troubles('recover', ['before', 'after']))(
+    'is stored and set once when at each step %s',
+    async (_what, deed) => {
+      const run = await everything(
+        atEach(['confirm-database-user', 'store-password', 'set-database-password', 'put-back-password'], deed),
+      );
 
-        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
-        expect(states(run, databaseSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
-        expect(inForce(run)).toBe(newest(run));
-      }
+      expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+      expect(states(run, databaseSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
+      expect(inForce(run)).toBe(newest(run));
     },
   );
 
-  it.each(['set-database-password', 'put-back-password'])(
-    'is put back once when it can’t be set, and the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
-        const run = await everything([later(0, { kind: 'hand', what: 'closeUsers' }), atStep(action, deed)]);
+  it.each(troubles('recover', ['before', 'after']))(
+    'is put back once when it can’t be set, and at each step %s',
+    async (_what, deed) => {
+      const run = await everything([
+        later(0, { kind: 'hand', what: 'closeUsers' }),
+        ...atEach(['set-database-password', 'put-back-password'], deed),
+      ]);
 
-        expect(states(run, databaseSecret)).toEqual(['3 ENABLED', '2 ENABLED', '1 ENABLED']);
-        expect(inForce(run)).toBe(newest(run));
-      }
+      expect(states(run, databaseSecret)).toEqual(['3 ENABLED', '2 ENABLED', '1 ENABLED']);
+      expect(inForce(run)).toBe(newest(run));
     },
   );
 });

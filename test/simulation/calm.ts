@@ -21,6 +21,29 @@ export const atEvent = (event: IncidentEvent['kind'], deed: Deed, ms = 0): Happe
   deed,
 });
 
+/** The same at the beginning of each of some steps. */
+export const atEach = (actions: readonly string[], deed: Deed): readonly Happening[] =>
+  actions.map((action) => atStep(action, deed));
+
+/** What keeps the outcome of a step from whoever performs it, by name; `when`: before its effect, or after it. */
+export const troubles = (
+  of: 'recover' | 'heal',
+  when: readonly ('before' | 'after')[] = ['after'],
+): readonly (readonly [string, Deed])[] =>
+  when.flatMap((moment): readonly (readonly [string, Deed])[] => [
+    [`the worker dies ${moment} the effect`, { kind: 'blow', of, blow: { calls: 1, when: moment } }],
+    [
+      `a reply is lost ${moment} the effect`,
+      {
+        kind: 'calls',
+        of,
+        what: { kind: moment === 'before' ? 'loseReplyBefore' : 'loseReplyAfter' },
+        writes: true,
+        count: 1,
+      },
+    ],
+  ]);
+
 /** A plot in which nothing goes wrong but the primary, and somebody approves at once; with what makes it special. */
 export function calm(happenings: readonly Happening[], more: Partial<Plot> = {}): Plot {
   return {

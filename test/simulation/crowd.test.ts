@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
 import type { IncidentEvent } from '../../shared/incident/events.ts';
-import { atStep, BROKEN_AT, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -35,15 +35,6 @@ const floorIn = ({ stage }: Run) => {
 const floors = ({ witness }: Run): number =>
   witness.effects.filter(({ call }) => call.permission === 'k8s.autoscaling.horizontalpodautoscalers.patch').length;
 
-const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'heal', blow: { calls: 1, when } });
-const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
-  kind: 'calls',
-  of: 'heal',
-  what: { kind },
-  writes: true,
-  count: 1,
-});
-
 describe('A crowded Deployment', () => {
   it('gets more replicas while the crowd is there, and its former floor afterwards, asking nobody', async () => {
     const run = await played(CROWD);
@@ -65,18 +56,13 @@ describe('A crowded Deployment', () => {
     expect(floors(run)).toBe(1);
   });
 
-  it.each(['raise-workload', 'watch-crowd', 'restore-floor'])(
-    'is raised once and given back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const run = await played([...CROWD, atStep(action, deed)]);
+  it.each(troubles('heal'))('is raised once and given back once when at each step %s', async (_what, deed) => {
+    const run = await played([...CROWD, ...atEach(['raise-workload', 'watch-crowd', 'restore-floor'], deed)]);
 
-        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
-        expect(floorIn(run)).toEqual({ min: 3, annotations: {} });
-        expect(floors(run)).toBe(2);
-      }
-    },
-  );
+    expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+    expect(floorIn(run)).toEqual({ min: 3, annotations: {} });
+    expect(floors(run)).toBe(2);
+  });
 
   it('keeps the floor that it needs, and people are told', async () => {
     const run = await played([presses('crowded')]);

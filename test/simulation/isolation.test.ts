@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { SERVICES } from '../../sandbox/world/reference-world.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atEach, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -52,15 +52,6 @@ const stateOf = (run: Run, runbook: string) =>
 const ended = (run: Run, runbook: string, step: string) => stateOf(run, runbook)?.run?.steps.get(step as never)?.kind;
 
 const policies = ({ stage }: Run) => stage.world.kubernetes.store.list('NetworkPolicy', REFERENCE.namespace);
-
-const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
-const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
-  kind: 'calls',
-  of: 'recover',
-  what: { kind },
-  writes: true,
-  count: 1,
-});
 
 describe('A Deployment that is cut off', () => {
   it('lets nobody in any more, and keeps every pod that it had', async () => {
@@ -126,17 +117,17 @@ describe('A Deployment that is cut off', () => {
     expect(met(run, SERVICES.apiGke)?.lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(5));
   });
 
-  it.each(['isolate-application', 'lift-isolation'])(
-    'is cut off once and reached again once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const run = await played([LEAK, REPORT('api-gke'), LIFT('api-gke'), atStep(action, deed)]);
+  it.each(troubles('recover'))('is cut off once and reached again once when at each step %s', async (_what, deed) => {
+    const run = await played([
+      LEAK,
+      REPORT('api-gke'),
+      LIFT('api-gke'),
+      ...atEach(['isolate-application', 'lift-isolation'], deed),
+    ]);
 
-        expect(stateOf(run, 'lift-isolation')?.phase.kind).toBe('resolved');
-        expect(policies(run)).toEqual([]);
-      }
-    },
-  );
+    expect(stateOf(run, 'lift-isolation')?.phase.kind).toBe('resolved');
+    expect(policies(run)).toEqual([]);
+  });
 });
 
 describe('A Cloud Run service that is cut off', () => {

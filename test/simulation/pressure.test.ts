@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { atStep, BROKEN_AT, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -30,15 +30,6 @@ const limitsIn = ({ stage }: Run) => {
 const updates = ({ witness }: Run): number =>
   witness.effects.filter(({ call }) => call.permission === 'run.services.update').length;
 
-const blow = (when: 'before' | 'after'): Deed => ({ kind: 'blow', of: 'heal', blow: { calls: 1, when } });
-const lost = (kind: 'loseReplyBefore' | 'loseReplyAfter'): Deed => ({
-  kind: 'calls',
-  of: 'heal',
-  what: { kind },
-  writes: true,
-  count: 1,
-});
-
 describe('A crowded Cloud Run service', () => {
   it('gets more instances while the crowd is there, and its former limits afterwards, asking nobody', async () => {
     const run = await played(CROWD);
@@ -48,18 +39,13 @@ describe('A crowded Cloud Run service', () => {
     expect(updates(run)).toBe(2);
   });
 
-  it.each(['raise-service', 'watch-relief', 'restore-service'])(
-    'is raised once and taken back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const run = await played([...CROWD, atStep(action, deed)]);
+  it.each(troubles('heal'))('is raised once and taken back once when at each step %s', async (_what, deed) => {
+    const run = await played([...CROWD, ...atEach(['raise-service', 'watch-relief', 'restore-service'], deed)]);
 
-        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
-        expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
-        expect(updates(run)).toBe(2);
-      }
-    },
-  );
+    expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+  });
 
   it('keeps the limits that somebody has given it meanwhile', async () => {
     const run = await played([...CROWD, atStep('watch-relief', { kind: 'hand', what: 'setLimits' }, minutes(2))]);
@@ -133,18 +119,13 @@ describe('A Cloud Run service that is slow, and turns nobody away', () => {
     expect(updates(run)).toBe(2);
   });
 
-  it.each(['raise-service', 'watch-relief', 'restore-service'])(
-    'is raised once and taken back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const slow = [presses('slow'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' } as const)];
-        const run = await played([...slow, atStep(action, deed)]);
+  it.each(troubles('heal'))('is raised once and taken back once when at each step %s', async (_what, deed) => {
+    const slow = [presses('slow'), later(minutes(9), { kind: 'mend', fault: 'cloud-run-pressure' } as const)];
+    const run = await played([...slow, ...atEach(['raise-service', 'watch-relief', 'restore-service'], deed)]);
 
-        expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
-        expect(updates(run)).toBe(2);
-      }
-    },
-  );
+    expect(limitsIn(run)).toEqual({ min: 1, max: 4 });
+    expect(updates(run)).toBe(2);
+  });
 
   it('is left as it is when its instances wait for something else, and people are told what', async () => {
     const run = await played([presses('waiting')]);

@@ -5,9 +5,9 @@ import { SqlTables } from '../../sandbox/world/sql-tables.ts';
 import { after, minutes, toIso } from '../../shared/core/time.ts';
 import { IMPORT_ROWS } from '../../shared/ports/copy-labels.ts';
 import { DELETE_CLONES } from '../../shared/ports/recovery-words.ts';
-import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atEvent, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -29,15 +29,6 @@ async function played(fault: 'data-corruption' | 'mass-delete', happenings: read
   expect(violations(run)).toEqual([]);
   return run;
 }
-
-const blow = (when: 'after'): Deed => ({ kind: 'blow', of: 'recover', blow: { calls: 1, when } });
-const lost = (kind: 'loseReplyAfter'): Deed => ({
-  kind: 'calls',
-  of: 'recover',
-  what: { kind },
-  writes: true,
-  count: 1,
-});
 
 /**
  * Production's documents of before the break: how many are spoilt; how many that users wrote at any time are missing; and how many
@@ -80,16 +71,14 @@ describe('Rows that were spoilt', () => {
     );
   });
 
-  it.each(['compare-clone-rows', 'import-rows'])(
-    'are brought back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const run = await played('data-corruption', [says(IMPORT_ROWS, 2), atStep(action, deed)]);
+  it.each(troubles('recover'))('are brought back once when at each step %s', async (_what, deed) => {
+    const run = await played('data-corruption', [
+      says(IMPORT_ROWS, 2),
+      ...atEach(['compare-clone-rows', 'import-rows'], deed),
+    ]);
 
-        expect(production(run)).toEqual({ spoilt: 0, lost: 0, imports: 1 });
-      }
-    },
-  );
+    expect(production(run)).toEqual({ spoilt: 0, lost: 0, imports: 1 });
+  });
 
   it('are left as they are for a second review when somebody has put them right meanwhile', async () => {
     const mends = atEvent('needsPerson', { kind: 'hand', what: 'mendRow' }, minutes(1));

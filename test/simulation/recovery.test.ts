@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
 import { DELETE_CLONES, RELEASE_WRITER } from '../../shared/ports/recovery-words.ts';
-import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atEvent, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -34,16 +34,6 @@ async function played(
 }
 
 const kinds = (run: Run): readonly string[] => about(run)?.events.map(({ kind }) => kind) ?? [];
-
-// What fell before the effect is for seeds and the crash matrix.
-const blow = (of: 'recover' | 'heal' = 'recover'): Deed => ({ kind: 'blow', of, blow: { calls: 1, when: 'after' } });
-const lost = (of: 'recover' | 'heal' = 'recover'): Deed => ({
-  kind: 'calls',
-  of,
-  what: { kind: 'loseReplyAfter' },
-  writes: true,
-  count: 1,
-});
 
 /** Effects by permission, on what. */
 const effects = ({ witness }: Run, permission: string): readonly string[] =>
@@ -102,28 +92,18 @@ describe('A recovery of rows that a person asks for', () => {
     expect(effects(run, 'cloudsql.instances.update')).toEqual([]);
   });
 
-  it.each(['remember-clone', 'clone-at'])(
-    'clones once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('heal'), lost('heal')]) {
-        const run = await played([atStep(action, deed)]);
+  it.each(troubles('heal'))('clones once when at each step %s', async (_what, deed) => {
+    const run = await played(atEach(['remember-clone', 'clone-at'], deed));
 
-        expect(found(run)).toMatchObject({ replicas: 0, clones: 1, spoilt: 0 });
-      }
-    },
-  );
+    expect(found(run)).toMatchObject({ replicas: 0, clones: 1, spoilt: 0 });
+  });
 
-  it.each(['remember-writer', 'hold-workload', 'mark-clone', 'validate-copy'])(
-    'does each thing once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow(), lost()]) {
-        const run = await played([atStep(action, deed)]);
+  it.each(troubles('recover'))('does each thing once when at each step %s', async (_what, deed) => {
+    const run = await played(atEach(['remember-writer', 'hold-workload', 'mark-clone', 'validate-copy'], deed));
 
-        expect(found(run)).toMatchObject({ replicas: 0, clones: 1, spoilt: 0 });
-        expect(effects(run, 'cloudsql.instances.update')).toHaveLength(1);
-      }
-    },
-  );
+    expect(found(run)).toMatchObject({ replicas: 0, clones: 1, spoilt: 0 });
+    expect(effects(run, 'cloudsql.instances.update')).toHaveLength(1);
+  });
 
   it('ends on people’s word: the clone is gone, and the job writes again', async () => {
     const run = await played(ENDING, ENDED);
@@ -133,17 +113,12 @@ describe('A recovery of rows that a person asks for', () => {
     expect(effects(run, 'cloudsql.instances.delete')).toEqual([`instances/${CLONE}`]);
   });
 
-  it.each(['mark-clone', 'delete-clone', 'release-workload'])(
-    'ends once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow(), lost()]) {
-        const run = await played([...ENDING, atStep(action, deed)], ENDED);
+  it.each(troubles('recover'))('ends once when at each step %s', async (_what, deed) => {
+    const run = await played([...ENDING, ...atEach(['mark-clone', 'delete-clone', 'release-workload'], deed)], ENDED);
 
-        expect(found(run)).toMatchObject({ replicas: 1, clones: 1, spoilt: undefined });
-        expect(effects(run, 'cloudsql.instances.delete')).toEqual([`instances/${CLONE}`]);
-      }
-    },
-  );
+    expect(found(run)).toMatchObject({ replicas: 1, clones: 1, spoilt: undefined });
+    expect(effects(run, 'cloudsql.instances.delete')).toEqual([`instances/${CLONE}`]);
+  });
 
   it('leaves an instance alone that somebody else has made under its name, and takes the next one', async () => {
     const run = await played([later(-minutes(4), { kind: 'hand', what: 'cloneByHand' })]);

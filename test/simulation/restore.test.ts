@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { BROKEN_AT, atEvent, atStep, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atEvent, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
@@ -70,16 +70,11 @@ describe('A restore that a person asks for', () => {
     );
   });
 
-  it.each(['create-copy', 'restore-copy', 'validate-copy'])(
-    'is made once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('after'), lost('loseReplyAfter')]) {
-        const run = await played([atStep(action, deed)]);
+  it.each(troubles('recover'))('is made once when at each step %s', async (_what, deed) => {
+    const run = await played(atEach(['create-copy', 'restore-copy', 'validate-copy'], deed));
 
-        expect(made(run)).toEqual({ created: 1, restored: 1, documents: IN_BACKUP });
-      }
-    },
-  );
+    expect(made(run)).toEqual({ created: 1, restored: 1, documents: IN_BACKUP });
+  });
 
   it('takes the place of production on a person’s word, within a loss that was accepted', async () => {
     const run = await played(HANDED_OVER, DECIDED);
@@ -98,16 +93,20 @@ describe('A restore that a person asks for', () => {
     expect(times(run, 'cloudsql.instances.update')).toBe(0);
   });
 
-  it.each(['stop-instance', 'prove-fence', 'adopt-copy', 'point-secret'])(
-    'is handed over once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyAfter')]) {
-        const run = await played([...HANDED_OVER, atStep(action, deed)], DECIDED);
+  const isHandedOverOnce = async (steps: readonly string[], deed: Deed): Promise<void> => {
+    const run = await played([...HANDED_OVER, ...atEach(steps, deed)], DECIDED);
 
-        expect(run.stage.world.primaryInUse()).toBe(REFERENCE.restored);
-        expect(times(run, 'cloudsql.instances.restoreBackup')).toBe(1);
-      }
-    },
+    expect(run.stage.world.primaryInUse()).toBe(REFERENCE.restored);
+    expect(times(run, 'cloudsql.instances.restoreBackup')).toBe(1);
+  };
+
+  it.each(troubles('recover', ['before', 'after']))(
+    'is handed over once when at each step that changes something %s',
+    (_what, deed) => isHandedOverOnce(['stop-instance', 'point-secret'], deed),
+  );
+
+  it.each(troubles('recover'))('is handed over once when at each step that only looks %s', (_what, deed) =>
+    isHandedOverOnce(['prove-fence', 'adopt-copy'], deed),
   );
 
   it('is of the newest dump where no backup is left, and may read the bucket no longer than that takes', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { atStep, calm, later } from './calm.ts';
+import { atEach, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
 import type { Deed, Happening } from './plot.ts';
 import type { Run } from './run.ts';
@@ -62,18 +62,13 @@ describe('A revision whose every pod fails', () => {
     },
   );
 
-  it.each(['undo-rollout', 'stay-healthy'])(
-    'is taken back once when the worker of %s dies, or replies are lost',
-    async (action) => {
-      for (const deed of [blow('before'), blow('after'), lost('loseReplyBefore'), lost('loseReplyAfter')]) {
-        const run = await played([deploys('image'), atStep(action, deed)]);
+  it.each(troubles('recover', ['before', 'after']))('is taken back once when at each step %s', async (_what, deed) => {
+    const run = await played([deploys('image'), ...atEach(['undo-rollout', 'stay-healthy'], deed)]);
 
-        expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
-        expect(running(run)).toEqual(FORMER);
-        expect(patches(run)).toBe(1);
-      }
-    },
-  );
+    expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+    expect(running(run)).toEqual(FORMER);
+    expect(patches(run)).toBe(1);
+  });
 
   it('stays while nobody approves, and people are told why a restart would not help', async () => {
     const run = await simulate(1, { ...calm([]), happenings: [deploys('image')], habits: {} });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { REFERENCE, SECONDARY } from '../../sandbox/world/reference-system.ts';
 import { minutes } from '../../shared/core/time.ts';
-import { BROKEN_AT, atStep, calm, later } from './calm.ts';
+import { BROKEN_AT, atEach, atStep, calm, later, troubles } from './calm.ts';
 import { violations } from './invariants.ts';
-import type { Deed, Happening, Plot } from './plot.ts';
+import type { Happening, Plot } from './plot.ts';
 import type { Run } from './run.ts';
 import { simulate } from './simulate.ts';
 
@@ -57,15 +57,6 @@ function missing({ stage }: Run, from: string, to: string): number {
   return stage.load.loss((id) => !has(from, id) || has(to, id)).lost;
 }
 
-const BLOW: Deed = { kind: 'blow', of: 'recover', blow: { calls: 1, when: 'after' } };
-const LOST_REPLY: Deed = {
-  kind: 'calls',
-  of: 'recover',
-  what: { kind: 'loseReplyAfter' },
-  writes: true,
-  count: 1,
-};
-
 /** What breaks on the way stays broken. */
 const LASTING: Partial<Plot> = { faultsUntilMs: BROKEN_AT + minutes(150) };
 
@@ -103,17 +94,12 @@ describe('A region that was lost and is well again', () => {
     expect(run.stage.world.sql.fleet.find('coditect-dms-db')?.settings.activationPolicy).toBe('NEVER');
   });
 
-  it.each(['mark-last-write', 'promote-replica', 'read-replica'])(
-    'goes home all the same when the worker of %s dies, or a reply is lost',
-    async (action) => {
-      for (const deed of [BLOW, LOST_REPLY]) {
-        const run = await played([atStep(action, deed)]);
+  it.each(troubles('recover'))('goes home all the same when at each step %s', async (_what, deed) => {
+    const run = await played(atEach(['mark-last-write', 'promote-replica', 'read-replica'], deed));
 
-        expect(run.stage.world.primaryInUse()).toBe(HOME);
-        expect(missing(run, SECONDARY.instance, HOME)).toBe(0);
-      }
-    },
-  );
+    expect(run.stage.world.primaryInUse()).toBe(HOME);
+    expect(missing(run, SECONDARY.instance, HOME)).toBe(0);
+  });
 });
 
 describe('A way home that can not be gone', () => {
