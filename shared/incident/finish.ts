@@ -3,7 +3,7 @@ import { leftRaised, showRaised } from './left-raised.ts';
 import { measure, showObjective } from './measures.ts';
 import type { IncidentState } from './state.ts';
 import { hasChanged, realityAfter } from './reality.ts';
-import { about, outcome, tell } from './telling.ts';
+import { about, leftByHand, outcome, tell } from './telling.ts';
 
 /**
  * Every step is done or left out: the incident is measured and resolved. It goes on where another of its runs left limits raised:
@@ -11,11 +11,11 @@ import { about, outcome, tell } from './telling.ts';
  */
 export function decideFinish(state: IncidentState): readonly NewEvent[] {
   const { run } = state;
-  const left = leftRaised(state);
-  if (left.length > 0)
+  const raised = leftRaised(state);
+  if (raised.length > 0)
     return [
       event('continued', {
-        because: `${run?.plan.runbook ?? 'recovery'} done and verified; ${left.map(showRaised).join('; ')}`,
+        because: `${run?.plan.runbook ?? 'recovery'} done and verified; ${raised.map(showRaised).join('; ')}`,
       }),
     ];
   const measures = measure(state);
@@ -23,8 +23,16 @@ export function decideFinish(state: IncidentState): readonly NewEvent[] {
   const text = [`${run?.plan.runbook ?? 'recovery'} done and verified.${showObjective(measures)}`, ...rest]
     .join(' ')
     .trim();
-  return [event('resolved', { measures, text }), tell('resolved', 'resolved', `${about(state)}: resolved`, text)];
+  // A secret that was not replaced, or a replica that was not made, is no news to read in the morning; a log that was not kept is.
+  const left = run === undefined ? [] : leftByHand(run).filter(({ step }) => step.risk !== 'observe');
+  const subject = left.length === 0 ? 'resolved' : `resolved, and ${showLeft(left.length)} left to do by hand`;
+  return [
+    event('resolved', { measures, text }),
+    tell('resolved', 'resolved', `${about(state)}: ${subject}`, text, { urgent: left.length > 0 }),
+  ];
 }
+
+const showLeft = (steps: number): string => (steps === 1 ? '1 step is' : `${steps} steps are`);
 
 /** Whoever declares the system in Terraform is told, since its next apply would put back what was before. */
 const declaredElsewhere = (state: IncidentState): readonly string[] =>

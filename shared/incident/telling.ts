@@ -1,5 +1,5 @@
 import type { Instant } from '../core/time.ts';
-import { type GuardBlock, isOneOfSeveralWays, preparingSteps } from '../plan/plan.ts';
+import { type GuardBlock, isOneOfSeveralWays, type PlannedStep, preparingSteps } from '../plan/plan.ts';
 import { event, type NewEvent, type Notice } from './events.ts';
 import { isLeftOut } from './left-out.ts';
 import { type IncidentState, passedNoReturn, type RunState, type StepProgress } from './state.ts';
@@ -99,12 +99,8 @@ export function leftPrepared({ run }: IncidentState): readonly string[] {
 /** What became of the plan beside that it is done: what was tried in vain, what is left to do, and what was not needed. */
 export function outcome(run: RunState): readonly string[] {
   const { plan } = run;
-  const failed = plan.steps.flatMap((step) => {
-    const progress = run.steps.get(step.id);
-    return progress?.kind === 'failed' ? [{ step, detail: progress.failure.detail }] : [];
-  });
-  const inVain = failed.filter(({ step }) => isOneOfSeveralWays(step, plan));
-  const left = failed.filter(({ step }) => !isOneOfSeveralWays(step, plan));
+  const inVain = failedSteps(run).filter(({ step }) => isOneOfSeveralWays(step, plan));
+  const left = leftByHand(run);
   const told = plan.steps.flatMap(({ id }) => toldBy(run.steps.get(id)));
   const isSpared = plan.steps.some((step) => step.undo.kind === 'pointOfNoReturn' && isLeftOut(run, step));
   return [
@@ -118,6 +114,21 @@ export function outcome(run: RunState): readonly string[] {
     isSpared ? 'That was enough: nothing was promoted.' : plan.failback,
   ];
 }
+
+interface FailedStep {
+  readonly step: PlannedStep;
+  readonly detail: string;
+}
+
+/** What a plan was to do, could not, and no other step of it did: people do it. */
+export const leftByHand = (run: RunState): readonly FailedStep[] =>
+  failedSteps(run).filter(({ step }) => !isOneOfSeveralWays(step, run.plan));
+
+const failedSteps = ({ plan, steps }: RunState): readonly FailedStep[] =>
+  plan.steps.flatMap((step) => {
+    const progress = steps.get(step.id);
+    return progress?.kind === 'failed' ? [{ step, detail: progress.failure.detail }] : [];
+  });
 
 /** What a step found out that people have to be told when all is done. */
 function toldBy(progress: StepProgress | undefined): readonly string[] {

@@ -41,11 +41,18 @@ const uneventful = (): Promise<Run> => (undisturbed ??= everything());
 const states = ({ stage }: Run, secret: string): readonly string[] =>
   stage.world.secrets.versions(secret).map(({ number, state }) => `${number} ${state}`);
 
+/** How people are told of the end. */
+const endTold = ({ incidents }: Run) =>
+  incidents[0]?.events.flatMap((event) =>
+    event.kind === 'noticeDue' && event.data.notice.id === 'resolved' ? [event.data.notice] : [],
+  )[0];
+
 describe('A stolen key', () => {
   it('lets its thief in until it is replaced, and nowhere after that', async () => {
     const run = await uneventful();
 
     expect(run.incidents[0]?.state.phase.kind).toBe('resolved');
+    expect(endTold(run)).toMatchObject({ urgent: false, subject: expect.stringMatching(/: resolved$/) });
     for (const { admitted, lastAdmittedAt, lastRefusedAt } of run.stage.world.intruder.report()) {
       expect(admitted).toBeGreaterThan(0);
       expect(lastAdmittedAt).toBeLessThan(run.brokenAt + minutes(8));
@@ -202,6 +209,10 @@ describe('The password of the database', () => {
     expect(states(run, REFERENCE.signingSecret)).toEqual(['2 ENABLED', '1 DISABLED']);
     expect(run.incidents[0]?.events.find(({ kind }) => kind === 'resolved')).toMatchObject({
       data: { text: expect.stringMatching(/Left to do by hand: .*set-coditect-dms-database-url/) },
+    });
+    expect(endTold(run)).toMatchObject({
+      urgent: true,
+      subject: expect.stringMatching(/resolved, and \d+ steps? (is|are) left/),
     });
   });
 
