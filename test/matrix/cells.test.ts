@@ -35,6 +35,11 @@ describe('the cells of the matrix', () => {
         if (index > 0) expect(rows.indexOf(step) - rows.indexOf(steps[index - 1] ?? '')).toBeGreaterThan(1);
   });
 
+  it('of a story whose steps run side by side are eight to a run', () => {
+    const sizes = together(chosenCells({ story: 'breach', quick: false })).map(({ length }) => length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(8);
+  });
+
   it('are halved until one is alone', () => {
     const five = all.slice(0, 5);
     expect(halves(five).map((half) => half.length)).toEqual([3, 2]);

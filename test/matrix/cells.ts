@@ -55,7 +55,7 @@ const isNamed = (cell: Cell, name: string): boolean => [cell.row.step, cellName(
 /** Cells of a story from which on those within its steps have runs of their own: beyond, a run takes longer than a sandbox's start is worth. */
 const CELLS_OF_ONE_RUN_MAX = 28;
 
-/** Deaths within steps that one run takes: each costs what is under way beside it minutes of its time limit. */
+/** Deaths within steps that one run takes, and in a wide story deaths anywhere: each costs what is under way beside it minutes of its time limit. */
 const WITHIN_MAX = 8;
 
 /**
@@ -70,7 +70,9 @@ export const together = (cells: readonly Cell[]): readonly (readonly Cell[])[] =
       if (point === 'effect-outcome') return point;
       return point === 'intent-effect' && isLarge ? point : 'around';
     });
-    return [...runs].flatMap(([point, run]) => (point === 'around' ? [run] : dealt(run, WITHIN_MAX)));
+    return [...runs].flatMap(([point, run]) =>
+      point === 'around' && run[0]?.story.isWide !== true ? [run] : dealt(run, WITHIN_MAX),
+    );
   });
 
 /** As few hands as have at most `most` cells each, neighbours in different ones. */

@@ -50,6 +50,8 @@ export interface MatrixStory {
   readonly also?: readonly Change[];
   /** What else must be true in the end, from outside: sentences about what is not. */
   readonly wrongs?: (stage: Stage) => readonly (string | undefined)[];
+  /** Most of its steps run side by side: a death anywhere interrupts all that is under way, and a look takes five of them. */
+  readonly isWide?: boolean;
   /** The service whose users must be served in the end, where others can't be: all unless given. */
   readonly users?: string;
 }

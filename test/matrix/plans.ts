@@ -267,6 +267,7 @@ export const MATRIX: readonly MatrixStory[] = [
   {
     name: 'breach',
     plans: [BREACH, LIFT],
+    isWide: true,
     play: keyIsStolen,
     wrongs: thiefIsOut,
     also: [files, sql('instances.update', `${PRIMARY}-forensic-*`)],
