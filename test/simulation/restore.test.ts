@@ -105,8 +105,11 @@ describe('A restore that a person asks for', () => {
     (_what, deed) => isHandedOverOnce(['stop-instance', 'point-secret'], deed),
   );
 
-  it.each(troubles('recover'))('is handed over once when at each step that only looks %s', (_what, deed) =>
-    isHandedOverOnce(['prove-fence', 'adopt-copy'], deed),
+  // A reply that is lost before the effect waits for the next write, which is another step's.
+  const [dies] = troubles('recover', ['before']);
+  it.each([...(dies === undefined ? [] : [dies]), ...troubles('recover')])(
+    'is handed over once when at each step that only looks %s',
+    (_what, deed) => isHandedOverOnce(['prove-fence', 'adopt-copy'], deed),
   );
 
   it('is of the newest dump where no backup is left, and may read the bucket no longer than that takes', async () => {
